@@ -1,0 +1,126 @@
+"""Activation functions: a name, a forward expression, and the checks that it can be trained with."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from derive.model.errors import DeriveError, FormulaError, shorten, unknown
+from derive.model.names import identifier
+from derive.model.reader import parse
+from derive.model.tables import ACTIVATIONS
+
+if TYPE_CHECKING:
+    import sympy as sp
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An elementwise function a = f(z), given by its expression and the constants in it.
+
+    >>> Activation("swish", "z / (1 + exp(-beta*z))", (("beta", 1.0),)).formula
+    z/(1 + exp(-z))
+    """
+
+    name: str
+    expression: str
+    constants: tuple[tuple[str, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        where = f"activation {shorten(self.name)}"
+        identifier(self.name, "activation")
+        if not isinstance(self.expression, str):
+            raise DeriveError(f"{where}: the expression has to be text, not {shorten(self.expression)}")
+        constants = self.constants.items() if isinstance(self.constants, dict) else self.constants
+        object.__setattr__(
+            self, "constants", tuple((str(key), _constant(where, key, v)) for key, v in constants)
+        )
+        if self.name in ACTIVATIONS:
+            if self.expression != ACTIVATIONS[self.name] or self.constants:
+                raise DeriveError(f"{where} is built in; give your own activation another name")
+            return
+        try:
+            _check_trainable(self.formula, self.expression)
+        except FormulaError as error:
+            raise FormulaError(f"{where}: {error}", error.column) from None
+        unused = [key for key, _ in self.constants if key not in _words(self.expression)]
+        if unused:
+            raise DeriveError(f"{where}: the constant {unused[0]!r} does not occur in {self.expression!r}")
+
+    @cached_property
+    def formula(self) -> sp.Expr:
+        """f(z) as a SymPy expression in `model.expression.Z`."""
+        from derive.model.expression import Z, read_expression
+
+        return read_expression(self.expression, {"z": Z, **dict(self.constants)})
+
+
+def activation(value: str | Activation, own: dict[str, Activation] | None = None) -> Activation:
+    """The activation that `value` names, from the table or from `own`."""
+    if isinstance(value, Activation):
+        return value
+    if own and value in own:
+        return own[value]
+    if not isinstance(value, str) or value not in ACTIVATIONS:
+        raise unknown("activation", value, [*ACTIVATIONS, *(own or {})])
+    return Activation(value, ACTIVATIONS[value])
+
+
+def _constant(where: str, key: object, value: object) -> float:
+    key = identifier(key, "constant", where)
+    if key == "z":
+        raise DeriveError(f"{where}: z is the argument, so no constant can be called z")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e100:
+        raise DeriveError(f"{where}: the constant {key} has to be a finite number, not {shorten(value)}")
+    return float(value)
+
+
+def _words(expression: str) -> set[str]:
+    return {node.id for node in ast.walk(parse(expression)) if isinstance(node, ast.Name)}
+
+
+def _check_trainable(formula: sp.Expr, expression: str) -> None:
+    """Refuse what is not a real, continuous, non-constant function of z on the whole line."""
+    import sympy as sp
+
+    from derive.model.expression import Z
+
+    if not formula.has(Z):
+        raise FormulaError(f"{shorten(expression)} is not a function of z")
+    kinks = sorted(breakpoints(formula), key=lambda kink: float(kink))
+    probes = [sp.Rational(k, 7) for k in (-703, -61, -11, -3, 0, 2, 13, 67, 709)] + kinks
+    for probe in probes:
+        value = sp.N(formula.subs(Z, probe), 30)
+        if not (value.is_number and value.is_extended_real) or value in (sp.oo, -sp.oo, sp.nan):
+            raise FormulaError(f"{shorten(expression)} has no real value at z = {sp.N(probe, 4)}")
+    step = sp.Rational(1, 10**12)
+    for kink in kinks:
+        below, above = (sp.N(formula.subs(Z, kink + side * step), 30) for side in (-1, 1))
+        if abs(above - below) > 1e-6 * (1 + abs(above)):
+            raise FormulaError(
+                f"{shorten(expression)} jumps at z = {sp.N(kink, 4)} from {sp.N(below, 4)} to "
+                f"{sp.N(above, 4)}, so it is not differentiable there"
+            )
+    if formula.diff(Z) == 0:
+        raise FormulaError(f"{shorten(expression)} has derivative 0 everywhere")
+
+
+def breakpoints(formula: sp.Expr) -> set[sp.Expr]:
+    """Where the branches of `formula` meet: the kinks, as exact real numbers.
+
+    Raises FormulaError for a condition that is not linear in z.
+    """
+    import sympy as sp
+
+    from derive.model.expression import Z
+
+    points: set[sp.Expr] = set()
+    for relation in formula.atoms(sp.core.relational.Relational):
+        difference = relation.lhs - relation.rhs
+        slope = difference.diff(Z)
+        if not slope.is_number or slope == 0:
+            raise FormulaError(f"the condition {relation} is not linear in z; compare z with numbers")
+        points.add(-difference.subs(Z, 0) / slope)
+    return points

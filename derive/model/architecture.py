@@ -1,0 +1,142 @@
+"""`Architecture`: what the user asks for, validated once and then only read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from derive.model.activation import Activation, activation
+from derive.model.errors import DeriveError, shorten, unknown
+from derive.model.names import identifier
+from derive.model.tables import DTYPES, LOSSES, OPTIMIZERS
+
+MAX_LAYERS = 1000
+MAX_WIDTH = 10**7
+
+
+@dataclass(frozen=True)
+class Update:
+    """The optimiser that an architecture is trained with, and its constants."""
+
+    name: str = "sgd"
+    constants: tuple[tuple[str, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or self.name not in OPTIMIZERS:
+            raise unknown("optimizer", self.name, OPTIMIZERS)
+        known = OPTIMIZERS[self.name].constants
+        given = dict(self.constants)
+        for key, value in given.items():
+            if key not in known:
+                raise unknown("constant", key, known, f"optimizer {self.name!r}")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+                raise DeriveError(
+                    f"optimizer {self.name!r}: {key} has to lie in [0, 1), not {shorten(value)}"
+                )
+        merged = tuple((key, float(given.get(key, default))) for key, default in known.items())
+        object.__setattr__(self, "constants", merged)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A multi-layer perceptron: n_0, …, n_L units, an activation for each of the layers 1..L, a loss.
+
+    `sizes` has L + 1 entries and `activations` L: names from the table or `Activation` objects.
+    Raises DeriveError, in one line, for anything that cannot be built.
+
+    >>> Architecture(sizes=(64, 32, 10), activations=("tanh", "identity")).parameter_count
+    2410
+    """
+
+    sizes: tuple[int, ...]
+    activations: tuple[Activation, ...]
+    loss: str = "least_squares"
+    optimizer: Update = Update()
+    dtype: str = "float64"
+    name: str = "network"
+
+    def __init__(
+        self,
+        sizes: Iterable[int],
+        activations: Iterable[str | Activation],
+        loss: str = "least_squares",
+        optimizer: str | Mapping[str, Any] | Update = "sgd",
+        dtype: str = "float64",
+        name: str = "network",
+    ) -> None:
+        checked = _sizes(sizes)
+        if isinstance(activations, str | Activation) or not isinstance(activations, Iterable):
+            raise DeriveError(
+                f"activations: {shorten(activations)} is not a list; give one activation for each layer, as in "
+                '["tanh", "identity"]'
+            )
+        functions = tuple(activation(value) for value in activations)
+        if len(functions) != len(checked) - 1:
+            raise DeriveError(
+                f"activations: {len(functions)} given, but sizes {list(checked)} have {len(checked) - 1} layers "
+                "after the input; give one activation for each"
+            )
+        _one_meaning_a_name(functions)
+        if not isinstance(loss, str) or loss not in LOSSES:
+            raise unknown("loss", loss, LOSSES)
+        if dtype not in DTYPES:
+            raise unknown("dtype", dtype, DTYPES)
+        for key, value in {
+            "sizes": checked,
+            "activations": functions,
+            "loss": loss,
+            "optimizer": _update(optimizer),
+            "dtype": dtype,
+            "name": identifier(name, "network"),
+        }.items():
+            object.__setattr__(self, key, value)
+
+    @property
+    def depth(self) -> int:
+        """L, the number of layers after the input."""
+        return len(self.sizes) - 1
+
+    @cached_property
+    def parameter_count(self) -> int:
+        """The number of weights and biases: the sum over l of n_l (n_{l-1} + 1)."""
+        return sum(n * (below + 1) for below, n in zip(self.sizes, self.sizes[1:], strict=False))
+
+    def resized(self, sizes: Iterable[int]) -> Architecture:
+        """The same architecture with other widths (as many as before)."""
+        return replace(self, sizes=tuple(sizes))
+
+
+def _sizes(values: Iterable[int]) -> tuple[int, ...]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise DeriveError(
+            f"sizes: {shorten(values)} is not a list of numbers; write for example [64, 32, 10]"
+        )
+    sizes = tuple(values)
+    if not 2 <= len(sizes) <= MAX_LAYERS + 1:
+        raise DeriveError(
+            f"sizes: {len(sizes)} given; at least two (input and output) and at most {MAX_LAYERS + 1} are needed"
+        )
+    for position, size in enumerate(sizes):
+        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_WIDTH:
+            raise DeriveError(
+                f"sizes: entry {position} is {shorten(size)}; every size is a whole number from 1 to {MAX_WIDTH}"
+            )
+    return sizes
+
+
+def _one_meaning_a_name(functions: tuple[Activation, ...]) -> None:
+    meaning: dict[str, Activation] = {}
+    for function in functions:
+        if meaning.setdefault(function.name, function) != function:
+            raise DeriveError(f"activations: {function.name!r} stands for two different expressions")
+
+
+def _update(value: str | Mapping[str, Any] | Update) -> Update:
+    if isinstance(value, Update):
+        return value
+    if isinstance(value, Mapping):
+        constants = {str(key): number for key, number in value.items() if key != "name"}
+        return Update(value.get("name", "sgd"), tuple(constants.items()))
+    return Update(value)

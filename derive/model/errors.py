@@ -1,0 +1,36 @@
+"""Errors for people: one line that says what is wrong, where, and what would be right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DeriveError(ValueError):
+    """An input that cannot be used. The message is one line, fit to be shown as it is."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
+class FormulaError(DeriveError):
+    """A formula that cannot be read. `column` is where, counted from 1; 0 if it has no place."""
+
+    def __init__(self, message: str, column: int = 0) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+def unknown(kind: str, name: object, known: Iterable[str], where: str = "") -> DeriveError:
+    """The error for a name that is not in a table: which names exist, and which is nearest."""
+    names = sorted(known)
+    nearest = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else "."
+    prefix = f"{where}: " if where else ""
+    return DeriveError(f"{prefix}unknown {kind} {shorten(name)}{hint} Known: {', '.join(names)}.")
+
+
+def shorten(text: object, limit: int = 60) -> str:
+    """`repr` of `text`, cut to about `limit` characters so that a message stays one line."""
+    shown = repr(text)
+    return shown if len(shown) <= limit else shown[: limit - 3] + "..."

@@ -1,0 +1,164 @@
+"""Scalar expressions such as `z / (1 + exp(-beta*z))`, read into SymPy over a whitelist.
+
+    >>> read_expression("z / (1 + exp(-beta*z))", {"z": Z, "beta": 1})
+    z/(1 + exp(-z))
+
+Decimal numbers are read exactly (0.01 is 1/100), so that every later step can be exact. A kink is
+written with `where`, and *the branch that a point falls into gives its derivative there*: the
+convention at a kink is part of the forward expression. `where(z > 0, z, 0)` says f'(0) = 0, as
+PyTorch and JAX do. `max`, `min` and `abs` are short for such a `where` (see `FUNCTIONS`).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sympy as sp
+
+from derive.model.errors import FormulaError, unknown
+from derive.model.reader import MAX_EXPONENT, Reader
+
+MAX_LOGARITHM = 700  # of a constant power, so that it stays a float64
+
+Z = sp.Symbol("z", real=True)
+"""The argument of every activation function: the input of a neuron, a real number."""
+
+CONSTANTS: dict[str, sp.Expr] = {"pi": sp.pi, "e": sp.E}
+
+
+def _where(condition: Any, inside: sp.Expr, outside: sp.Expr) -> sp.Expr:
+    return sp.Piecewise((inside, condition), (outside, True))
+
+
+def _maximum(a: sp.Expr, b: sp.Expr) -> sp.Expr:
+    """max(a, b); at a tie the constant one gives the derivative, so max(0, z)' = 0 at 0."""
+    constant, other = (b, a) if b.is_number else (a, b)
+    return _where(other > constant, other, constant)
+
+
+def _minimum(a: sp.Expr, b: sp.Expr) -> sp.Expr:
+    constant, other = (b, a) if b.is_number else (a, b)
+    return _where(other < constant, other, constant)
+
+
+def _absolute(a: sp.Expr) -> sp.Expr:
+    """|a|, with derivative 0 where a = 0."""
+    return sp.Piecewise((a, a > 0), (-a, a < 0), (sp.S.Zero, True))
+
+
+FUNCTIONS: dict[str, tuple[int, Callable[..., sp.Expr]]] = {
+    "exp": (1, sp.exp),
+    "log": (1, sp.log),
+    "log1p": (1, lambda u: sp.log(1 + u)),
+    "expm1": (1, lambda u: sp.exp(u) - 1),
+    "sqrt": (1, sp.sqrt),
+    "tanh": (1, sp.tanh),
+    "sinh": (1, sp.sinh),
+    "cosh": (1, sp.cosh),
+    "sin": (1, sp.sin),
+    "cos": (1, sp.cos),
+    "atan": (1, sp.atan),
+    "asinh": (1, sp.asinh),
+    "erf": (1, sp.erf),
+    "abs": (1, _absolute),
+    "max": (2, _maximum),
+    "min": (2, _minimum),
+    "where": (3, _where),
+}
+"""Name → (number of arguments, meaning). What is not here is refused."""
+
+NOT_DIFFERENTIABLE = {
+    name: f"{name} is constant between its jumps, so its derivative teaches nothing"
+    for name in ("floor", "ceil", "round", "sign", "sgn", "step", "heaviside", "trunc")
+}
+
+
+class ScalarReader(Reader):
+    """Reads a scalar expression whose names stand for the given SymPy values."""
+
+    def __init__(self, names: Mapping[str, sp.Expr]) -> None:
+        self.names = {**CONSTANTS, **names}
+
+    def number(self, value: float, node: ast.AST) -> sp.Expr:
+        return sp.Rational(str(value))
+
+    def name(self, name: str, node: ast.AST) -> sp.Expr:
+        if name in self.names:
+            return self.names[name]
+        if name in FUNCTIONS:
+            self.fail(node, f"{name} is a function; write {name}(...)")
+        self.fail(node, str(unknown("name", name, self.names)))
+
+    def negative(self, value: sp.Expr, node: ast.AST) -> sp.Expr:
+        return -value
+
+    def binary(self, operator: str, left: sp.Expr, right: sp.Expr, node: ast.AST) -> sp.Expr:
+        if isinstance(left, sp.Basic) and not (isinstance(left, sp.Expr) and isinstance(right, sp.Expr)):
+            self.fail(node, "a comparison belongs into where(condition, ..., ...)")
+        match operator:
+            case "+":
+                return left + right
+            case "-":
+                return left - right
+            case "*":
+                return left * right
+            case "/":
+                if right == 0:
+                    self.fail(node, "division by zero")
+                return left / right
+            case "**":
+                return self.power(left, right, node)
+        self.fail(node, f"the operator {operator} has no place between numbers")
+
+    def power(self, base: sp.Expr, exponent: sp.Expr, node: ast.AST) -> sp.Expr:
+        """base ** exponent, for constant exponents up to a limit or constant positive bases."""
+        if exponent.is_Rational and abs(exponent) <= MAX_EXPONENT and exponent.q <= 4:
+            if base == 0 and exponent < 0:
+                self.fail(node, "division by zero")
+            if base.is_number and abs(sp.N(sp.log(abs(base) + 1)) * exponent) > MAX_LOGARITHM:
+                self.fail(node, "the number is too large")
+            if any(abs(power.exp) * abs(exponent) > MAX_EXPONENT for power in base.atoms(sp.Pow)):
+                self.fail(node, f"the exponents multiply to more than {MAX_EXPONENT}")
+            return base**exponent
+        if not exponent.is_number and base.is_number and base.is_positive:
+            return sp.exp(exponent * sp.log(base))
+        self.fail(
+            node,
+            f"the exponent has to be a number of size at most {MAX_EXPONENT} (whole, half, third or quarter)",
+        )
+
+    def compare(self, operator: str, left: sp.Expr, right: sp.Expr, node: ast.AST) -> Any:
+        relation = {">": sp.Gt, ">=": sp.Ge, "<": sp.Lt, "<=": sp.Le}[operator](left, right)
+        if relation in (sp.true, sp.false):
+            self.fail(node, "the comparison never changes")
+        return relation
+
+    def call(self, name: str, arguments: list[ast.expr], node: ast.AST) -> sp.Expr:
+        if name in NOT_DIFFERENTIABLE:
+            self.fail(node, NOT_DIFFERENTIABLE[name])
+        if name not in FUNCTIONS:
+            self.fail(node, str(unknown("function", name, FUNCTIONS)))
+        count, function = FUNCTIONS[name]
+        if len(arguments) != count:
+            self.fail(node, f"{name} takes {count} argument{'s' * (count > 1)}, not {len(arguments)}")
+        values = [self.visit(argument) for argument in arguments]
+        relational = [isinstance(value, sp.core.relational.Relational) for value in values]
+        if relational != [name == "where", *[False] * (count - 1)]:
+            self.fail(node, "where needs a comparison first, as in where(z > 0, z, 0), and nothing else does")
+        return function(*values)
+
+
+def read_expression(text: str, names: Mapping[str, sp.Expr | int | float]) -> sp.Expr:
+    """The SymPy expression that `text` writes, with `names` given their values.
+
+    Raises FormulaError, with the place, for anything outside the grammar.
+    """
+    values = {name: sp.Rational(str(v)) if isinstance(v, int | float) else v for name, v in names.items()}
+    value = ScalarReader(values).read(text)
+    if not isinstance(value, sp.Expr):
+        raise FormulaError(f"the expression {text!r} is a comparison, not a number; use where(...)")
+    if value.has(sp.zoo, sp.nan, sp.oo, sp.I):
+        raise FormulaError(f"the expression {text!r} has no finite real value")
+    return value

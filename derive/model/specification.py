@@ -1,0 +1,133 @@
+"""Specification files: an `Architecture` from TOML and back, so that either can be made from the other.
+
+    name = "digits"
+    sizes = [64, 32, 10]
+    activations = ["tanh", "identity"]
+
+or layer by layer (`inputs`, then one `[[layer]]` with `units` and `activation` each). A user's own
+activation is a table `[activation.NAME]` with an `expression` and the constants in it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from derive.model.activation import Activation, activation
+from derive.model.architecture import Architecture
+from derive.model.errors import DeriveError, shorten, unknown
+from derive.model.tables import ACTIVATIONS
+
+MAX_BYTES = 1_000_000
+KEYS = ("name", "sizes", "activations", "inputs", "layer", "activation", "loss", "optimizer", "dtype")
+LAYER_KEYS = ("units", "activation")
+
+
+def read_specification(path: Path) -> Architecture:
+    """The architecture that the TOML file at `path` describes."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise DeriveError(f"{path}: larger than {MAX_BYTES} bytes, which no specification needs")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        if isinstance(error, DeriveError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise DeriveError(f"{path}: cannot be read: {reason}") from None
+    return from_toml(text, str(path))
+
+
+def from_toml(text: str, where: str = "specification") -> Architecture:
+    """The architecture that TOML `text` describes; `where` opens every error message."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DeriveError(f"{where}: not valid TOML: {error}") from None
+    except RecursionError:
+        raise DeriveError(f"{where}: not valid TOML: nested too deeply") from None
+    try:
+        return from_table(table)
+    except DeriveError as error:
+        raise DeriveError(f"{where}: {error}") from None
+
+
+def from_table(table: Mapping[str, Any]) -> Architecture:
+    """The architecture that a parsed TOML table describes."""
+    for key in table:
+        if key not in KEYS:
+            raise unknown("key", key, KEYS)
+    own = _own_activations(table.get("activation", {}))
+    sizes, names = _layers(table)
+    rest = {key: table[key] for key in ("name", "loss", "optimizer", "dtype") if key in table}
+    return Architecture(sizes, [activation(name, own) for name in names], **rest)
+
+
+def _own_activations(tables: Any) -> dict[str, Activation]:
+    if not isinstance(tables, Mapping):
+        raise DeriveError("activation: write a table [activation.NAME] with an expression")
+    own = {}
+    for name, entry in tables.items():
+        if not isinstance(entry, Mapping) or "expression" not in entry:
+            raise DeriveError(
+                f'[activation.{name}] needs an expression, as in expression = "z / (1 + exp(-z))"'
+            )
+        constants = {key: value for key, value in entry.items() if key != "expression"}
+        own[name] = Activation(name, entry["expression"], tuple(constants.items()))
+    return own
+
+
+def _layers(table: Mapping[str, Any]) -> tuple[Iterable[int], Iterable[str]]:
+    """Sizes and activation names, from either way of writing them."""
+    if "layer" not in table:
+        for key in ("sizes", "activations"):
+            if key not in table:
+                raise DeriveError(f"the key {key!r} is missing; write for example {_EXAMPLE[key]}")
+        if "inputs" in table:
+            raise DeriveError("'inputs' goes with [[layer]] tables; sizes already begins with the inputs")
+        names = table["activations"]
+        if isinstance(names, str) or not isinstance(names, list):
+            raise DeriveError(f"activations: {shorten(names)} is not a list; write {_EXAMPLE['activations']}")
+        return table["sizes"], names
+    if "sizes" in table or "activations" in table:
+        raise DeriveError("give either sizes and activations, or inputs and [[layer]] tables, not both")
+    if "inputs" not in table:
+        raise DeriveError("the key 'inputs' is missing: the number of inputs, n_0")
+    layers = table["layer"]
+    if not isinstance(layers, list) or not all(isinstance(layer, Mapping) for layer in layers):
+        raise DeriveError("layer: write one [[layer]] table for each layer")
+    for position, layer in enumerate(layers, 1):
+        for key in layer:
+            if key not in LAYER_KEYS:
+                raise unknown("key", key, LAYER_KEYS, f"[[layer]] number {position}")
+        for key in LAYER_KEYS:
+            if key not in layer:
+                raise DeriveError(f"[[layer]] number {position}: the key {key!r} is missing")
+    return [table["inputs"], *(layer["units"] for layer in layers)], [layer["activation"] for layer in layers]
+
+
+_EXAMPLE = {"sizes": "sizes = [64, 32, 10]", "activations": 'activations = ["tanh", "identity"]'}
+
+
+def to_toml(architecture: Architecture) -> str:
+    """The canonical specification of `architecture`: `from_toml` gives the same architecture back."""
+    update = architecture.optimizer
+    settings = "".join(f", {key} = {value!r}" for key, value in update.constants if value)
+    lines = [
+        f'name = "{architecture.name}"',
+        f"sizes = {list(architecture.sizes)}",
+        f"activations = [{', '.join(_quoted(f.name) for f in architecture.activations)}]",
+        f'loss = "{architecture.loss}"',
+        f'optimizer = {{ name = "{update.name}"{settings} }}' if settings else f'optimizer = "{update.name}"',
+        f'dtype = "{architecture.dtype}"',
+    ]
+    for function in dict.fromkeys(architecture.activations):
+        if function.name not in ACTIVATIONS:
+            lines += ["", f"[activation.{function.name}]", f"expression = {_quoted(function.expression)}"]
+            lines += [f"{key} = {value!r}" for key, value in function.constants]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return '"' + " ".join(text.split()) + '"'  # whitelisted text: no quote, backslash or control character
