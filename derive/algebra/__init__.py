@@ -1,0 +1,1 @@
+"""Programs in index notation and their calculus: forward equations, reverse sweep, exact evaluation."""

@@ -1,0 +1,183 @@
+"""The reverse sweep: from a forward program to the program of its gradients.
+
+The equations are visited backwards. An equation t[i] = value(u, …) hands the adjoint of t on to every
+tensor u that it reads,
+
+    du[p] += Sum_i dt[i] * d value[i] / d u[p],
+
+where SymPy's `diff` gives the local derivative, with Kronecker deltas, and `contract` collapses them.
+Adjoints have the text's names: `delta2` for z2, `dW2`, `db2`, `da1`. Every move is recorded as a `Step`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import sympy as sp
+
+from derive.algebra.contraction import contract, rename_indices
+from derive.algebra.forward import forward
+from derive.algebra.notation import index
+from derive.algebra.program import Equation, Program, Tensor, check, entries, tensor_names
+from derive.model.architecture import Architecture
+
+
+@dataclass(frozen=True)
+class Step:
+    """One move of a derivation: the rule that was applied to find `target`, and what it changed."""
+
+    rule: str
+    target: sp.Expr
+    before: sp.Expr
+    after: sp.Expr
+
+    def __str__(self) -> str:
+        return f"{self.target} = {self.after}    [{self.rule}]"
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """The forward program of an architecture, the gradient program derived from it, and the steps taken."""
+
+    architecture: Architecture
+    forward: Program
+    gradient: Program
+    steps: tuple[Step, ...]
+
+    @cached_property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """W1, b1, W2, b2, …: the order in which the parameter vector holds them."""
+        return tuple(t for t in self.forward.inputs if adjoint_name(t.name) in self.gradient.definitions)
+
+    def __str__(self) -> str:
+        return f"{self.forward}\n{self.gradient}"
+
+
+def differentiate(architecture: Architecture) -> Derivation:
+    """The gradients of the loss with respect to every weight and bias, for any widths.
+
+    >>> d = differentiate(Architecture([2, 1], ["tanh"]))
+    >>> print(d.gradient.definitions["dW1"])
+    dW1[i, j] = Sum(delta1[s, i]*a0[s, j], (s, 1, N))    for i in 1..n1, j in 1..n0
+    """
+    program = forward(architecture)
+    wrt = [t.name for t in program.inputs if t.name not in ("a0", "y")]
+    gradient, steps = reverse(program, {"loss": sp.S.One}, wrt)
+    return Derivation(architecture, program, gradient, steps)
+
+
+def adjoint_name(name: str) -> str:
+    """The text's name for the derivative of the loss by a tensor: delta2 for z2, dW2 for W2."""
+    return "delta" + name[1:] if name[0] == "z" else "d" + name
+
+
+def reverse(
+    program: Program, seeds: Mapping[str, sp.Expr | Tensor], wrt: Iterable[str]
+) -> tuple[Program, tuple[Step, ...]]:
+    """The gradient program of `program`, and the steps that led to it.
+
+    `seeds` gives the adjoints of the outputs: a number for a scalar, or a tensor that is taken as
+    known. `wrt` names the tensors whose adjoints are wanted; only the paths to them are followed.
+    """
+    wanted = set(wrt)
+    active = _depending_on(program, wanted)
+    home = _home_indices(program)
+    paths: dict[str, list[sp.Expr]] = {}
+    adjoints: dict[str, sp.Expr | Tensor] = dict(seeds)
+    equations: list[Equation] = []
+    steps: list[Step] = []
+
+    def settle(name: str) -> None:
+        """All paths into `name` are known: add them up and give the adjoint its equation."""
+        if name in adjoints or name not in paths:
+            return
+        total = sp.Add(*paths[name])
+        tensor = Tensor(adjoint_name(name), program.tensors[name].axes)
+        if len(paths[name]) > 1:
+            steps.append(Step("sum over paths", tensor[home[name]], total, total))
+        if entries(total) or name in wanted:
+            equations.append(Equation(tensor, home[name], total))
+            adjoints[name] = tensor
+        else:
+            adjoints[name] = total
+
+    for equation in reversed(program.equations):
+        settle(equation.tensor.name)
+        if equation.tensor.name not in adjoints:
+            continue
+        for name in _reads(equation, program):
+            if name in active:
+                contribution, taken = _pull_back(equation, adjoints[equation.tensor.name], name, home[name])
+                paths.setdefault(name, []).append(contribution)
+                steps += taken
+                if name in wanted and name not in program.definitions and _last_read(program, name) is equation:
+                    settle(name)
+    known = [t for t in (*program.tensors.values(), *(s for s in seeds.values() if isinstance(s, Tensor)))]
+    return check(Program(tuple(known), tuple(equations))), tuple(steps)
+
+
+def _pull_back(
+    equation: Equation, adjoint: sp.Expr | Tensor, name: str, home: tuple[sp.Symbol, ...]
+) -> tuple[sp.Expr, list[Step]]:
+    """What `equation`, t[i] = value, contributes to the adjoint of the tensor `name`."""
+    rename = {i: index(f"{i}_") for i in equation.value.atoms(sp.Symbol) | set(equation.indices) if i.is_integer}
+    rename = {i: fresh for i, fresh in rename.items() if i in set(equation.indices) | _bound(equation.value)}
+    indices = tuple(rename[i] for i in equation.indices)
+    value = equation.value.xreplace(rename)
+    entry = sp.IndexedBase(name)[home] if home else sp.Symbol(name)
+    outer = adjoint[indices] if isinstance(adjoint, Tensor) else adjoint
+    over = list(zip(indices, equation.tensor.axes, strict=True))
+    local = value.diff(entry)
+    result = rename_indices(contract(outer * local, over), home)
+
+    target = Tensor(adjoint_name(name), ())[()] if not home else sp.IndexedBase(adjoint_name(name))[home]
+    limits = [(i, 1, high) for i, high in over]
+
+    def summed(body: sp.Expr) -> sp.Expr:
+        back = {fresh: i for i, fresh in rename.items() if i not in home}
+        total = sp.Sum(body, *limits) if limits else body
+        return total.xreplace(back)
+
+    chain = summed(outer * sp.Derivative(equation.tensor[indices], entry))
+    local_steps = [
+        Step("chain rule", target, sp.Derivative(sp.Symbol("loss"), entry), chain),
+        Step("derivative of the equation", target, chain, summed(outer * local)),
+        Step("Kronecker delta picks one term", target, summed(outer * local), result),
+    ]
+    return result, local_steps
+
+
+def _bound(expr: sp.Expr) -> set[sp.Symbol]:
+    return {name for total in expr.atoms(sp.Sum) for name, _, _ in total.limits}
+
+
+def _reads(equation: Equation, program: Program) -> list[str]:
+    """The tensors that an equation reads, in order of definition, last first."""
+    names = tensor_names(equation.value)
+    return [name for name in reversed(program.tensors) if name in names]
+
+
+def _depending_on(program: Program, wanted: set[str]) -> set[str]:
+    """The tensors that carry a derivative: the wanted ones and all that is computed from them."""
+    active = set(wanted)
+    for equation in program.equations:
+        if active & tensor_names(equation.value):
+            active.add(equation.tensor.name)
+    return active
+
+
+def _home_indices(program: Program) -> dict[str, tuple[sp.Symbol, ...]]:
+    """The indices that each tensor is written with where it first occurs."""
+    home: dict[str, tuple[sp.Symbol, ...]] = {}
+    for equation in program.equations:
+        for entry in entries(equation.value):
+            home.setdefault(str(entry.base.label), entry.indices)
+        home.setdefault(equation.tensor.name, equation.indices)
+    return home
+
+
+def _last_read(program: Program, name: str) -> Equation | None:
+    """The equation that is the first of the program to read `name`, so the last that the sweep visits."""
+    return next((e for e in program.equations if name in tensor_names(e.value)), None)

@@ -1,0 +1,139 @@
+"""`Program`: equations in index notation, each tensor assigned once, every axis with a symbolic size.
+
+    z1[s, i] = Sum(W1[i, j]*a0[s, j], (j, 1, n0)) + b1[i]        s in 1..N, i in 1..n1
+
+`check` is the type checker: it says which equation breaks which rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import sympy as sp
+
+from derive.model.errors import DeriveError
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A named array; `axes` are its symbolic sizes, () for a scalar."""
+
+    name: str
+    axes: tuple[sp.Expr, ...]
+
+    def __getitem__(self, indices: tuple[sp.Expr, ...]) -> sp.Expr:
+        """The entry at `indices` as a SymPy expression: Indexed, or a Symbol for a scalar."""
+        return sp.IndexedBase(self.name)[indices] if indices else sp.Symbol(self.name)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {' x '.join(map(str, self.axes)) or 'scalar'}"
+
+
+@dataclass(frozen=True)
+class Equation:
+    """`tensor[indices] = value` for all values of the indices; every other index in `value` is summed."""
+
+    tensor: Tensor
+    indices: tuple[sp.Symbol, ...]
+    value: sp.Expr
+
+    @property
+    def target(self) -> sp.Expr:
+        return self.tensor[self.indices]
+
+    def __str__(self) -> str:
+        ranges = ", ".join(f"{i} in 1..{n}" for i, n in zip(self.indices, self.tensor.axes, strict=True))
+        return f"{self.target} = {self.value}" + (f"    for {ranges}" if ranges else "")
+
+
+@dataclass(frozen=True)
+class Program:
+    """Declared `inputs` and `equations` that define further tensors from them, in order."""
+
+    inputs: tuple[Tensor, ...]
+    equations: tuple[Equation, ...]
+
+    @cached_property
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor by its name, inputs first."""
+        return {t.name: t for t in (*self.inputs, *(e.tensor for e in self.equations))}
+
+    @cached_property
+    def definitions(self) -> dict[str, Equation]:
+        """The equation that defines each tensor."""
+        return {e.tensor.name: e for e in self.equations}
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.equations))
+
+    def _repr_latex_(self) -> str:
+        rows = r" \\ ".join(f"{sp.latex(e.target)} &= {sp.latex(e.value)}" for e in self.equations)
+        return rf"$\begin{{aligned}} {rows} \end{{aligned}}$"
+
+
+def entries(expr: sp.Expr) -> list[sp.Indexed]:
+    """The tensor entries in `expr`, in a fixed order."""
+    return sorted(expr.atoms(sp.Indexed), key=sp.default_sort_key)
+
+
+def tensor_names(expr: sp.Expr) -> set[str]:
+    """The names of the tensors that `expr` reads, scalars included."""
+    return {str(e.base.label) for e in expr.atoms(sp.Indexed)} | {str(s) for s in expr.atoms(sp.Symbol)}
+
+
+def sum_limits(expr: sp.Expr) -> dict[sp.Symbol, sp.Expr]:
+    """The summation indices in `expr`, with the sizes that they run to."""
+    limits: dict[sp.Symbol, sp.Expr] = {}
+    for total in expr.atoms(sp.Sum):
+        for name, low, high in total.limits:
+            if low != 1 or limits.setdefault(name, high) != high:
+                raise DeriveError(f"the index {name} has two ranges in {expr}")
+    return limits
+
+
+def check(program: Program) -> Program:
+    """`program`, if it is well typed; otherwise a DeriveError with the equation and the rule it breaks.
+
+    The rules: a tensor is assigned once and read only after that; it has as many indices as axes; an
+    index has one range; the free indices of a value are those of its target.
+    """
+    known = {tensor.name: tensor for tensor in program.inputs}
+    if len(known) != len(program.inputs):
+        raise DeriveError("two inputs have the same name")
+    for equation in program.equations:
+        for complaint in _complaints(equation, known):
+            raise DeriveError(f"{equation.target} = {equation.value}: {complaint}")
+        known[equation.tensor.name] = equation.tensor
+    return program
+
+
+def _complaints(equation: Equation, known: dict[str, Tensor]) -> Iterator[str]:
+    if equation.tensor.name in known:
+        yield f"{equation.tensor.name} is assigned twice"
+    if len(equation.indices) != len(equation.tensor.axes) or len(set(equation.indices)) != len(equation.indices):
+        yield f"{equation.tensor.name} needs {len(equation.tensor.axes)} distinct indices"
+    ranges: dict[sp.Expr, sp.Expr] = dict(zip(equation.indices, equation.tensor.axes, strict=False))
+    try:
+        summed = sum_limits(equation.value)
+    except DeriveError as error:
+        yield str(error)
+        return
+    for name, high in summed.items():
+        if name in ranges:
+            yield f"the index {name} is both summed and free"
+        ranges[name] = high
+    for entry in entries(equation.value):
+        tensor = known.get(str(entry.base.label))
+        if tensor is None:
+            yield f"{entry.base.label} is read before it is defined"
+            continue
+        if len(entry.indices) != len(tensor.axes):
+            yield f"{tensor.name} has {len(tensor.axes)} axes, but {len(entry.indices)} indices here"
+            continue
+        for position, axis in zip(entry.indices, tensor.axes, strict=True):
+            if position not in ranges:
+                yield f"the index {position} of {entry} is neither summed nor on the left"
+            elif ranges[position] != axis:
+                yield f"the index {position} of {entry} runs to {ranges[position]}, the axis to {axis}"
