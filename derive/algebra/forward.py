@@ -49,9 +49,7 @@ def loss(name: str, label: Label) -> tuple[Equation, ...]:
     return _read(equations, (output(label), target(label)), {"L": sp.sympify(label)})
 
 
-def _read(
-    equations: Iterable[str], known: Iterable[Tensor], labels: dict[str, sp.Expr]
-) -> tuple[Equation, ...]:
+def _read(equations: Iterable[str], known: Iterable[Tensor], labels: dict[str, sp.Expr]) -> tuple[Equation, ...]:
     tensors = {tensor.name: tensor for tensor in known}
     result = []
     for text in equations:

@@ -20,7 +20,7 @@ import sympy as sp
 from derive.algebra.contraction import contract, rename_indices
 from derive.algebra.forward import forward
 from derive.algebra.notation import index
-from derive.algebra.program import Equation, Program, Tensor, check, entries, tensor_names
+from derive.algebra.program import Equation, Program, Tensor, check, entries
 from derive.model.architecture import Architecture
 
 
@@ -84,6 +84,7 @@ def reverse(
     wanted = set(wrt)
     active = _depending_on(program, wanted)
     home = _home_indices(program)
+    first_reader = {name: e for e in reversed(program.equations) for name in e.reads}
     paths: dict[str, list[sp.Expr]] = {}
     adjoints: dict[str, sp.Expr | Tensor] = dict(seeds)
     equations: list[Equation] = []
@@ -112,10 +113,10 @@ def reverse(
                 contribution, taken = _pull_back(equation, adjoints[equation.tensor.name], name, home[name])
                 paths.setdefault(name, []).append(contribution)
                 steps += taken
-                if name in wanted and name not in program.definitions and _last_read(program, name) is equation:
+                if name not in program.definitions and first_reader[name] is equation:
                     settle(name)
-    known = [t for t in (*program.tensors.values(), *(s for s in seeds.values() if isinstance(s, Tensor)))]
-    return check(Program(tuple(known), tuple(equations))), tuple(steps)
+    known = (*program.tensors.values(), *(seed for seed in seeds.values() if isinstance(seed, Tensor)))
+    return check(Program(known, tuple(equations))), tuple(steps)
 
 
 def _pull_back(
@@ -155,15 +156,14 @@ def _bound(expr: sp.Expr) -> set[sp.Symbol]:
 
 def _reads(equation: Equation, program: Program) -> list[str]:
     """The tensors that an equation reads, in order of definition, last first."""
-    names = tensor_names(equation.value)
-    return [name for name in reversed(program.tensors) if name in names]
+    return sorted((n for n in equation.reads if n in program.order), key=program.order.__getitem__, reverse=True)
 
 
 def _depending_on(program: Program, wanted: set[str]) -> set[str]:
     """The tensors that carry a derivative: the wanted ones and all that is computed from them."""
     active = set(wanted)
     for equation in program.equations:
-        if active & tensor_names(equation.value):
+        if active & equation.reads:
             active.add(equation.tensor.name)
     return active
 
@@ -176,8 +176,3 @@ def _home_indices(program: Program) -> dict[str, tuple[sp.Symbol, ...]]:
             home.setdefault(str(entry.base.label), entry.indices)
         home.setdefault(equation.tensor.name, equation.indices)
     return home
-
-
-def _last_read(program: Program, name: str) -> Equation | None:
-    """The equation that is the first of the program to read `name`, so the last that the sweep visits."""
-    return next((e for e in program.equations if name in tensor_names(e.value)), None)

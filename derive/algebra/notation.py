@@ -6,8 +6,8 @@ serve a given network and the lemmas about every layer of every network.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
+from functools import cache
+from typing import Any, TypeAlias
 
 import sympy as sp
 
@@ -15,7 +15,8 @@ l, L = sp.symbols("l L", integer=True, positive=True)
 N = sp.Symbol("N", integer=True, positive=True)
 """The number of samples."""
 
-Label = sp.Expr | int
+Label: TypeAlias = Any
+"""A layer's number, or an expression in l and L."""
 
 
 def tag(label: Label) -> str:
@@ -39,7 +40,7 @@ def index(name: str) -> sp.Symbol:
     return sp.Symbol(name, integer=True, positive=True)
 
 
-@lru_cache(maxsize=None)
+@cache
 def opaque(name: str, order: int = 0) -> Any:
     """The activation `name` (or its derivative of the given order) as a function about which nothing is known.
 

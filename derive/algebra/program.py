@@ -43,6 +43,12 @@ class Equation:
     def target(self) -> sp.Expr:
         return self.tensor[self.indices]
 
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The names that the value mentions: tensors, scalars, sizes and indices."""
+        names = {str(e.base.label) for e in self.value.atoms(sp.Indexed)}
+        return frozenset(names | {str(s) for s in self.value.atoms(sp.Symbol)})
+
     def __str__(self) -> str:
         ranges = ", ".join(f"{i} in 1..{n}" for i, n in zip(self.indices, self.tensor.axes, strict=True))
         return f"{self.target} = {self.value}" + (f"    for {ranges}" if ranges else "")
@@ -61,6 +67,11 @@ class Program:
         return {t.name: t for t in (*self.inputs, *(e.tensor for e in self.equations))}
 
     @cached_property
+    def order(self) -> dict[str, int]:
+        """The position of each tensor: inputs first, then as they are defined."""
+        return {name: position for position, name in enumerate(self.tensors)}
+
+    @cached_property
     def definitions(self) -> dict[str, Equation]:
         """The equation that defines each tensor."""
         return {e.tensor.name: e for e in self.equations}
@@ -76,11 +87,6 @@ class Program:
 def entries(expr: sp.Expr) -> list[sp.Indexed]:
     """The tensor entries in `expr`, in a fixed order."""
     return sorted(expr.atoms(sp.Indexed), key=sp.default_sort_key)
-
-
-def tensor_names(expr: sp.Expr) -> set[str]:
-    """The names of the tensors that `expr` reads, scalars included."""
-    return {str(e.base.label) for e in expr.atoms(sp.Indexed)} | {str(s) for s in expr.atoms(sp.Symbol)}
 
 
 def sum_limits(expr: sp.Expr) -> dict[sp.Symbol, sp.Expr]:

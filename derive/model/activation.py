@@ -34,9 +34,7 @@ class Activation:
         if not isinstance(self.expression, str):
             raise DeriveError(f"{where}: the expression has to be text, not {shorten(self.expression)}")
         constants = self.constants.items() if isinstance(self.constants, dict) else self.constants
-        object.__setattr__(
-            self, "constants", tuple((str(key), _constant(where, key, v)) for key, v in constants)
-        )
+        object.__setattr__(self, "constants", tuple((str(key), _constant(where, key, v)) for key, v in constants))
         if self.name in ACTIVATIONS:
             if self.expression != ACTIVATIONS[self.name] or self.constants:
                 raise DeriveError(f"{where} is built in; give your own activation another name")

@@ -32,9 +32,7 @@ class Update:
             if key not in known:
                 raise unknown("constant", key, known, f"optimizer {self.name!r}")
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-                raise DeriveError(
-                    f"optimizer {self.name!r}: {key} has to lie in [0, 1), not {shorten(value)}"
-                )
+                raise DeriveError(f"optimizer {self.name!r}: {key} has to lie in [0, 1), not {shorten(value)}")
         merged = tuple((key, float(given.get(key, default))) for key, default in known.items())
         object.__setattr__(self, "constants", merged)
 
@@ -110,9 +108,7 @@ class Architecture:
 
 def _sizes(values: Iterable[int]) -> tuple[int, ...]:
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise DeriveError(
-            f"sizes: {shorten(values)} is not a list of numbers; write for example [64, 32, 10]"
-        )
+        raise DeriveError(f"sizes: {shorten(values)} is not a list of numbers; write for example [64, 32, 10]")
     sizes = tuple(values)
     if not 2 <= len(sizes) <= MAX_LAYERS + 1:
         raise DeriveError(

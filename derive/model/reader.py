@@ -117,7 +117,7 @@ class Reader:
     def _checked(self, node: ast.AST, value: float) -> float:
         if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
             self.fail(node, f"a number with more than {MAX_DIGITS} digits")
-        if isinstance(value, float) and not (math.isfinite(value) and 1e-300 < abs(value or 1)):
+        if isinstance(value, float) and not (math.isfinite(value) and abs(value or 1) > 1e-300):
             self.fail(node, f"{self.source(node)} is not a finite number")
         return value
 

@@ -70,9 +70,7 @@ def _own_activations(tables: Any) -> dict[str, Activation]:
     own = {}
     for name, entry in tables.items():
         if not isinstance(entry, Mapping) or "expression" not in entry:
-            raise DeriveError(
-                f'[activation.{name}] needs an expression, as in expression = "z / (1 + exp(-z))"'
-            )
+            raise DeriveError(f'[activation.{name}] needs an expression, as in expression = "z / (1 + exp(-z))"')
         constants = {key: value for key, value in entry.items() if key != "expression"}
         own[name] = Activation(name, entry["expression"], tuple(constants.items()))
     return own
