@@ -1,0 +1,1 @@
+"""Proofs: formulas of texts, canonical form, lemmas and induction, refutation, certificates."""
