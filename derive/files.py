@@ -1,0 +1,76 @@
+"""Writing a file so that whoever reads it sees the old text or the new one, never a part of either."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from derive.model.errors import DeriveError
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write `text` to `path` as UTF-8: into a new file beside it, which then takes its place.
+
+    The mode of an existing file is kept, and a symbolic link still points to the same file afterwards.
+    If anything fails, `path` is as it was and nothing else is left behind. Raises DeriveError.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        before = _mode(target)
+        if before is not None and not stat.S_ISREG(before):  # a device or a pipe has nothing to keep whole
+            target.write_bytes(text.encode())
+            return
+        if before is not None and not os.access(target, os.W_OK):
+            raise PermissionError(None, "the file is write-protected")
+        mode = stat.S_IMODE(before) if before is not None else 0o666 & ~_umask()
+        _replace(target, text.encode(), mode)
+    except OSError as error:
+        raise DeriveError(f"{path}: cannot be written: {_reason(error, target)}") from None
+
+
+def check_writable(path: Path) -> None:
+    """Raise DeriveError if `path` can be seen beforehand not to be writable, before any work is done for it."""
+    target = Path(os.path.realpath(path))
+    folder = target.parent
+    if target.is_dir():
+        raise DeriveError(f"{path}: cannot be written: it is a folder; name a file, as in {path}/network.py")
+    if not folder.is_dir():
+        fault = "is not a folder" if folder.exists() else "does not exist; make the folder first"
+        raise DeriveError(f"{path}: cannot be written: {folder} {fault}")
+    if not os.access(folder, os.W_OK | os.X_OK) and not (target.exists() and not target.is_file()):
+        raise DeriveError(f"{path}: cannot be written: no permission to write into {folder}")
+
+
+def _replace(target: Path, data: bytes, mode: int) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=".tmp", dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(mode)
+        Path(name).replace(target)
+    except BaseException:  # also on Ctrl-C
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _umask() -> int:
+    value = os.umask(0o077)
+    os.umask(value)
+    return value
+
+
+def _reason(error: OSError, target: Path) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"the folder {target.parent} does not exist"
+    return error.strerror or str(error)
