@@ -14,13 +14,13 @@ import click
 
 from derive import __version__
 from derive.cli_options import FILE, Request, architecture_options
-from derive.console import SHORTFALL, Progress, Shortfall, guarded, print_certificate, progress
+from derive.console import SHORTFALL, guarded, print_certificate, progress
 from derive.files import check_writable, write_whole
 from derive.model.errors import DeriveError, unknown
 from derive.model.tables import STYLES
+from derive.pipeline import proved_and_audited, unchecked
 
 if TYPE_CHECKING:
-    from derive.model.architecture import Architecture
     from derive.proof.certificate import Certificate
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the certificate as JSON.")
@@ -79,7 +79,11 @@ def generate(style: str, no_audit: bool, destination: str | None, **given: Any) 
     if path is not None:
         _check_destination(path, request.specification)
     with progress() as report:
-        source = _module(architecture, style, not no_audit, report)
+        source = (
+            unchecked(architecture, style, report)
+            if no_audit
+            else proved_and_audited(architecture, style, report).source
+        )
     if path is None:
         sys.stdout.buffer.write(source.encode())
     else:
@@ -155,38 +159,6 @@ def demo(folder: Path) -> int:
     from derive.demo import run
 
     return run(folder)
-
-
-def _module(architecture: Architecture, style: str, checked: bool, report: Progress) -> str:
-    """The source text of the module; `checked` also proves its gradients and audits the text."""
-    report("deriving the gradients", 0.0)
-    from derive.algebra.gradient import differentiate
-    from derive.codegen.emit import emit
-
-    derivation = differentiate(architecture)
-    if not checked:
-        return emit(derivation, style=style)
-    report("proving the formulas", 0.1)
-    from derive.codegen.audit import audit as audit_module
-    from derive.proof.prove import prove
-
-    certificate = prove(derivation)
-    _insist(certificate, "the proof")
-    report("writing the module", 0.3)
-    source = emit(derivation, style=style, certificate=certificate)
-    audited = audit_module(
-        source, architecture, progress=lambda what, fraction: report(what, 0.4 + 0.6 * fraction)
-    )
-    _insist(audited, "the audit")
-    return source
-
-
-def _insist(certificate: Certificate, what: str) -> None:
-    """Raise Shortfall unless the certificate holds."""
-    if not certificate.holds:
-        short = next((verdict for verdict in certificate.verdicts if not verdict.holds), None)
-        detail = f"{short.label}: {short.formula} is {short.verdict}" if short else "there are no verdicts"
-        raise Shortfall(f"{what} does not hold, so nothing was written: {detail}")
 
 
 def _show(certificate: Certificate, as_json: bool) -> int:

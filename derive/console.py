@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -97,8 +98,8 @@ def print_certificate(certificate: Certificate) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    piped = not sys.stdout.isatty()
-    console = Console(width=_width() if piped else None, highlight=False)
+    piped = None if sys.stdout.isatty() else io.StringIO()
+    console = Console(file=piped, width=_width() if piped else None, highlight=False)
     table = Table(title=Text(certificate.subject, "bold"), title_justify="left", box=None, pad_edge=False)
     for heading, ratio in (("", 0), ("where", 3), ("formula", 5), ("verdict", 2), ("valid for, and how it was shown", 6)):
         table.add_column(heading, header_style="dim", overflow="fold", ratio=ratio or None)
@@ -113,6 +114,8 @@ def print_certificate(certificate: Certificate) -> None:
             console.print(Padding(Text(f"{heading}: {'; '.join(lines)}", "dim"), (1, 0, 0, 0)))
     console.print()
     console.print(_summary(certificate))
+    if piped:
+        click.echo("\n".join(line.rstrip() for line in piped.getvalue().splitlines()))
 
 
 def _width() -> int:

@@ -1,0 +1,50 @@
+# Everything sets itself up: only Python >= 3.11 and make are assumed.
+#   make demo       the main job on real data
+#   make test       lint, types, tests and doctests
+#   make generated  the committed modules again, from generated/*.toml
+#   make clean      remove what these targets made
+
+BIN := .venv/bin
+READY := .venv/.ready
+MODULES := generated/first_readable.py generated/first_fast.py generated/four_layers.py generated/higham.py \
+           generated/digits.py
+
+.PHONY: demo test generated clean FORCE
+
+demo: $(READY)
+	$(BIN)/derive demo
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n 2
+
+generated: $(MODULES)
+
+# FORCE: always made again, since they are made from the whole of derive/ and templates/.
+FORCE:
+
+generated/%_readable.py: generated/%.toml $(READY) FORCE
+	$(BIN)/derive generate $< --style readable -o $@
+
+generated/%_fast.py: generated/%.toml $(READY) FORCE
+	$(BIN)/derive generate $< --style fast -o $@
+
+generated/%.py: generated/%.toml $(READY) FORCE
+	$(BIN)/derive generate $< -o $@
+
+# A name on the PATH need not run (a version manager's shim may not), so each candidate is tried.
+$(READY): pyproject.toml
+	@for python in python3.13 python3.12 python3.11 python3 python; do \
+	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "setting up .venv with $$($$python --version)"; \
+	    $$python -m venv --clear .venv && \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' && \
+	    touch $@; exit $$?; \
+	  fi; \
+	done; echo 'no Python >= 3.11 with venv was found' >&2; exit 1
+
+clean:
+	rm -rf .venv build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache generated/digits.png
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
