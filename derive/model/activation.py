@@ -15,6 +15,8 @@ from derive.model.tables import ACTIVATIONS
 if TYPE_CHECKING:
     import sympy as sp
 
+HUGE = 10**1000  # of an argument; what lies beyond costs time and holds no information
+
 
 @dataclass(frozen=True)
 class Activation:
@@ -90,12 +92,12 @@ def _check_trainable(formula: sp.Expr, expression: str) -> None:
     kinks = sorted(breakpoints(formula), key=lambda kink: float(kink))
     probes = [sp.Rational(k, 7) for k in (-703, -61, -11, -3, 0, 2, 13, 67, 709)] + kinks
     for probe in probes:
-        value = sp.N(formula.subs(Z, probe), 30)
+        value = _value(formula, probe, expression)
         if not (value.is_number and value.is_extended_real) or value in (sp.oo, -sp.oo, sp.nan):
             raise FormulaError(f"{shorten(expression)} has no real value at z = {sp.N(probe, 4)}")
     step = sp.Rational(1, 10**12)
     for kink in kinks:
-        below, above = (sp.N(formula.subs(Z, kink + side * step), 30) for side in (-1, 1))
+        below, above = (_value(formula, kink + side * step, expression) for side in (-1, 1))
         if abs(above - below) > 1e-6 * (1 + abs(above)):
             raise FormulaError(
                 f"{shorten(expression)} jumps at z = {sp.N(kink, 4)} from {sp.N(below, 4)} to "
@@ -103,6 +105,31 @@ def _check_trainable(formula: sp.Expr, expression: str) -> None:
             )
     if formula.diff(Z) == 0:
         raise FormulaError(f"{shorten(expression)} has derivative 0 everywhere")
+
+
+def _value(formula: sp.Expr, at: sp.Expr, expression: str) -> sp.Expr:
+    """f(at) to 30 digits, from the inside out, so that exp(exp(exp(z))) is refused and not waited for."""
+    import sympy as sp
+
+    from derive.model.expression import Z
+
+    def visit(node: sp.Basic) -> sp.Basic:
+        if node == Z:
+            return at
+        if isinstance(node, sp.Piecewise):
+            return visit(next(branch for branch, condition in node.args if condition.subs(Z, at) == sp.true))
+        if not node.has(Z):
+            return node
+        arguments = [visit(argument) for argument in node.args]
+        if isinstance(node, sp.Function):
+            for size in (abs(sp.N(argument, 5)) for argument in arguments):
+                if not size.is_finite:
+                    raise FormulaError(f"{shorten(expression)} has no real value at z = {sp.N(at, 4)}")
+                if size > HUGE:
+                    raise FormulaError(f"{shorten(expression)} grows beyond every float at z = {sp.N(at, 4)}")
+        return sp.N(node.func(*arguments), 30)
+
+    return sp.N(visit(formula), 30)
 
 
 def breakpoints(formula: sp.Expr) -> set[sp.Expr]:
