@@ -14,6 +14,7 @@ from functools import cache
 import sympy as sp
 
 from derive.codegen.elementary import between, branch_at, kinks, normal, pieces
+from derive.codegen.stable import sharpened
 from derive.model.expression import Z
 
 A = sp.Symbol("a", real=True)
@@ -38,7 +39,7 @@ def from_output(f: sp.Expr) -> sp.Expr | None:
         if found is None or restated is None:
             return None
         result.append((found, restated))
-    form = result[0][0] if len(result) == 1 else sp.Piecewise(*result)
+    form = sharpened(result[0][0] if len(result) == 1 else sp.Piecewise(*result))
     return form if _proved(form, f) else None
 
 

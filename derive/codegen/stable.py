@@ -24,7 +24,7 @@ T = sp.Symbol("T", positive=True)
 @cache
 def stable(expr: sp.Expr) -> sp.Expr:
     """`expr`, a function of z, in a form whose parts stay finite wherever the function does."""
-    result = _sharpen(_piecewise(pieces(expr)))
+    result = sharpened(_piecewise(pieces(expr)))
     if not equal(result, expr):
         raise DeriveError(f"no proof that {result} equals {expr}; please report this expression")
     return result
@@ -148,11 +148,11 @@ def _absolute(u: sp.Expr) -> sp.Expr:
     return abs(number) * sp.Abs(shape)
 
 
-def _sharpen(expr: sp.Expr) -> sp.Expr:
+def sharpened(expr: sp.Expr) -> sp.Expr:
     """Rules against cancellation: exp(u) - 1 is expm1(u), log(1 + u) is log1p(u)."""
     if not expr.args or isinstance(expr, sp.core.relational.Relational):
         return expr
-    expr = expr.func(*(_sharpen(argument) for argument in expr.args))
+    expr = expr.func(*(sharpened(argument) for argument in expr.args))
     if isinstance(expr, sp.log) and isinstance(expr.args[0], sp.Add) and expr.args[0].args[0] == 1:
         return log1p(expr.args[0] - 1)
     if isinstance(expr, sp.Add) and len(expr.args) == 2 and expr.args[0].is_number:
