@@ -77,8 +77,10 @@ class _Lowering:
         """`expr` as an array whose axes are those of its indices, in the given order."""
         own = self.axes_of(expr, order)
         sizes = tuple(self.sizes[i] for i in own)
-        if expr.is_Rational and literal(expr) is not None:
-            return number(expr)
+        if expr.is_Rational:
+            if literal(expr) is not None:
+                return number(expr)
+            return Node("divide", (number(expr.p), number(expr.q)))
         if expr == sp.pi:
             return name("np.pi")
         if expr.is_number and not expr.is_Rational and not own and not self.constant:
