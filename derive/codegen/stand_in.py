@@ -96,7 +96,7 @@ class StandIn:
             """An int64 array of residues and handles that claims the module's dtype."""
 
             @property
-            def dtype(self) -> Any:  # type: ignore[override]
+            def dtype(self) -> Any:
                 return np.dtype(dtype)
 
             def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
@@ -292,7 +292,7 @@ class Proxy:
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         if not any(isinstance(value, np.ndarray) for value in (*inputs, options.get("out"))):
-            inputs = (self.owner.asarray(inputs[0]), *inputs[1:])
+            inputs = (self.owner.array(self.owner.number(inputs[0])), *inputs[1:])
         return self.called(*inputs, **options)
 
     def __getattr__(self, name: str) -> Any:
