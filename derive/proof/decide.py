@@ -17,11 +17,12 @@ import sympy as sp
 from derive.algebra.gradient import Derivation
 from derive.algebra.program import Equation, Program
 from derive.model.errors import DeriveError
-from derive.proof.canonical import SwellError, canonical, unfold, unfold_once
+from derive.proof.canonical import SwellError, equal, unfold, unfold_once
 from derive.proof.certificate import Outcome, Verdict
 from derive.proof.claims import Claim
-from derive.proof.matrices import ShapeError
+from derive.proof.matrices import PlaceError, ShapeError
 from derive.proof.refute import Pairs, counterexample
+from derive.proof.relations import Relations, related, relations, words
 from derive.proof.scope import Coincide, Scope, read_ranges
 from derive.proof.sides import Sides, names_layers, read_sides
 from derive.proof.worlds import World, world_for
@@ -75,7 +76,8 @@ def _verdict(claim: Claim, formula: str, loss: str, given: Derivation | None) ->
     scope = read_ranges(claim.ranges, claim.layout)
     if given is not None and not scope.anywhere and names_layers(formula):
         scope = read_ranges(claim.ranges, claim.layout, sp.Integer(given.architecture.depth))
-    decision = decide_formula(formula, scope, lambda sides: world_for(sides.mentions, sides.scope, loss, given))
+    known = relations(given.architecture, scope) if given is not None else {}
+    decision = decide_formula(formula, scope, lambda sides: world_for(sides.mentions, sides.scope, loss, given), known)
     return Verdict(
         label=claim.label,
         formula=formula,
@@ -87,16 +89,24 @@ def _verdict(claim: Claim, formula: str, loss: str, given: Derivation | None) ->
     )
 
 
-def decide_formula(formula: str, scope: Scope, world_of: WorldOf) -> Decision:
-    """What can be said about `formula`; shapes that do not fit are refuted where sizes coincide, if they can be."""
+def decide_formula(formula: str, scope: Scope, world_of: WorldOf, known: Relations | None = None) -> Decision:
+    """What can be said about `formula`; shapes that do not fit are refuted where sizes coincide, if they can be.
+
+    What does not hold for every activation is decided for those whose relations are `known`.
+    """
     try:
         sides = read_sides(formula, scope)
+    except PlaceError as error:
+        return Decision("refuted", "layers", "", (("layers", str(error)),), str(error))
     except ShapeError as error:
         return _misfit(formula, scope, world_of, error)
     world = world_of(sides)
     if how := equality(sides, world.program):
         return Decision("proved", how, world.validity)
-    if pairs := counterexample(sides, world.program):
+    if known and (how := equality(sides, world.program, known)):
+        validity = world.validity.replace("every activation", "").replace("any activation", "").rstrip(", ")
+        return Decision("proved", how, f"{validity}; the activations of this network: {words(known)}")
+    if pairs := counterexample(sides, world.program, known):
         return Decision("refuted", "counterexample in exact arithmetic", world.validity, pairs)
     note = "no two canonical forms agree, and no counterexample was found"
     return Decision("undecided", "canonical form, residues modulo a prime", "", (), note)
@@ -116,8 +126,11 @@ def _misfit(formula: str, scope: Scope, world_of: WorldOf, error: ShapeError) ->
     return Decision("refuted", "shapes", "", (("shapes", str(error)),), str(error))
 
 
-def equality(sides: Sides, program: Program) -> str:
-    """How the sides were found equal for all sizes and values; "" if they were not."""
+def equality(sides: Sides, program: Program, known: Relations | None = None) -> str:
+    """How the sides were found equal for all sizes and values; "" if they were not.
+
+    They may use what is `known` of concrete activations.
+    """
     definitions = program.definitions
     deep = len({name for name in definitions if name[0] == "z"}) > DEEPEST
     left, right = unfold_once(sides.left.expr, definitions), sides.right.expr
@@ -127,7 +140,7 @@ def equality(sides: Sides, program: Program) -> str:
             return ""
         unfolded |= {name: e for name, e in definitions.items() if _base(name) in stage}
         try:
-            if canonical(unfold(left, unfolded)) == canonical(unfold(right, unfolded)):
+            if equal(*(related(unfold(side, unfolded), known or {}) for side in (left, right))):
                 return _method(sides, unfolded)
         except SwellError:
             return ""

@@ -59,6 +59,9 @@ class FormulaReader(MatrixReader):
             if label is None:
                 self.fail(node, f"which layer's {name} is meant? write {name}[l](...)")
             return self.activated(name, label, value, node)
+        if numbered := re.fullmatch(r"(d?[fF])(\d{1,4})", name):
+            (value,) = self.values(arguments, 1, name, node)
+            return self.activated(numbered[1], sp.Integer(numbered[2]), value, node)
         if numbered := NUMBERED.fullmatch(name):
             return self.layer_of(numbered[1], sp.Integer(numbered[2]), arguments, node)
         if name in ELEMENTWISE:
@@ -164,7 +167,7 @@ class FormulaReader(MatrixReader):
             self.wrong_shape(node, f"inv needs a square matrix, but {self.source(arguments[0])} is {value.shown}")
         if value.expr.has(SAMPLE):
             self.fail(node, "the inverse of a matrix of one sample is not read")
-        name = next((n for n, known in self.inverses.items() if known == value), f"inverse{len(self.inverses) + 1}")
+        name = next((n for n, known in self.inverses.items() if known == value), f"inv({self.plain(arguments[0])})")
         self.inverses[name] = value
         return Value(sp.IndexedBase(name)[ROW, COLUMN], value.shape)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from itertools import count
 from typing import ClassVar, NoReturn
 
@@ -25,8 +26,35 @@ NUMBERED = re.compile(rf"({'|'.join(sorted(QUANTITIES, key=len, reverse=True))}|
 NAMES = ("x", "y", "c", "loss", "N", "parameters")
 
 
+def with_df(text: str) -> str:
+    """`text` with f'(, f2'( and f[l]'( written as df(, df2(, df[l](: as long as before, so columns stay."""
+    return re.sub(r"\b([fF](?:\d*|\[[^\[\]]*\]))'(?=\s*[(\[])", r"d\1", text)
+
+
+class LabelReader(ScalarReader):
+    """Reads the label of a layer, such as l+1."""
+
+    what = "layer"
+
+    def __init__(self, names: Mapping[str, sp.Expr]) -> None:
+        self.names = dict(names)
+
+    def name(self, name: str, node: ast.AST) -> sp.Expr:
+        if name not in self.names:
+            self.fail(
+                node,
+                f"no layer is called {name}: {' and '.join(self.names)} are labels here, and a range such as "
+                "l = 1..L gives another",
+            )
+        return self.names[name]
+
+
 class ShapeError(FormulaError):
     """A formula that can be read, but whose parts do not fit together."""
+
+
+class PlaceError(FormulaError):
+    """A formula that can be read, but speaks of a layer that does not exist for every l it is about."""
 
 
 class MatrixReader(Reader):
@@ -49,7 +77,7 @@ class MatrixReader(Reader):
     def read(self, text: str) -> Value:
         """The value of `text`. Raises FormulaError with its place, and ShapeError for shapes in words."""
         original = " ".join(text.split())
-        rewritten = re.sub(r"\b([fF])'(?=\s*[(\[])", r"d\1", original)  # as long as before: columns stay
+        rewritten = with_df(original)
         self.text = original
         value = self.visit(parse(rewritten, self.what))
         if not isinstance(value, Value):
@@ -61,15 +89,16 @@ class MatrixReader(Reader):
     def label(self, node: ast.expr) -> sp.Expr:
         """The layer that `l+1`, `L` or a number stands for."""
         try:
-            value = ScalarReader({**self.scope.labels, **self._counting}).read(ast.unparse(node))
+            return LabelReader({**self.scope.labels, **self._counting}).read(ast.unparse(node))
         except FormulaError as error:
-            self.fail(node, f"the layer {ast.unparse(node)} cannot be read: {error}")
-        return value
+            self.fail(node, f"the layer cannot be read: {error}")
 
     def quantity(self, base: str, label: sp.Expr, node: ast.AST, *, mean: bool | None = None) -> Value:
         """The tensor `base` of a layer, as its layout writes it."""
         kind = QUANTITIES[base]
         if problem := self.scope.misplaced(label, kind.first):
+            if set(label.free_symbols) & {self.scope.symbol(name) for name in self.scope.variables}:
+                raise PlaceError(f"{named(base, label)}: {problem}", getattr(node, "col_offset", -1) + 1)
             self.fail(node, f"{named(base, label)}: {problem}")
         self.mentions.add((base, label))
         sizes = tuple(self.scope.size(label + offset) for offset in kind.axes)

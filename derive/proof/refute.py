@@ -10,21 +10,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from derive.algebra.evaluate import Arithmetic, evaluate
-from derive.algebra.notation import N
+from derive.algebra.notation import N, is_opaque
 from derive.algebra.program import Equation, Program, Tensor
-from derive.algebra.residues import PRIME, Residues
+from derive.algebra.residues import PRIME, Residues, residue
+from derive.proof.relations import A, Relations
 from derive.proof.sides import Sides
 from derive.proof.values import COLUMN, ROW
 
 SMALL = (1, 2, 3, -1, -2)
 TRIES = 6
+DIGITS = 40
 LARGEST_LAYERS = 6
 """Chains deeper than this are not evaluated at distinct widths, to keep the numbers small."""
 
@@ -41,19 +43,32 @@ class Table:
 
     draw: random.Random
     modular: bool = False
+    relations: Relations = field(default_factory=dict)
+    """What is known of f' and f, such as f' = 1 - f**2."""
     known: dict[tuple[str, int], Any] = field(default_factory=dict)
 
     def __call__(self, function: Any, array: Any) -> Any:
         if not hasattr(function, "activation"):
-            raise InexactError
+            if self.modular:
+                raise InexactError
+            return _elementwise(lambda value: _real(function, value), array)
         values = [self.value(function.__name__, value) for value in np.asarray(array).ravel()]
         return np.array(values, dtype=np.int64 if self.modular else object).reshape(np.shape(array))
 
     def value(self, name: str, argument: Any) -> Any:
         key = (name, argument if not self.modular else int(argument))
+        if name.rstrip("'") in self.relations:
+            g, identity = self.relations[name.rstrip("'")]
+            if name.endswith("'"):
+                return self._number(g.subs(A, self.value(name[:-1], argument)))
+            if identity:
+                return argument
         if key not in self.known:
             self.known[key] = self.draw.randrange(1, PRIME) if self.modular else sp.Integer(self.draw.choice(SMALL))
         return self.known[key]
+
+    def _number(self, value: sp.Rational) -> Any:
+        return residue(value) if self.modular else value
 
 
 @dataclass(frozen=True)
@@ -68,20 +83,44 @@ class Instance:
 
     @property
     def differ(self) -> bool:
-        return not np.array_equal(self.left, self.right)
+        """Whether some entries differ; roots and exponentials are compared to many digits."""
+        return any(_unequal(a, b) for a, b in zip(np.ravel(self.left), np.ravel(self.right), strict=True))
 
 
-def counterexample(sides: Sides, program: Program) -> Pairs:
+def _unequal(left: Any, right: Any) -> bool:
+    if not isinstance(left - right, sp.Expr) or (left - right).is_Rational:
+        return bool(left != right)
+    return bool(abs(sp.N(left - right, DIGITS)) > sp.Rational(1, 10 ** (DIGITS // 2)))
+
+
+def _real(function: Any, value: Any) -> sp.Expr:
+    result = sp.sqrt(value) if function == ROOT else function(value)
+    if not result.is_extended_real or not result.is_finite:
+        raise ZeroDivisionError
+    return result
+
+
+def _elementwise(function: Any, array: Any) -> Any:
+    values = [function(value) for value in np.asarray(array).ravel()]
+    return np.array(values, dtype=object).reshape(np.shape(array))
+
+
+ROOT: Any = sp.Function("root")
+"""The square root, as a function that `evaluate` hands on."""
+
+
+def counterexample(sides: Sides, program: Program, relations: Relations | None = None) -> Pairs:
     """Values at which the sides differ, as pairs of a name and what it stands for; () if none is found."""
+    known = relations or {}
     if sides.counts:
         return _count_counterexample(sides)
     try:
-        if not sides.inverses and not _differ_modulo_prime(sides, program):
+        if not _inexact(sides) and not _differ_modulo_prime(sides, program, known):
             return ()
         for sizes in _sizes(sides, program):
             for attempt in range(TRIES):
                 try:
-                    instance = evaluate_sides(sides, program, sizes, Table(random.Random(attempt)))
+                    instance = evaluate_sides(sides, program, sizes, Table(random.Random(attempt), relations=known))
                 except ZeroDivisionError:
                     continue
                 if instance.differ:
@@ -91,10 +130,20 @@ def counterexample(sides: Sides, program: Program) -> Pairs:
     return ()
 
 
-def _differ_modulo_prime(sides: Sides, program: Program) -> bool:
+def _inexact(sides: Sides) -> bool:
+    """Whether residues have no meaning for the formula: an inverse matrix, a root, a concrete function."""
+    parts = [*sides.left.expr.atoms(sp.Function, sp.Pow), *sides.right.expr.atoms(sp.Function, sp.Pow)]
+    return bool(sides.inverses) or any(
+        not part.exp.is_Integer if isinstance(part, sp.Pow) else not is_opaque(part)
+        for part in parts
+        if not isinstance(part, sp.KroneckerDelta)
+    )
+
+
+def _differ_modulo_prime(sides: Sides, program: Program, known: Relations) -> bool:
     *_, largest = _sizes(sides, program)
     for attempt in range(2):
-        table = Table(random.Random(f"residues {attempt}"), modular=True)
+        table = Table(random.Random(f"residues {attempt}"), True, known)
         if evaluate_sides(sides, program, largest, table, Residues()).differ:
             return True
     return False
@@ -129,7 +178,8 @@ def evaluate_sides(
     inputs = {t.name: _random(tuple(sizes[x] for x in t.axes), table) for t in program.inputs}
     values = evaluate(program, sizes, inputs, table, arithmetic)
     for name, operand in sides.inverses.items():
-        matrix = _one(operand.expr, operand.shape, sides, sizes, values, table, arithmetic)
+        alone = replace(sides, left=operand, right=operand, components={})
+        matrix = _one(operand.expr, operand.shape, alone, sizes, values, table, arithmetic)
         inverse = sp.Matrix(matrix.tolist())
         if inverse.det() == 0:
             raise ZeroDivisionError
@@ -164,11 +214,14 @@ def _one(
 def _evaluable(expr: sp.Expr, ranges: Mapping[sp.Symbol, sp.Expr]) -> tuple[sp.Expr, dict[str, sp.Expr]]:
     """`expr` with Kronecker deltas as identity matrices, and sums of constants as products."""
     identities = {}
-    replaced = {}
+    replaced: dict[sp.Basic, sp.Basic] = {}
     for delta in expr.atoms(sp.KroneckerDelta):
         size = ranges[next(i for i in delta.args if i in ranges)]
         identities[f"identity {size}"] = size
         replaced[delta] = sp.IndexedBase(f"identity {size}")[delta.args]
+    for power in expr.atoms(sp.Pow):
+        if power.exp.is_Rational and power.exp.q == 2:
+            replaced[power] = ROOT(_evaluable(power.base, ranges)[0]) ** power.exp.p
     return _constant_sums(expr.xreplace(replaced)), identities
 
 

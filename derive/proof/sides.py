@@ -12,7 +12,7 @@ import sympy as sp
 from derive.algebra.notation import Label, N
 from derive.model.errors import FormulaError, shorten
 from derive.proof.grammar import FormulaReader
-from derive.proof.matrices import NUMBERED, ShapeError
+from derive.proof.matrices import NUMBERED, ShapeError, with_df
 from derive.proof.scope import Scope
 from derive.proof.values import COLUMN, ONE, QUANTITIES, ROW, SAMPLE, Shape, Value
 
@@ -94,11 +94,13 @@ def names_layers(formula: str) -> bool:
     """Whether a formula speaks of numbered layers, such as W2 or a[1], beyond the input."""
     for side in split(formula):
         try:
-            tree = ast.parse(re.sub(r"\b([fF])'(?=\s*[(\[])", r"d\1", side), mode="eval")
+            tree = ast.parse(with_df(side), mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue  # the reader will say where
         for node in ast.walk(tree):
             match node:
+                case ast.Name(id=name) if re.fullmatch(r"d?[fF][1-9]\d*", name):
+                    return True
                 case ast.Name(id=name) if (numbered := NUMBERED.fullmatch(name)) and int(numbered[2]):
                     return True
                 case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int(label))) if label and (
