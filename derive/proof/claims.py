@@ -1,0 +1,153 @@
+"""Claims: formulas of a text as data, read from TOML.
+
+    layout = "columns"                    # or "rows", the default; also for a single formula
+    loss = "least_squares"                # which loss the text means; default: that of the network
+
+    [[formula]]
+    label = "Derivatives, hidden layers"
+    formula = "d(c, b[l]) = diag(f'(z[l])) @ W[l+1].T @ d(c, b[l+1])"
+    for = "l = 1..L-1"                    # optional
+    printed = '...'                       # optional: LaTeX, as it stands there
+    corrected = "..."                     # optional: the formula is a known erratum, and this is right
+
+A `[[definition]]` (label, printed, meaning) is notation: nothing is claimed, so nothing is decided.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, get_args
+
+from derive.model.errors import DeriveError, shorten, unknown
+from derive.model.tables import LOSSES
+from derive.proof.values import Layout
+
+MAX_BYTES = 1_000_000
+MAX_FORMULAS = 500
+SOURCE_TEXT = "diy-deep-learning.toml"
+KEYS = ("title", "source", "layout", "loss", "formula", "definition")
+FORMULA_KEYS = ("label", "formula", "for", "printed", "corrected", "layout")
+DEFINITION_KEYS = ("label", "printed", "meaning")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A formula of a text: its place, how it is printed, and what it says in the grammar of formulas."""
+
+    label: str
+    formula: str
+    layout: Layout = "rows"
+    ranges: str = ""
+    printed: str = ""
+    corrected: str = ""
+    """What it should say, if it is a known erratum."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """The formulas of a text, and the notation that it defines without claiming anything."""
+
+    title: str
+    claims: tuple[Claim, ...]
+    definitions: tuple[tuple[str, str], ...] = ()
+    loss: str = ""
+    """The loss that the text speaks about; that of the network if it does not say."""
+    source: str = ""
+
+
+def source_text() -> Text:
+    """The text that this project began with, as printed."""
+    return from_toml((files("derive") / "texts" / SOURCE_TEXT).read_text(encoding="utf-8"), SOURCE_TEXT)
+
+
+def read_text(path: Path) -> Text:
+    """The formulas in the TOML file at `path`. Raises DeriveError with the file and the place in it."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise DeriveError(f"{path}: larger than {MAX_BYTES} bytes, which no list of formulas needs")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DeriveError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise DeriveError(f"{path}: cannot be read: it is not UTF-8 text") from None
+    return from_toml(text, str(path))
+
+
+def from_toml(text: str, where: str = "text") -> Text:
+    """The formulas that TOML `text` lists; `where` opens every error message."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DeriveError(f"{where}: not valid TOML: {error}") from None
+    except RecursionError:
+        raise DeriveError(f"{where}: not valid TOML: nested too deeply") from None
+    try:
+        return _from_table(table)
+    except DeriveError as error:
+        raise DeriveError(f"{where}: {error}") from None
+
+
+def _from_table(table: Mapping[str, Any]) -> Text:
+    _known_keys(table, KEYS, "")
+    layout = _layout(table.get("layout", "rows"), "")
+    loss = table.get("loss", "")
+    if loss and (not isinstance(loss, str) or loss not in LOSSES):
+        raise unknown("loss", loss, LOSSES)
+    claims = []
+    for position, entry in enumerate(_tables(table, "formula"), 1):
+        where = f"[[formula]] number {position}"
+        _known_keys(entry, FORMULA_KEYS, where)
+        claims.append(
+            Claim(
+                label=_text(entry, "label", where),
+                formula=_text(entry, "formula", where),
+                layout=_layout(entry.get("layout", layout), where),
+                ranges=_text(entry, "for", where, ""),
+                printed=_text(entry, "printed", where, ""),
+                corrected=_text(entry, "corrected", where, ""),
+            )
+        )
+    if not claims:
+        raise DeriveError("there is no [[formula]] in it")
+    if len(claims) > MAX_FORMULAS:
+        raise DeriveError(f"{len(claims)} formulas; at most {MAX_FORMULAS} are read")
+    definitions = []
+    for position, entry in enumerate(_tables(table, "definition"), 1):
+        where = f"[[definition]] number {position}"
+        _known_keys(entry, DEFINITION_KEYS, where)
+        definitions.append((_text(entry, "label", where), _text(entry, "printed", where)))
+    title, source = _text(table, "title", "", "a text"), _text(table, "source", "", "")
+    return Text(title, tuple(claims), tuple(definitions), str(loss), source)
+
+
+def _tables(table: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    entries = table.get(key, [])
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+        raise DeriveError(f"{key}: write one [[{key}]] table for each")
+    return entries
+
+
+def _known_keys(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    for key in table:
+        if key not in known:
+            raise unknown("key", key, known, where)
+
+
+def _text(table: Mapping[str, Any], key: str, where: str, default: str | None = None) -> str:
+    value = table.get(key, default)
+    if not isinstance(value, str):
+        prefix = f"{where}: " if where else ""
+        wrong = "is missing" if value is None else f"is {shorten(value)}, not text"
+        raise DeriveError(f"{prefix}the key {key!r} {wrong}")
+    return value.strip()
+
+
+def _layout(value: Any, where: str) -> Layout:
+    if value not in get_args(Layout):
+        raise unknown("layout", value, get_args(Layout), where)
+    result: Layout = value
+    return result

@@ -1,0 +1,93 @@
+"""An independent oracle: SymPy's own `diff` of the loss, written out as one expression in every weight.
+
+Nothing is shared with the reverse sweep: the forward program is evaluated on arrays of symbols, so the
+loss becomes a single scalar expression, and each entry of each gradient is compared with its derivative.
+The activations stay undefined functions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from derive.algebra.evaluate import evaluate
+from derive.algebra.gradient import Derivation, adjoint_name, differentiate
+from derive.algebra.notation import N, size
+from derive.algebra.program import Tensor
+from derive.model.architecture import Architecture
+from derive.proof.certificate import Verdict
+
+DEEPEST = 3
+"""The written-out loss swells with the depth; of deeper networks the first layers are taken."""
+SAMPLES = 2
+WIDTHS = {1: (3, 2), 2: (2, 3, 1), 3: (2, 3, 1, 2)}
+"""Small widths for each depth; neighbours differ, so that a transposed matrix cannot pass."""
+
+
+def oracle(derivation: Derivation) -> Verdict:
+    """The verdict that every entry of every gradient is SymPy's derivative of the loss, at small widths."""
+    architecture = derivation.architecture
+    label, validity = "SymPy's diff of the written-out loss", "any activation"
+    if architecture.depth > DEEPEST:
+        twin = Architecture(
+            architecture.sizes[: DEEPEST + 1], architecture.activations[:DEEPEST], loss=architecture.loss
+        )
+        derivation = differentiate(twin)
+        validity = f"the network of the first {DEEPEST} of {architecture.depth} layers; {validity}"
+    widths = WIDTHS[derivation.architecture.depth]
+    validity = f"widths {'-'.join(map(str, widths))}, {SAMPLES} samples; {validity}"
+    formula = "every entry of " + ", ".join(adjoint_name(t.name) for t in derivation.parameters)
+    difference = first_difference(derivation, widths)
+    if difference is None:
+        return Verdict(label, formula, "proved", "expanded difference with SymPy's derivative is 0", validity)
+    entry, found, right = difference
+    if _is_nonzero(found - right):
+        pairs = ((f"derived {entry}", str(found)), ("SymPy's derivative", str(right)))
+        return Verdict(label, formula, "refuted", "expanded difference is not 0", validity, counterexample=pairs)
+    return Verdict(label, formula, "undecided", f"{entry}: the difference does not expand to 0", validity)
+
+
+def first_difference(derivation: Derivation, widths: tuple[int, ...]) -> tuple[str, sp.Expr, sp.Expr] | None:
+    """The first entry of a gradient that is not SymPy's derivative: its name, its value and that derivative."""
+    sizes: dict[sp.Expr, int] = {size(k): n for k, n in enumerate(widths)} | {N: SAMPLES}
+    inputs = {t.name: _symbols(t, sizes) for t in derivation.forward.inputs}
+    forward = evaluate(derivation.forward, sizes, inputs, _applied)
+    gradient = evaluate(derivation.gradient, sizes, forward, _applied)
+    loss = forward["loss"].item()
+    for tensor in derivation.parameters:
+        found = gradient[adjoint_name(tensor.name)]
+        for position, symbol in np.ndenumerate(inputs[tensor.name]):
+            right = loss.diff(symbol)
+            if expanded(found[position] - right) != 0:
+                entry = f"{adjoint_name(tensor.name)}[{', '.join(str(p + 1) for p in position)}]"
+                return entry, found[position], right
+    return None
+
+
+def expanded(expr: sp.Expr) -> sp.Expr:
+    """`expr` multiplied out, each function value being an indeterminate."""
+    atoms: dict[sp.Basic, sp.Basic] = {call: sp.Dummy() for call in expr.atoms(sp.Function)}
+    return sp.expand(expr.xreplace(atoms))
+
+
+def _symbols(tensor: Tensor, sizes: dict[sp.Expr, int]) -> Any:
+    shape = tuple(sizes[axis] for axis in tensor.axes)
+    entries = [sp.Symbol(f"{tensor.name}_{'_'.join(str(p + 1) for p in place)}") for place in np.ndindex(*shape)]
+    return np.array(entries, dtype=object).reshape(shape)
+
+
+def _applied(function: Any, array: Any) -> Any:
+    values = [function(value) for value in np.asarray(array).ravel()]
+    return np.array(values, dtype=object).reshape(np.shape(array))
+
+
+def _is_nonzero(expr: sp.Expr) -> bool:
+    """Whether a polynomial in symbols and function values is certainly not 0: multiplied out, it has a term.
+
+    Equal arguments of functions may be written differently, so only a difference free of functions counts.
+    """
+    atoms = expr.atoms(sp.Function)
+    arguments = {sp.expand(call.args[0]) for call in atoms}
+    return len(arguments) == len({call.args[0] for call in atoms}) and expanded(expr) != 0

@@ -1,0 +1,65 @@
+"""`prove`: a verdict for every formula of a text and every derived equation of a network.
+
+    >>> from derive.algebra.gradient import differentiate
+    >>> certificate = prove(differentiate(Architecture([3, 2], ["tanh"])))
+    >>> certificate.holds, certificate.count("refuted"), certificate.count("undecided")
+    (True, 2, 0)
+
+The two refuted formulas are the printed slips of the source text.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from derive.algebra.gradient import Derivation
+from derive.model.architecture import Architecture
+from derive.proof.certificate import Certificate, Verdict
+from derive.proof.claims import Text, read_text, source_text
+from derive.proof.decide import decide
+from derive.proof.instances import instances
+from derive.proof.lemmas import batching, induction
+from derive.proof.oracle import oracle
+
+TRUSTS = (
+    "SymPy's diff of a single equation (the derived equations are compared with the text's, which do not use it)",
+    "the chain rule for a composition of layers",
+    "the text's definitions of the quantities that its formulas relate",
+)
+NOT_COVERED = (
+    "floating point: every equality is one of real numbers",
+    "the emitted source (the audit checks that)",
+)
+
+
+def prove(derivation: Derivation, text: Path | Text | None = None) -> Certificate:
+    """The certificate of `derivation`: formulas of the text, batching and induction, equations, oracle.
+
+    `text` is a TOML file of formulas, or None for the source text. Raises DeriveError, with file, label and
+    place, for a formula that cannot be read; one that is wrong is refuted with a counterexample.
+    """
+    source = source_text()
+    chosen = source if text is None else text if isinstance(text, Text) else read_text(text)
+    own_loss = derivation.architecture.loss
+    verdicts = [
+        *text_verdicts(chosen, derivation),
+        *batching(own_loss),
+        *induction(source, own_loss),
+        *instances(derivation, source),
+        oracle(derivation),
+    ]
+    sizes = "-".join(map(str, derivation.architecture.sizes))
+    subject = f"{chosen.title}; {sizes} ({derivation.architecture.loss})"
+    return Certificate(subject, tuple(verdicts), (*TRUSTS, *_kinks(derivation.architecture)), NOT_COVERED)
+
+
+def text_verdicts(text: Text, derivation: Derivation) -> tuple[Verdict, ...]:
+    """The verdicts about the formulas of `text`, in its order."""
+    loss = text.loss or derivation.architecture.loss
+    return tuple(verdict for claim in text.claims for verdict in decide(claim, loss, derivation))
+
+
+def _kinks(architecture: Architecture) -> tuple[str, ...]:
+    """The convention for f' where an activation has a kink, in words."""
+    found = {f.name: f.expression for f in architecture.activations if "where" in f.expression}
+    return tuple(f"f' of {name} at its kink: that of the branch it falls into, {e}" for name, e in found.items())
