@@ -14,11 +14,12 @@ import click
 
 from derive import __version__
 from derive.cli_options import FILE, Request, architecture_options
-from derive.console import SHORTFALL, guarded, print_certificate, progress
+from derive.console import SHORTFALL, guarded, progress
 from derive.files import check_writable, write_whole
 from derive.model.errors import DeriveError, unknown
 from derive.model.tables import STYLES
 from derive.pipeline import proved_and_audited, unchecked
+from derive.verdicts import print_certificate
 
 if TYPE_CHECKING:
     from derive.proof.certificate import Certificate

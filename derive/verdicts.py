@@ -1,0 +1,109 @@
+"""A certificate as a table for people: a row for each formula, and what it rests on below."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+    from derive.proof.certificate import Certificate, Verdict
+
+PIPED_WIDTH = 140
+
+
+def print_certificate(certificate: Certificate) -> None:
+    """Print the table of verdicts, how they were reached, what they rest on, and a line that sums up."""
+    from rich.console import Console
+
+    # Into a pipe or a file go plain lines without padding, as wide as a formula needs.
+    piped = None if sys.stdout.isatty() else io.StringIO()
+    console = Console(file=piped, width=_width() if piped else None, highlight=False)
+    for part in _parts(certificate):
+        console.print(part)
+    if piped:
+        click.echo("\n".join(line.rstrip() for line in piped.getvalue().splitlines()))
+
+
+def outcome(verdict: Verdict) -> tuple[str, str, str]:
+    """Mark, colour and words of a verdict. A known slip that was found is good news and looks like it."""
+    if verdict.verdict == "undecided":
+        return "?", "yellow", "undecided"
+    if not verdict.holds:
+        return "✗", "bold red", verdict.verdict
+    if verdict.verdict == "refuted":
+        return "✓", "cyan", "refuted, as known"
+    return "✓", "green", verdict.verdict
+
+
+def summary(certificate: Certificate) -> str:
+    """How many formulas came out how, in one line."""
+    verdicts = certificate.verdicts
+    proved = sum(v.holds and v.verdict == "proved" for v in verdicts)
+    slips = sum(v.holds and v.verdict == "refuted" for v in verdicts)
+    short = sum(not v.holds for v in verdicts)
+    parts = [
+        f"{proved} proved",
+        f"{slips} known slip{'s' * (slips > 1)} refuted" if slips else "",
+        f"{short} fall{'s' * (short == 1)} short" if short else "",
+    ]
+    count = f"{len(verdicts)} statement{'s' * (len(verdicts) != 1)}"
+    end = "The certificate holds." if certificate.holds else "The certificate does not hold."
+    return f"{count}: {', '.join(filter(None, parts))}. {end}"
+
+
+def _parts(certificate: Certificate) -> Iterator[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    reasons: dict[str, int] = {}  # said once below the table, and numbered
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading, ratio in (("", None), ("where", 4), ("formula", 7), ("verdict", None), ("how", None)):
+        table.add_column(heading, header_style="dim", overflow="fold", ratio=ratio)
+    for verdict in certificate.verdicts:
+        mark, style, words = outcome(verdict)
+        reason = "; ".join(filter(None, (verdict.validity, verdict.method)))
+        number = str(reasons.setdefault(reason, len(reasons) + 1)) if reason else ""
+        table.add_row(
+            Text(mark, style), Text(verdict.label), _formula(verdict, style), Text(words, style), Text(number, "dim")
+        )
+    yield Text(certificate.subject, "bold")
+    yield ""
+    yield table
+    yield ""
+    notes = Table(box=None, pad_edge=False, show_header=False)
+    notes.add_column(justify="right", style="dim")
+    notes.add_column(overflow="fold", style="dim")
+    for reason, position in reasons.items():
+        notes.add_row(Text(str(position)), Text(reason))
+    for heading, lines in (("trusts", certificate.trusts), ("not covered", certificate.not_covered)):
+        for line in lines:
+            notes.add_row(Text(heading), Text(line))
+    yield notes
+    yield ""
+    yield Text(summary(certificate), "bold green" if certificate.holds else "bold red")
+
+
+def _formula(verdict: Verdict, style: str) -> Text:
+    """The formula and, unless it was simply proved, what speaks against it."""
+    from rich.text import Text
+
+    text = Text(verdict.formula)
+    if verdict.counterexample:
+        values = ", ".join(f"{name} = {value}" for name, value in verdict.counterexample)
+        text.append(f"\nat {values}", style)
+    if verdict.note and verdict.verdict != "proved":
+        text.append(f"\n{verdict.note}", "dim")
+    return text
+
+
+def _width() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() and 20 <= int(columns) <= 1000 else PIPED_WIDTH
