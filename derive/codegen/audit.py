@@ -24,13 +24,15 @@ import sympy as sp
 
 from derive.algebra.evaluate import evaluate
 from derive.algebra.forward import forward, parameters
+from derive.algebra.gradient import differentiate
 from derive.algebra.notation import N, named, size
 from derive.algebra.program import Program
 from derive.algebra.residues import PRIME, Dual, Duals, Residues, residue
 from derive.algebra.update import update_program
 from derive.codegen.elementary import kinks
-from derive.codegen.emit import digest, read_module
+from derive.codegen.emit import digest, emit, read_module
 from derive.codegen.neurons import Neurons
+from derive.codegen.stable import stable
 from derive.codegen.stand_in import NotUnderstoodError, StandIn, run
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, shorten
@@ -41,6 +43,7 @@ from derive.proof.certificate import Certificate, Outcome, Verdict
 Progress = Callable[[str, float], None]
 
 REPRESENTATIVES = tuple(sp.Rational(p, q) for p, q in ((1, 3), (-1, 3), (7, 5), (-7, 5), (13, 4), (-13, 4)))
+BESIDE = sp.Rational(1, 10**9)  # how near to a kink a representative comes
 MAX_SEPARATE = 16  # gradients that get a verdict of their own
 
 TRUSTS = (
@@ -48,10 +51,27 @@ TRUSTS = (
     "SymPy's diff of each activation's expression, and its stated value at a kink",
     "chance: an error stays unseen with probability below 1e-15",
 )
-NOT_COVERED = (
-    "rounding in floating point",
-    "initialize, train, standardize and check_gradient, which the digest binds to what was emitted",
+NOT_COVERED = ("rounding in floating point",)
+FRAME = frozenset(
+    [
+        "unpack",
+        "pack",
+        "initialize",
+        "standardize",
+        "train",
+        "check_gradient",
+        "new_state",
+        "_real",
+        "_theta",
+        "_in_place",
+        "_matrix",
+        "_data",
+        "_finite",
+        "_explained",
+        "Parameters",
+    ]
 )
+"""What every emitted module has around its equations; it has to be as derive writes it."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +98,7 @@ def audit(
     constants = _constants(text, str(source) if is_path else "the module")
     specified = from_toml(constants["SPEC"], "SPEC")
     architecture = architecture or specified
-    verdicts = [_header(text, constants, architecture)]
+    verdicts = [_header(text, constants, architecture), _frame(text, architecture)]
     rounds = _rounds(architecture)
     for position, each in enumerate(rounds):
         if progress:
@@ -123,6 +143,26 @@ def _header(text: str, constants: dict[str, Any], architecture: Architecture) ->
         note = f"SIZES is {constants['SIZES']}, the specification says {architecture.sizes}"
     return Verdict(
         "digest", "the text is what derive emitted", "proved" if intact and fits else "refuted", "SHA-256", note=note
+    )
+
+
+def _frame(text: str, architecture: Architecture) -> Verdict:
+    """Whether the functions around the equations are those that derive emits for this architecture."""
+    emitted, found = (
+        {
+            node.name: ast.dump(node)
+            for node in ast.parse(source).body
+            if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        }
+        for source in (emit(differentiate(architecture)), text)
+    )
+    changed = sorted(name for name in FRAME if found.get(name) != emitted[name])
+    return Verdict(
+        "frame",
+        "the functions around the equations are those that derive writes",
+        "refuted" if changed else "proved",
+        "comparison of their syntax trees",
+        note=f"changed or missing: {', '.join(changed)}" if changed else "",
     )
 
 
@@ -182,7 +222,13 @@ def _resized(text: str, sizes: tuple[int, ...]) -> str:
 
 def _compared(text: str, architecture: Architecture, each: Round) -> list[Verdict]:
     architecture, validity = architecture.resized(each.sizes), each.title
-    neurons = Neurons(each.seed, REPRESENTATIVES)
+    beside = {
+        k + side * BESIDE
+        for f in architecture.activations
+        for k in kinks(f.formula, stable(f.formula))
+        for side in (-1, 1)
+    }
+    neurons = Neurons(each.seed, (*REPRESENTATIVES, *sorted(beside)))
     samples = next(n for n in range(3, 3 + len(each.sizes) + 1) if n not in each.sizes)
     stand_in = StandIn(neurons, samples, architecture.dtype)
     module = run(text, stand_in, architecture.name)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import sympy as sp
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -37,6 +37,13 @@ LOSS = RENAMED["loss"]
 NO_CERTIFICATE = ("Certificate: none; this module was made without proof or audit.",)
 
 
+class Stated(Protocol):
+    """A certificate, as far as the header of a module is concerned."""
+
+    def lines(self) -> tuple[str, ...]:
+        """What was proved, in lines for people."""
+
+
 @dataclass(frozen=True)
 class _Parameter:
     """How one weight matrix or bias lies in theta, as Python text."""
@@ -48,11 +55,11 @@ class _Parameter:
     fan_in: str
 
 
-def emit(derivation: Derivation, style: str = "fast", certificate: Iterable[str] = NO_CERTIFICATE) -> str:
+def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None = None) -> str:
     """The source text of the module that trains the network of `derivation`.
 
     `style` is "readable" (one line per equation of the text) or "fast" (the same equations, scheduled
-    into buffers); `certificate` are the lines of the header that say what was proved. The same input
+    into buffers); the header says what the `certificate` proves, if one is given. The same input
     gives the same bytes on every machine.
     """
     if style not in STYLES:
@@ -67,7 +74,7 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Iterable[str]
         "title": _title(architecture),
         "version": __version__,
         "command": command(architecture, style),
-        "certificate": list(certificate),
+        "certificate": certificate.lines() if certificate else NO_CERTIFICATE,
         "name": architecture.name,
         "size_names": ", ".join(f"n{k}" for k in range(architecture.depth + 1)),
         "sizes": str(architecture.sizes),
