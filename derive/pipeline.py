@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from derive.console import Progress, Shortfall
-from derive.verdicts import summary
 
 if TYPE_CHECKING:
     from derive.model.architecture import Architecture
     from derive.proof.certificate import Certificate
-
-WIDTH = 110
 
 
 @dataclass(frozen=True)
@@ -37,20 +33,9 @@ def proved_and_audited(architecture: Architecture, style: str, report: Progress)
     report("proving the formulas", 0.1)
     proof = _insist(prove(derivation), "the proof")
     report("writing the module", 0.3)
-    source = emit(derivation, style=style, certificate=header(proof))
+    source = emit(derivation, style=style, certificate=proof)
     audited = audit(source, architecture, progress=lambda what, done: report(what, 0.4 + 0.6 * done))
     return Module(source, proof, _insist(audited, "the audit"))
-
-
-def header(proof: Certificate) -> tuple[str, ...]:
-    """The lines of a module's header that say what was proved about its formulas, and what was not."""
-    paragraphs = (
-        f"Certificate: {proof.subject}: {summary(proof)}",
-        f"It trusts: {'; '.join(proof.trusts)}.",
-        "The audit ran this very text in exact arithmetic and held, or the file would not have been written.",
-        "`derive audit` on this file repeats it.",
-    )
-    return tuple(line for paragraph in paragraphs for line in wrap(paragraph, WIDTH, break_on_hyphens=False))
 
 
 def unchecked(architecture: Architecture, style: str, report: Progress) -> str:
