@@ -10,9 +10,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from derive.cli import main
 from tests.doubles import GOOD
+settings.register_profile("derive", deadline=None)  # a busy machine is not a failure
+settings.load_profile("derive")
+
 
 @dataclass(frozen=True)
 class Result:
