@@ -100,9 +100,7 @@ class Request:
             raise DeriveError(f"--define: {unused[0]!r} is not used; name it in --activation or --output")
         return self._settled(sizes, functions, None)
 
-    def _settled(
-        self, sizes: tuple[int, ...], functions: Any, base: Architecture | None
-    ) -> Architecture:
+    def _settled(self, sizes: tuple[int, ...], functions: Any, base: Architecture | None) -> Architecture:
         """The layers, with what the options say about all else put over what `base` says."""
         settings: dict[str, Any] = {}
         if base is not None:
@@ -177,7 +175,9 @@ def _named(name: str, option: str, own: dict[str, Activation]) -> Activation:
 def _listed(text: str, option: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     if not all(names):
-        raise DeriveError(f"{option} {shorten(text)}: an empty name; write names joined by commas, as in relu,relu,tanh")
+        raise DeriveError(
+            f"{option} {shorten(text)}: an empty name; write names joined by commas, as in relu,relu,tanh"
+        )
     return names
 
 

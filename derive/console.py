@@ -18,7 +18,7 @@ Progress = Callable[[str, float], None]
 """(what is being done, the fraction of it that is done)."""
 
 
-class Shortfall(Exception):
+class ShortfallError(Exception):
     """The input was fine, but what was to be shown about it does not hold: exit status 1."""
 
 
@@ -37,7 +37,7 @@ def guarded(command: Callable[[], int]) -> int:
         return complain(_with_usage(error), UNUSABLE)
     except DeriveError as error:
         return complain(str(error), UNUSABLE)
-    except Shortfall as error:
+    except ShortfallError as error:
         return complain(str(error), SHORTFALL)
     except (KeyboardInterrupt, click.Abort):
         return complain("interrupted", INTERRUPTED)
@@ -51,9 +51,7 @@ def guarded(command: Callable[[], int]) -> int:
         if os.environ.get("DERIVE_DEBUG"):
             raise
         what = f"{type(error).__name__}: {error}"
-        return complain(
-            f"a fault in derive, not in your input: {what}; set DERIVE_DEBUG=1 for the traceback", INTERNAL
-        )
+        return complain(f"a fault in derive, not in your input: {what}; set DERIVE_DEBUG=1 for the traceback", INTERNAL)
 
 
 def complain(message: str, status: int) -> int:

@@ -77,7 +77,9 @@ def run(folder: Path) -> int:
     draw(curve, picture)
     correct = round(accuracy(network, theta, held_out) * len(held_out.labels))
     click.echo(f"{picture}: the learning curve")
-    click.echo(f"test accuracy {correct / len(held_out.labels):.4f} ({correct} of {len(held_out.labels)} held-out digits)")
+    click.echo(
+        f"test accuracy {correct / len(held_out.labels):.4f} ({correct} of {len(held_out.labels)} held-out digits)"
+    )
     click.echo(f"{time.perf_counter() - began:.1f} s")
     return 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from derive.console import Progress, Shortfall
+from derive.console import Progress, ShortfallError
 
 if TYPE_CHECKING:
     from derive.model.architecture import Architecture
@@ -22,7 +22,7 @@ class Module:
 
 
 def proved_and_audited(architecture: Architecture, style: str, report: Progress) -> Module:
-    """The module of `architecture`. Raises Shortfall if its proof or its audit does not hold."""
+    """The module of `architecture`. Raises ShortfallError if its proof or its audit does not hold."""
     report("deriving the gradients", 0.0)
     from derive.algebra.gradient import differentiate
     from derive.codegen.audit import audit
@@ -53,5 +53,5 @@ def _insist(certificate: Certificate, what: str) -> Certificate:
     if not certificate.holds:
         short = next((verdict for verdict in certificate.verdicts if not verdict.holds), None)
         detail = f"{short.label}: {short.formula} is {short.verdict}" if short else "there are no verdicts"
-        raise Shortfall(f"{what} does not hold, so nothing was written: {detail}")
+        raise ShortfallError(f"{what} does not hold, so nothing was written: {detail}")
     return certificate

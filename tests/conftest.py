@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from derive.cli import main
 from tests.doubles import GOOD
+
 settings.register_profile("derive", deadline=None)  # a busy machine is not a failure
 settings.load_profile("derive")
 
@@ -75,5 +76,7 @@ def rooms(monkeypatch: pytest.MonkeyPatch) -> Rooms:
         "derive.codegen.emit",
         emit=lambda derivation, style, **rest: answer("source", derivation.architecture, style, "certificate" in rest),
     )
-    install("derive.codegen.audit", audit=lambda source, architecture, progress: answer("audited", source, architecture))
+    install(
+        "derive.codegen.audit", audit=lambda source, architecture, progress: answer("audited", source, architecture)
+    )
     return rooms

@@ -86,7 +86,10 @@ def test_a_specification_that_cannot_be_used(derive, tmp_path, case):
 
 COMMANDS = {
     "nothing": (["generate"], ["no architecture", "--layers 64-32-10"]),
-    "a word as size": (["generate", "--layers", "2-x-1"], ["--layers '2-x-1'", "'x' is not a whole number", "64-32-10"]),
+    "a word as size": (
+        ["generate", "--layers", "2-x-1"],
+        ["--layers '2-x-1'", "'x' is not a whole number", "64-32-10"],
+    ),
     "a size too many digits": (["generate", "--layers", "2-" + "9" * 5000], ["--layers", "is not a whole number"]),
     "one size": (["generate", "--layers", "2"], ["an input and an output are needed"]),
     "size 0": (["generate", "--layers", "2-0-1"], ["sizes: entry 1 is 0"]),
@@ -118,7 +121,10 @@ COMMANDS = {
     "onto itself": (["generate", "good.toml", "-o", "good.toml"], ["is the specification itself"]),
     "output a folder": ([*SMALL, "-o", "folder"], ["folder: cannot be written: it is a folder"]),
     "output in a file": ([*SMALL, "-o", "good.toml/net.py"], ["is not a folder"]),
-    "output nowhere": ([*SMALL, "-o", "no/net.py"], ["no/net.py: cannot be written", "does not exist; make the folder"]),
+    "output nowhere": (
+        [*SMALL, "-o", "no/net.py"],
+        ["no/net.py: cannot be written", "does not exist; make the folder"],
+    ),
     "no module": (["audit"], ["Missing argument 'MODULE.py'"]),
     "no such module": (["audit", "nowhere.py"], ["nowhere.py: cannot be read: No such file"]),
     "a folder as module": (["audit", "folder"], ["folder: cannot be read: it is a folder"]),

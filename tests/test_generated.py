@@ -33,7 +33,9 @@ def test_a_module_made_again_has_the_same_bytes(derive, tmp_path, module):
     specification, style = origin(module)
     result = derive("generate", specification, "--style", style, "-o", tmp_path / "again.py")
     assert result.status == 0, result.err
-    diff = difference(module.read_text(encoding="utf-8"), (tmp_path / "again.py").read_text(encoding="utf-8"), module.name)
+    diff = difference(
+        module.read_text(encoding="utf-8"), (tmp_path / "again.py").read_text(encoding="utf-8"), module.name
+    )
     assert not diff, f"run `make generated` if this is meant:\n{diff}"
     assert module.read_bytes() == (tmp_path / "again.py").read_bytes()
 
@@ -59,7 +61,18 @@ def test_both_styles_of_the_first_network_agree():
 def test_higham_and_higham_separate_their_ten_points():
     """arXiv 1801.05894, section 6: five points of each class; every one ends up on its side."""
     X = np.array(
-        [[0.1, 0.1], [0.3, 0.4], [0.1, 0.5], [0.6, 0.9], [0.4, 0.2], [0.6, 0.3], [0.5, 0.6], [0.9, 0.2], [0.4, 0.4], [0.7, 0.6]]
+        [
+            [0.1, 0.1],
+            [0.3, 0.4],
+            [0.1, 0.5],
+            [0.6, 0.9],
+            [0.4, 0.2],
+            [0.6, 0.3],
+            [0.5, 0.6],
+            [0.9, 0.2],
+            [0.4, 0.4],
+            [0.7, 0.6],
+        ]
     )
     Y = np.repeat([[1.0, 0.0], [0.0, 1.0]], 5, axis=0)
     network = load(FOLDER / "higham.py")

@@ -1,0 +1,320 @@
+"""first: the 2-3-1 perceptron (tanh, identity), least squares loss, sgd.
+
+Emitted by derive 0.1.0; to change it, change the specification and make it again:
+
+    derive generate --layers 2-3-1 --activation tanh --output identity --style fast --name first
+
+Rows of X are samples, W_l is (n_l, n_(l-1)) as in the text, all parameters lie in one vector theta.
+Certificate: 38 formulas proved; 2 printed slips refuted, as they have to be. `derive verify` shows them,
+`derive audit` runs this file in exact arithmetic against its specification.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+NAME = "first"
+SIZES = n0, n1, n2 = (2, 3, 1)
+PARAMETER_COUNT = sum(n * (below + 1) for below, n in zip(SIZES, SIZES[1:]))  # 13
+DTYPE = np.dtype("float64")
+SPEC = """\
+name = "first"
+sizes = [2, 3, 1]
+activations = ["tanh", "identity"]
+loss = "least_squares"
+optimizer = "sgd"
+dtype = "float64"
+"""
+DIGEST = "sha256:44eb6f1140ba85cc36782853fa935ba0a203834a1141c913b53ea3b44fa9476c"
+
+# Where each parameter ends in theta.
+END_W1 = n1 * n0
+END_b1 = END_W1 + n1
+END_W2 = END_b1 + n2 * n1
+END_b2 = END_W2 + n2
+
+
+class Parameters(NamedTuple):
+    """The weights and biases of each layer."""
+
+    W1: np.ndarray  # n1, n0
+    b1: np.ndarray  # n1
+    W2: np.ndarray  # n2, n1
+    b2: np.ndarray  # n2
+
+
+def unpack(theta):
+    """The parameters as views of `theta`: what is written to them is written to it."""
+    theta = _theta(theta)
+    return Parameters(
+        theta[:END_W1].reshape(n1, n0),
+        theta[END_W1:END_b1],
+        theta[END_b1:END_W2].reshape(n2, n1),
+        theta[END_W2:END_b2],
+    )
+
+
+def pack(parameters):
+    """One new vector with all the entries of `parameters`, in the order of `Parameters`."""
+    theta = np.empty(PARAMETER_COUNT, DTYPE)
+    for name, view, values in zip(Parameters._fields, unpack(theta), parameters, strict=True):
+        if np.shape(values) != view.shape:
+            raise ValueError(f"{name} has shape {np.shape(values)}; expected {view.shape}")
+        view[...] = _real(name, values)
+    return theta
+
+
+def initialize(rng=None):
+    """Random theta: biases zero, weights centred with variance 1/n_(l-1), so that no two neurons are alike.
+
+    `rng` is None, an integer seed or a numpy Generator.
+    """
+    rng = np.random.default_rng(rng)
+    theta = np.zeros(PARAMETER_COUNT, DTYPE)
+    parameters = unpack(theta)
+    parameters.W1[...] = rng.standard_normal((n1, n0)) / n0**0.5
+    parameters.W2[...] = rng.standard_normal((n2, n1)) / n1**0.5
+    return theta
+
+
+def standardize(X):
+    """X with every column shifted to mean 0 and scaled to variance 1, and the mean and scale used.
+
+    A column that is constant is only shifted: its scale is 1.
+    """
+    X = _matrix("X", X, n0)
+    _finite(X, "X")
+    mean = X.mean(axis=0)
+    scale = X.std(axis=0)
+    scale[scale == 0] = 1
+    return (X - mean) / scale, mean, scale
+
+
+def predict(theta, X):
+    """The output of the network, one row of n2 for each row of X."""
+    W1, b1, W2, b2 = unpack(theta)
+    X = _matrix("X", X, n0)
+    z1 = X @ W1.T + b1  # z^1 = W^1 a^0 + b^1
+    a1 = np.tanh(z1)  # a^1 = f(z^1), f = tanh
+    z2 = a1 @ W2.T + b2  # z^2 = W^2 a^1 + b^2
+    a2 = z2  # a^2 = f(z^2), f = identity
+    return _explained(a2, X)
+
+
+def loss(theta, X, Y):
+    """The mean loss over the samples, a float."""
+    W1, b1, W2, b2 = unpack(theta)
+    X, Y = _data(X, Y)
+    N = len(X)
+    z1 = X @ W1.T + b1  # z^1 = W^1 a^0 + b^1
+    a1 = np.tanh(z1)  # a^1 = f(z^1), f = tanh
+    z2 = a1 @ W2.T + b2  # z^2 = W^2 a^1 + b^2
+    a2 = z2  # a^2 = f(z^2), f = identity
+    c = ((a2 - Y) ** 2).sum(axis=1) / 2  # c[s] = sum((a[L][s,i] - y[s,i])**2, i) / 2
+    value = c.sum() / N  # loss = sum(c[s], s) / N
+    return float(_explained(value, X, Y))
+
+
+def loss_and_gradient(theta, X, Y):
+    """The mean loss and its gradient, a vector like theta."""
+    X, Y = _data(X, Y)
+    gradient = np.empty(PARAMETER_COUNT, DTYPE)
+    value = _sweep(unpack(theta), unpack(gradient), _buffers(len(X)), X, Y)
+    return _explained(value, X, Y), gradient
+
+
+def _buffers(N):
+    """Room for the intermediate arrays of one sweep over N samples."""
+    return (
+        np.empty((N, n1), DTYPE),  # a1
+        np.empty((N, n2), DTYPE),  # da2
+        np.empty((N, n2), DTYPE),  # t1
+        np.empty((N,), DTYPE),  # c
+        np.empty((N, n1), DTYPE),  # da1
+        np.empty((N, n1), DTYPE),  # delta1
+    )
+
+
+def _sweep(parameters, gradients, buffers, X, Y):
+    """The loss; writes its derivatives into `gradients`. Every call writes into an array that exists already.
+
+    A buffer bears the name of the last tensor of the text that it holds.
+    """
+    W1, b1, W2, b2 = parameters
+    dW1, db1, dW2, db2 = gradients
+    a1, da2, t1, c, da1, delta1 = buffers
+    N = len(X)
+
+    # Forward, from the input to the loss.
+    np.dot(X, W1.T, out=a1)
+    np.add(a1, b1, out=a1)  # z^1 = W^1 a^0 + b^1
+    np.tanh(a1, out=a1)  # a^1 = f(z^1), f = tanh
+    np.dot(a1, W2.T, out=da2)
+    np.add(da2, b2, out=da2)  # z^2 = W^2 a^1 + b^2
+    np.subtract(da2, Y, out=da2)
+    np.square(da2, out=t1)
+    np.add.reduce(t1, axis=1, out=c)
+    np.divide(c, 2, out=c)  # c[s] = sum((a[L][s,i] - y[s,i])**2, i) / 2
+    value = c.sum() / N  # loss = sum(c[s], s) / N
+
+    # Backward, from the loss to the first layer.
+    np.divide(da2, N, out=da2)  # da2[s, i] = (a2[s, i] - y[s, i])/N
+    np.add.reduce(da2, axis=0, out=db2)  # dc/db^2 = delta^2, summed over the samples
+    np.dot(da2.T, a1, out=dW2)  # dc/dW^2 = delta^2 (a^1)^T, summed over the samples
+    np.dot(da2, W2, out=da1)  # dc/da^1 = (W^2)^T delta^2
+    np.square(a1, out=delta1)
+    np.subtract(1, delta1, out=delta1)
+    np.multiply(da1, delta1, out=delta1)  # delta^1 = dc/db^1 = f'(z^1) dc/da^1
+    np.add.reduce(delta1, axis=0, out=db1)  # dc/db^1 = delta^1, summed over the samples
+    np.dot(delta1.T, X, out=dW1)  # dc/dW^1 = delta^1 (a^0)^T, summed over the samples
+    return float(value)
+
+
+class State:
+    """What `step` keeps between calls: the gradient, and buffers for the last batch size."""
+
+    def __init__(self, theta):
+        self.gradient = np.empty_like(theta)
+        self.gradients = unpack(self.gradient)
+        self.scratch = (np.empty_like(theta), )
+        self.N = 0
+        self.buffers = ()
+
+
+def new_state(theta):
+    """The state of the optimiser before its first step from `theta`."""
+    return State(_theta(theta))
+
+
+def step(theta, state, X, Y, learning_rate=0.1):
+    """One update of `theta`, in place, with the gradient on these samples; returns the loss before it."""
+    _in_place(theta)
+    X, Y = _data(X, Y)
+    if state.N != len(X):
+        state.N, state.buffers = len(X), _buffers(len(X))
+    value = _explained(_sweep(unpack(theta), state.gradients, state.buffers, X, Y), X, Y)
+    g = state.gradient
+    t1, = state.scratch
+    np.multiply(g, learning_rate, out=t1)
+    np.subtract(theta, t1, out=theta)
+    return value
+
+
+def train(
+    theta,
+    X,
+    Y,
+    *,
+    epochs=100,
+    batch_size=32,
+    learning_rate=0.1,
+    rng=None,
+    validation=None,
+    callback=None,
+):
+    """Train from `theta`, which is left as it is; returns the trained theta and the history.
+
+    Every epoch visits all samples once, in a random order drawn from `rng`, `batch_size` at a time.
+    `history["loss"]` holds the mean loss of each epoch and, if `validation` is a pair (X, Y),
+    `history["validation_loss"]` the loss on it. `callback(epoch, history)` is called after each epoch.
+    """
+    theta = _theta(theta).copy()
+    X, Y = _data(X, Y)
+    _finite(X, "X")
+    _finite(Y, "Y")
+    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+        if value != int(value) or value < 1:
+            raise ValueError(f"{name} is {value!r}; expected a whole number of at least 1")
+    if not 0 < learning_rate < np.inf:
+        raise ValueError(f"learning_rate is {learning_rate!r}; expected a positive number")
+    rng = np.random.default_rng(rng)
+    state = new_state(theta)
+    history = {"loss": []} if validation is None else {"loss": [], "validation_loss": []}
+    for epoch in range(epochs):
+        order = rng.permutation(len(X))
+        total = 0.0
+        for start in range(0, len(X), batch_size):
+            rows = order[start : start + batch_size]
+            total += len(rows) * step(theta, state, X[rows], Y[rows], learning_rate)
+        history["loss"].append(total / len(X))
+        if validation is not None:
+            history["validation_loss"].append(loss(theta, *validation))
+        if callback is not None:
+            callback(epoch, history)
+    return theta, history
+
+
+def check_gradient(theta, X, Y):
+    """The largest difference to central differences of the loss, relative to the gradient's largest entry.
+
+    About 1e-9 in float64 where the loss is smooth; it takes two evaluations of the loss for each parameter.
+    """
+    theta = _theta(theta)
+    gradient = loss_and_gradient(theta, X, Y)[1]
+    numerical = np.empty_like(gradient)
+    for i in range(PARAMETER_COUNT):
+        h = np.finfo(DTYPE).eps ** (1 / 3) * max(1.0, abs(theta[i]))
+        above, below = theta.copy(), theta.copy()
+        above[i] += h
+        below[i] -= h
+        numerical[i] = (loss(above, X, Y) - loss(below, X, Y)) / (above[i] - below[i])
+    scale = max(np.abs(gradient).max(), np.abs(numerical).max())
+    return float(np.abs(gradient - numerical).max() / scale) if scale > 0 else 0.0
+
+
+# The door: shapes are checked and other real dtypes converted once, with a message that says what is wrong.
+
+
+def _real(name, value):
+    array = np.asarray(value)
+    if array.dtype != DTYPE:
+        if array.dtype.kind not in "fiub":
+            raise ValueError(f"{name} has dtype {array.dtype}; expected real numbers")
+        array = array.astype(DTYPE)
+    return array
+
+
+def _theta(theta):
+    theta = _real("theta", theta)
+    if theta.shape != (PARAMETER_COUNT,):
+        raise ValueError(f"theta has shape {theta.shape}; expected ({PARAMETER_COUNT},)")
+    return theta
+
+
+def _in_place(theta):
+    if not isinstance(theta, np.ndarray) or theta.dtype != DTYPE or not theta.flags.writeable:
+        raise ValueError(f"theta is updated in place; expected a writeable numpy array of dtype {DTYPE}")
+
+
+def _matrix(name, value, columns):
+    array = _real(name, value)
+    if array.ndim != 2 or array.shape[1] != columns or len(array) == 0:
+        raise ValueError(
+            f"{name} has shape {array.shape}; expected (N, {columns}), one row for each of N >= 1 samples"
+        )
+    return array
+
+
+def _data(X, Y):
+    X = _matrix("X", X, n0)
+    Y = _matrix("Y", Y, n2)
+    if len(X) != len(Y):
+        raise ValueError(f"X has {len(X)} rows and Y has {len(Y)}; expected one row of each for every sample")
+    return X, Y
+
+
+def _finite(array, name):
+    if not np.isfinite(array).all():
+        i, j = np.argwhere(~np.isfinite(array))[0]
+        raise ValueError(f"{name}[{i}, {j}] is {array[i, j]}; expected a finite number in every entry")
+
+
+def _explained(result, X, Y=None):
+    """`result`; if it is not finite because of the data, the error says where."""
+    if not np.isfinite(result).all():
+        _finite(X, "X")
+        if Y is not None:
+            _finite(Y, "Y")
+    return result

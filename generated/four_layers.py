@@ -1,0 +1,394 @@
+"""four_layers: the 2-4-10-4-2 perceptron (relu, sigmoid), least squares loss, sgd.
+
+Emitted by derive 0.1.0; to change it, change the specification and make it again:
+
+    derive generate --layers 2-4-10-4-2 --activation relu,relu,sigmoid --output sigmoid --style fast --name four_layers
+
+Rows of X are samples, W_l is (n_l, n_(l-1)) as in the text, all parameters lie in one vector theta.
+Certificate: 48 formulas proved; 2 printed slips refuted, as they have to be. `derive verify` shows them,
+`derive audit` runs this file in exact arithmetic against its specification.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+NAME = "four_layers"
+SIZES = n0, n1, n2, n3, n4 = (2, 4, 10, 4, 2)
+PARAMETER_COUNT = sum(n * (below + 1) for below, n in zip(SIZES, SIZES[1:]))  # 116
+DTYPE = np.dtype("float64")
+SPEC = """\
+name = "four_layers"
+sizes = [2, 4, 10, 4, 2]
+activations = ["relu", "relu", "sigmoid", "sigmoid"]
+loss = "least_squares"
+optimizer = "sgd"
+dtype = "float64"
+"""
+DIGEST = "sha256:b58e653f72ba0eda805452137cfdc3796710d61905afd56250c1cebe20d9e2e1"
+
+# Where each parameter ends in theta.
+END_W1 = n1 * n0
+END_b1 = END_W1 + n1
+END_W2 = END_b1 + n2 * n1
+END_b2 = END_W2 + n2
+END_W3 = END_b2 + n3 * n2
+END_b3 = END_W3 + n3
+END_W4 = END_b3 + n4 * n3
+END_b4 = END_W4 + n4
+
+
+class Parameters(NamedTuple):
+    """The weights and biases of each layer."""
+
+    W1: np.ndarray  # n1, n0
+    b1: np.ndarray  # n1
+    W2: np.ndarray  # n2, n1
+    b2: np.ndarray  # n2
+    W3: np.ndarray  # n3, n2
+    b3: np.ndarray  # n3
+    W4: np.ndarray  # n4, n3
+    b4: np.ndarray  # n4
+
+
+def unpack(theta):
+    """The parameters as views of `theta`: what is written to them is written to it."""
+    theta = _theta(theta)
+    return Parameters(
+        theta[:END_W1].reshape(n1, n0),
+        theta[END_W1:END_b1],
+        theta[END_b1:END_W2].reshape(n2, n1),
+        theta[END_W2:END_b2],
+        theta[END_b2:END_W3].reshape(n3, n2),
+        theta[END_W3:END_b3],
+        theta[END_b3:END_W4].reshape(n4, n3),
+        theta[END_W4:END_b4],
+    )
+
+
+def pack(parameters):
+    """One new vector with all the entries of `parameters`, in the order of `Parameters`."""
+    theta = np.empty(PARAMETER_COUNT, DTYPE)
+    for name, view, values in zip(Parameters._fields, unpack(theta), parameters, strict=True):
+        if np.shape(values) != view.shape:
+            raise ValueError(f"{name} has shape {np.shape(values)}; expected {view.shape}")
+        view[...] = _real(name, values)
+    return theta
+
+
+def initialize(rng=None):
+    """Random theta: biases zero, weights centred with variance 1/n_(l-1), so that no two neurons are alike.
+
+    `rng` is None, an integer seed or a numpy Generator.
+    """
+    rng = np.random.default_rng(rng)
+    theta = np.zeros(PARAMETER_COUNT, DTYPE)
+    parameters = unpack(theta)
+    parameters.W1[...] = rng.standard_normal((n1, n0)) / n0**0.5
+    parameters.W2[...] = rng.standard_normal((n2, n1)) / n1**0.5
+    parameters.W3[...] = rng.standard_normal((n3, n2)) / n2**0.5
+    parameters.W4[...] = rng.standard_normal((n4, n3)) / n3**0.5
+    return theta
+
+
+def standardize(X):
+    """X with every column shifted to mean 0 and scaled to variance 1, and the mean and scale used.
+
+    A column that is constant is only shifted: its scale is 1.
+    """
+    X = _matrix("X", X, n0)
+    _finite(X, "X")
+    mean = X.mean(axis=0)
+    scale = X.std(axis=0)
+    scale[scale == 0] = 1
+    return (X - mean) / scale, mean, scale
+
+
+def sigmoid(z):
+    """1 / (1 + exp(-z)), written so that nothing overflows."""
+    t1 = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1.0, t1) / (1 + t1)
+
+
+def predict(theta, X):
+    """The output of the network, one row of n4 for each row of X."""
+    W1, b1, W2, b2, W3, b3, W4, b4 = unpack(theta)
+    X = _matrix("X", X, n0)
+    z1 = X @ W1.T + b1  # z^1 = W^1 a^0 + b^1
+    a1 = np.maximum(z1, 0)  # a^1 = f(z^1), f = relu
+    z2 = a1 @ W2.T + b2  # z^2 = W^2 a^1 + b^2
+    a2 = np.maximum(z2, 0)  # a^2 = f(z^2), f = relu
+    z3 = a2 @ W3.T + b3  # z^3 = W^3 a^2 + b^3
+    a3 = sigmoid(z3)  # a^3 = f(z^3), f = sigmoid
+    z4 = a3 @ W4.T + b4  # z^4 = W^4 a^3 + b^4
+    a4 = sigmoid(z4)  # a^4 = f(z^4), f = sigmoid
+    return _explained(a4, X)
+
+
+def loss(theta, X, Y):
+    """The mean loss over the samples, a float."""
+    W1, b1, W2, b2, W3, b3, W4, b4 = unpack(theta)
+    X, Y = _data(X, Y)
+    N = len(X)
+    z1 = X @ W1.T + b1  # z^1 = W^1 a^0 + b^1
+    a1 = np.maximum(z1, 0)  # a^1 = f(z^1), f = relu
+    z2 = a1 @ W2.T + b2  # z^2 = W^2 a^1 + b^2
+    a2 = np.maximum(z2, 0)  # a^2 = f(z^2), f = relu
+    z3 = a2 @ W3.T + b3  # z^3 = W^3 a^2 + b^3
+    a3 = sigmoid(z3)  # a^3 = f(z^3), f = sigmoid
+    z4 = a3 @ W4.T + b4  # z^4 = W^4 a^3 + b^4
+    a4 = sigmoid(z4)  # a^4 = f(z^4), f = sigmoid
+    c = ((a4 - Y) ** 2).sum(axis=1) / 2  # c[s] = sum((a[L][s,i] - y[s,i])**2, i) / 2
+    value = c.sum() / N  # loss = sum(c[s], s) / N
+    return float(_explained(value, X, Y))
+
+
+def loss_and_gradient(theta, X, Y):
+    """The mean loss and its gradient, a vector like theta."""
+    X, Y = _data(X, Y)
+    gradient = np.empty(PARAMETER_COUNT, DTYPE)
+    value = _sweep(unpack(theta), unpack(gradient), _buffers(len(X)), X, Y)
+    return _explained(value, X, Y), gradient
+
+
+def _buffers(N):
+    """Room for the intermediate arrays of one sweep over N samples."""
+    return (
+        np.empty((N, n1), DTYPE),  # a1
+        np.empty((N, n2), DTYPE),  # a2
+        np.empty((N, n3), DTYPE),  # a3
+        np.empty((N, n3), bool),  # t1
+        np.empty((N, n3), DTYPE),  # t2
+        np.empty((N, n4), DTYPE),  # a4
+        np.empty((N, n4), bool),  # t3
+        np.empty((N, n4), DTYPE),  # t4
+        np.empty((N, n4), DTYPE),  # da4
+        np.empty((N, n4), DTYPE),  # t5
+        np.empty((N,), DTYPE),  # c
+        np.empty((N, n4), DTYPE),  # delta4
+        np.empty((N, n3), DTYPE),  # da3
+        np.empty((N, n3), DTYPE),  # delta3
+        np.empty((N, n2), DTYPE),  # delta2
+        np.empty((N, n2), bool),  # t6
+        np.empty((N, n1), DTYPE),  # delta1
+        np.empty((N, n1), bool),  # t7
+    )
+
+
+def _sweep(parameters, gradients, buffers, X, Y):
+    """The loss; writes its derivatives into `gradients`. Every call writes into an array that exists already.
+
+    A buffer bears the name of the last tensor of the text that it holds.
+    """
+    W1, b1, W2, b2, W3, b3, W4, b4 = parameters
+    dW1, db1, dW2, db2, dW3, db3, dW4, db4 = gradients
+    a1, a2, a3, t1, t2, a4, t3, t4, da4, t5, c, delta4, da3, delta3, delta2, t6, delta1, t7 = buffers
+    N = len(X)
+
+    # Forward, from the input to the loss.
+    np.dot(X, W1.T, out=a1)
+    np.add(a1, b1, out=a1)  # z^1 = W^1 a^0 + b^1
+    np.maximum(a1, 0, out=a1)  # a^1 = f(z^1), f = relu
+    np.dot(a1, W2.T, out=a2)
+    np.add(a2, b2, out=a2)  # z^2 = W^2 a^1 + b^2
+    np.maximum(a2, 0, out=a2)  # a^2 = f(z^2), f = relu
+    np.dot(a2, W3.T, out=a3)
+    np.add(a3, b3, out=a3)  # z^3 = W^3 a^2 + b^3
+    np.greater_equal(a3, 0, out=t1)
+    np.abs(a3, out=a3)
+    np.negative(a3, out=a3)
+    np.exp(a3, out=a3)
+    np.copyto(t2, a3)
+    np.copyto(t2, 1.0, where=t1)
+    np.add(1, a3, out=a3)
+    np.divide(t2, a3, out=a3)  # a^3 = f(z^3), f = sigmoid
+    np.dot(a3, W4.T, out=a4)
+    np.add(a4, b4, out=a4)  # z^4 = W^4 a^3 + b^4
+    np.greater_equal(a4, 0, out=t3)
+    np.abs(a4, out=a4)
+    np.negative(a4, out=a4)
+    np.exp(a4, out=a4)
+    np.copyto(t4, a4)
+    np.copyto(t4, 1.0, where=t3)
+    np.add(1, a4, out=a4)
+    np.divide(t4, a4, out=a4)  # a^4 = f(z^4), f = sigmoid
+    np.subtract(a4, Y, out=da4)
+    np.square(da4, out=t5)
+    np.add.reduce(t5, axis=1, out=c)
+    np.divide(c, 2, out=c)  # c[s] = sum((a[L][s,i] - y[s,i])**2, i) / 2
+    value = c.sum() / N  # loss = sum(c[s], s) / N
+
+    # Backward, from the loss to the first layer.
+    np.divide(da4, N, out=da4)  # da4[s, i] = (a4[s, i] - y[s, i])/N
+    np.multiply(da4, a4, out=da4)
+    np.subtract(1, a4, out=delta4)
+    np.multiply(da4, delta4, out=delta4)  # delta^4 = dc/db^4 = f'(z^4) dc/da^4
+    np.add.reduce(delta4, axis=0, out=db4)  # dc/db^4 = delta^4, summed over the samples
+    np.dot(delta4.T, a3, out=dW4)  # dc/dW^4 = delta^4 (a^3)^T, summed over the samples
+    np.dot(delta4, W4, out=da3)  # dc/da^3 = (W^4)^T delta^4
+    np.multiply(da3, a3, out=da3)
+    np.subtract(1, a3, out=delta3)
+    np.multiply(da3, delta3, out=delta3)  # delta^3 = dc/db^3 = f'(z^3) dc/da^3
+    np.add.reduce(delta3, axis=0, out=db3)  # dc/db^3 = delta^3, summed over the samples
+    np.dot(delta3.T, a2, out=dW3)  # dc/dW^3 = delta^3 (a^2)^T, summed over the samples
+    np.dot(delta3, W3, out=delta2)  # dc/da^2 = (W^3)^T delta^3
+    np.less_equal(a2, 0, out=t6)
+    np.copyto(delta2, 0.0, where=t6)  # delta^2 = dc/db^2 = f'(z^2) dc/da^2
+    np.add.reduce(delta2, axis=0, out=db2)  # dc/db^2 = delta^2, summed over the samples
+    np.dot(delta2.T, a1, out=dW2)  # dc/dW^2 = delta^2 (a^1)^T, summed over the samples
+    np.dot(delta2, W2, out=delta1)  # dc/da^1 = (W^2)^T delta^2
+    np.less_equal(a1, 0, out=t7)
+    np.copyto(delta1, 0.0, where=t7)  # delta^1 = dc/db^1 = f'(z^1) dc/da^1
+    np.add.reduce(delta1, axis=0, out=db1)  # dc/db^1 = delta^1, summed over the samples
+    np.dot(delta1.T, X, out=dW1)  # dc/dW^1 = delta^1 (a^0)^T, summed over the samples
+    return float(value)
+
+
+class State:
+    """What `step` keeps between calls: the gradient, and buffers for the last batch size."""
+
+    def __init__(self, theta):
+        self.gradient = np.empty_like(theta)
+        self.gradients = unpack(self.gradient)
+        self.scratch = (np.empty_like(theta), )
+        self.N = 0
+        self.buffers = ()
+
+
+def new_state(theta):
+    """The state of the optimiser before its first step from `theta`."""
+    return State(_theta(theta))
+
+
+def step(theta, state, X, Y, learning_rate=0.1):
+    """One update of `theta`, in place, with the gradient on these samples; returns the loss before it."""
+    _in_place(theta)
+    X, Y = _data(X, Y)
+    if state.N != len(X):
+        state.N, state.buffers = len(X), _buffers(len(X))
+    value = _explained(_sweep(unpack(theta), state.gradients, state.buffers, X, Y), X, Y)
+    g = state.gradient
+    t1, = state.scratch
+    np.multiply(g, learning_rate, out=t1)
+    np.subtract(theta, t1, out=theta)
+    return value
+
+
+def train(
+    theta,
+    X,
+    Y,
+    *,
+    epochs=100,
+    batch_size=32,
+    learning_rate=0.1,
+    rng=None,
+    validation=None,
+    callback=None,
+):
+    """Train from `theta`, which is left as it is; returns the trained theta and the history.
+
+    Every epoch visits all samples once, in a random order drawn from `rng`, `batch_size` at a time.
+    `history["loss"]` holds the mean loss of each epoch and, if `validation` is a pair (X, Y),
+    `history["validation_loss"]` the loss on it. `callback(epoch, history)` is called after each epoch.
+    """
+    theta = _theta(theta).copy()
+    X, Y = _data(X, Y)
+    _finite(X, "X")
+    _finite(Y, "Y")
+    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+        if value != int(value) or value < 1:
+            raise ValueError(f"{name} is {value!r}; expected a whole number of at least 1")
+    if not 0 < learning_rate < np.inf:
+        raise ValueError(f"learning_rate is {learning_rate!r}; expected a positive number")
+    rng = np.random.default_rng(rng)
+    state = new_state(theta)
+    history = {"loss": []} if validation is None else {"loss": [], "validation_loss": []}
+    for epoch in range(epochs):
+        order = rng.permutation(len(X))
+        total = 0.0
+        for start in range(0, len(X), batch_size):
+            rows = order[start : start + batch_size]
+            total += len(rows) * step(theta, state, X[rows], Y[rows], learning_rate)
+        history["loss"].append(total / len(X))
+        if validation is not None:
+            history["validation_loss"].append(loss(theta, *validation))
+        if callback is not None:
+            callback(epoch, history)
+    return theta, history
+
+
+def check_gradient(theta, X, Y):
+    """The largest difference to central differences of the loss, relative to the gradient's largest entry.
+
+    About 1e-9 in float64 where the loss is smooth; it takes two evaluations of the loss for each parameter.
+    """
+    theta = _theta(theta)
+    gradient = loss_and_gradient(theta, X, Y)[1]
+    numerical = np.empty_like(gradient)
+    for i in range(PARAMETER_COUNT):
+        h = np.finfo(DTYPE).eps ** (1 / 3) * max(1.0, abs(theta[i]))
+        above, below = theta.copy(), theta.copy()
+        above[i] += h
+        below[i] -= h
+        numerical[i] = (loss(above, X, Y) - loss(below, X, Y)) / (above[i] - below[i])
+    scale = max(np.abs(gradient).max(), np.abs(numerical).max())
+    return float(np.abs(gradient - numerical).max() / scale) if scale > 0 else 0.0
+
+
+# The door: shapes are checked and other real dtypes converted once, with a message that says what is wrong.
+
+
+def _real(name, value):
+    array = np.asarray(value)
+    if array.dtype != DTYPE:
+        if array.dtype.kind not in "fiub":
+            raise ValueError(f"{name} has dtype {array.dtype}; expected real numbers")
+        array = array.astype(DTYPE)
+    return array
+
+
+def _theta(theta):
+    theta = _real("theta", theta)
+    if theta.shape != (PARAMETER_COUNT,):
+        raise ValueError(f"theta has shape {theta.shape}; expected ({PARAMETER_COUNT},)")
+    return theta
+
+
+def _in_place(theta):
+    if not isinstance(theta, np.ndarray) or theta.dtype != DTYPE or not theta.flags.writeable:
+        raise ValueError(f"theta is updated in place; expected a writeable numpy array of dtype {DTYPE}")
+
+
+def _matrix(name, value, columns):
+    array = _real(name, value)
+    if array.ndim != 2 or array.shape[1] != columns or len(array) == 0:
+        raise ValueError(
+            f"{name} has shape {array.shape}; expected (N, {columns}), one row for each of N >= 1 samples"
+        )
+    return array
+
+
+def _data(X, Y):
+    X = _matrix("X", X, n0)
+    Y = _matrix("Y", Y, n4)
+    if len(X) != len(Y):
+        raise ValueError(f"X has {len(X)} rows and Y has {len(Y)}; expected one row of each for every sample")
+    return X, Y
+
+
+def _finite(array, name):
+    if not np.isfinite(array).all():
+        i, j = np.argwhere(~np.isfinite(array))[0]
+        raise ValueError(f"{name}[{i}, {j}] is {array[i, j]}; expected a finite number in every entry")
+
+
+def _explained(result, X, Y=None):
+    """`result`; if it is not finite because of the data, the error says where."""
+    if not np.isfinite(result).all():
+        _finite(X, "X")
+        if Y is not None:
+            _finite(Y, "Y")
+    return result
