@@ -13,8 +13,7 @@ from functools import cache
 import sympy as sp
 from sympy.codegen.cfunctions import expm1, log1p
 
-from derive.codegen.elementary import common_unit, equal, pieces
-from derive.model.errors import DeriveError
+from derive.codegen.elementary import branch_at, common_unit, equal, kinks, pieces
 from derive.model.expression import Z
 
 E = sp.Symbol("E", positive=True)
@@ -25,9 +24,7 @@ T = sp.Symbol("T", positive=True)
 def stable(expr: sp.Expr) -> sp.Expr:
     """`expr`, a function of z, in a form whose parts stay finite wherever the function does."""
     result = sharpened(_piecewise(pieces(expr)))
-    if not equal(result, expr):
-        raise DeriveError(f"no proof that {result} equals {expr}; please report this expression")
-    return result
+    return result if equal(result, expr) else expr  # without a proof nothing is rewritten
 
 
 def _piecewise(parts: list[tuple[sp.Expr, sp.Basic]]) -> sp.Expr:
@@ -54,7 +51,22 @@ def _larger_or_smaller(value: sp.Expr, condition: sp.Basic, otherwise: sp.Expr) 
 
 def _clamped(expr: sp.Expr, low: sp.Expr, high: sp.Expr) -> sp.Expr:
     """`expr` with z kept within [low, high], where its branch applies, if it might leave the finite elsewhere."""
-    return expr if expr.is_polynomial(Z) else expr.subs(Z, sp.Min(sp.Max(Z, low), high))
+    if expr.is_polynomial(Z) or (low == -sp.oo and high == sp.oo):
+        return expr
+    inside = [c for c in kinks(expr) if low < c < high]
+    if not inside:  # on this side of its kinks the expression has one branch
+        ends = [end for end in (low, high) if end.is_finite]
+        expr = branch_at(expr, sum(ends) / 2 if len(ends) == 2 else ends[0] + (1 if low.is_finite else -1))
+    return _within(expr, sp.Min(sp.Max(Z, low), high))
+
+
+def _within(expr: sp.Expr, bounded: sp.Expr) -> sp.Expr:
+    """`expr` with z replaced by `bounded`, but not in conditions, which stay comparisons of z."""
+    if isinstance(expr, sp.core.relational.Relational):
+        return expr
+    if not expr.args:
+        return bounded if expr == Z else expr
+    return expr.func(*(_within(argument, bounded) for argument in expr.args))
 
 
 def _smooth(expr: sp.Expr) -> sp.Expr:
