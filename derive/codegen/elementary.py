@@ -9,7 +9,7 @@ without `simplify`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, reduce
 from itertools import pairwise
@@ -49,15 +49,20 @@ def branch_at(expr: sp.Expr, point: sp.Rational) -> sp.Expr:
 
 def kinks(*exprs: sp.Expr) -> list[sp.Expr]:
     """The points, in order, at which a branch of one of the expressions may change."""
-    points: set[sp.Expr] = set()
+    points = {point for expr in exprs for point in breakpoints(expr)}
+    for difference in _differences(exprs):
+        if difference.is_polynomial(Z):
+            points |= set(sp.Poly(difference, Z).real_roots())
+    return sorted(points, key=lambda point: float(point))
+
+
+def _differences(exprs: Iterable[sp.Expr]) -> Iterator[sp.Expr]:
+    """What changes its sign where an |u|, a max or a min changes its branch."""
     for expr in exprs:
-        points |= breakpoints(expr)
         for function in expr.atoms(sp.Abs, sp.Max, sp.Min):
             first, second = (*function.args, sp.S.Zero)[:2]
-            difference = first - second
-            if difference.has(Z) and difference.is_polynomial(Z):
-                points |= set(sp.Poly(difference, Z).real_roots())
-    return sorted(points, key=lambda point: float(point))
+            if (first - second).has(Z):
+                yield first - second
 
 
 def between(points: list[sp.Expr]) -> list[sp.Rational]:
@@ -70,6 +75,8 @@ def between(points: list[sp.Expr]) -> list[sp.Rational]:
 
 def equal(left: sp.Expr, right: sp.Expr) -> bool:
     """Whether two functions of z are the same, between their kinks and at them. A proof if True."""
+    if not all(difference.is_polynomial(Z) for difference in _differences((left, right))):
+        return False  # there may be kinks that `kinks` does not see
     points = kinks(left, right)
     return all(
         normal(branch_at(left, point) - branch_at(right, point)).value == 0 for point in between(points)
@@ -158,7 +165,7 @@ class _Walk:
         return value.xreplace(self.kernels)
 
     def exponential(self, argument: sp.Expr) -> sp.Expr:
-        """exp(argument): powers of the exponentials of units, what is inside logarithms, and one kernel for the rest."""
+        """exp(argument): powers of units' exponentials, what is inside logarithms, and a kernel for the rest."""
         result, rest = sp.S.One, sp.S.Zero
         for term in sp.Add.make_args(sp.expand(argument)):
             number, monomial = term.as_coeff_Mul()

@@ -115,6 +115,8 @@ def _quotient(expr: sp.Expr) -> sp.Expr:
         return (below[0] / below[1]).subs(T, sp.exp(u))
     if u.is_nonnegative:
         return (above[0] / above[1]).subs(T, sp.exp(-u))
+    if not _has_sign_of_z(u):
+        return expr
     t = sp.exp(-_absolute(u))
     if sp.expand(above[1] - below[1]) == 0:
         numerator = sp.Piecewise((above[0], Z >= 0), (below[0], True))
@@ -129,7 +131,7 @@ def _logarithm(argument: sp.Expr) -> sp.Expr:
         return sp.log(_smooth(argument))
     rational, u = found
     top, bottom = sp.fraction(sp.cancel(rational))
-    if (u / Z).has(Z):
+    if not _has_sign_of_z(u):
         return sp.log(_smooth(argument))
     logarithm, below, above = sp.S.Zero, 0, 0  # below * u and above * u: the largest terms for u < 0 and u > 0
     for part, sign in ((top, 1), (bottom, -1)):
@@ -153,6 +155,11 @@ def _log_polynomial(polynomial: sp.Poly, u: sp.Expr) -> tuple[sp.Expr, int, int]
     below = sp.log(first) + log1p(sum(c / first * t ** (k - lowest) for k, c in terms[1:]))
     rest = above if above == below else sp.Piecewise((below, Z <= 0), (above, True))
     return rest, lowest, highest
+
+
+def _has_sign_of_z(u: sp.Expr) -> bool:
+    """Whether u is positive where z is, and negative where z is: z itself, 3*z/2, z + z**3."""
+    return bool(u.is_polynomial(Z) and sp.expand(u / Z).is_positive)
 
 
 def _absolute(u: sp.Expr) -> sp.Expr:

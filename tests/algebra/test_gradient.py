@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ def test_steps_lead_from_the_chain_rule_to_the_equation() -> None:
             "derivative of the equation",
             "Kronecker delta picks one term",
         ]
-        assert all(a.after == b.before for a, b in zip(steps, steps[1:], strict=False))
+        assert all(a.after == b.before for a, b in pairwise(steps))
         assert steps[-1].after == equation.value
 
 

@@ -110,6 +110,7 @@ def test_equality_is_decided_both_ways() -> None:
     assert equal(sp.log(1 + sp.exp(Z)), Z + sp.log(1 + sp.exp(-Z)))
     assert not equal(sp.tanh(Z), sp.tanh(Z) + sp.Rational(1, 10**9))
     assert not equal(ALL["relu"].formula, Z)
+    assert not equal(sp.Abs(sp.sin(Z)), sp.sin(Z) * sp.Piecewise((1, Z >= 0), (-1, True)))  # kinks at every k*pi
     assert not equal(sp.Piecewise((1, Z > 0), (0, True)), sp.Piecewise((1, Z >= 0), (0, True)))  # they differ at 0
 
 
