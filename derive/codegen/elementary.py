@@ -9,7 +9,7 @@ without `simplify`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, reduce
 from itertools import pairwise
@@ -49,15 +49,20 @@ def branch_at(expr: sp.Expr, point: sp.Rational) -> sp.Expr:
 
 def kinks(*exprs: sp.Expr) -> list[sp.Expr]:
     """The points, in order, at which a branch of one of the expressions may change."""
-    points: set[sp.Expr] = set()
+    points = {point for expr in exprs for point in breakpoints(expr)}
+    for difference in _differences(exprs):
+        if difference.is_polynomial(Z):
+            points |= set(sp.Poly(difference, Z).real_roots())
+    return sorted(points, key=lambda point: float(point))
+
+
+def _differences(exprs: Iterable[sp.Expr]) -> Iterator[sp.Expr]:
+    """What changes its sign where an |u|, a max or a min changes its branch."""
     for expr in exprs:
-        points |= breakpoints(expr)
         for function in expr.atoms(sp.Abs, sp.Max, sp.Min):
             first, second = (*function.args, sp.S.Zero)[:2]
-            difference = first - second
-            if difference.has(Z) and difference.is_polynomial(Z):
-                points |= set(sp.Poly(difference, Z).real_roots())
-    return sorted(points, key=lambda point: float(point))
+            if (first - second).has(Z):
+                yield first - second
 
 
 def between(points: list[sp.Expr]) -> list[sp.Rational]:
@@ -70,6 +75,8 @@ def between(points: list[sp.Expr]) -> list[sp.Rational]:
 
 def equal(left: sp.Expr, right: sp.Expr) -> bool:
     """Whether two functions of z are the same, between their kinks and at them. A proof if True."""
+    if not all(difference.is_polynomial(Z) for difference in _differences((left, right))):
+        return False  # there may be kinks that `kinks` does not see
     points = kinks(left, right)
     return all(
         normal(branch_at(left, point) - branch_at(right, point)).value == 0 for point in between(points)
@@ -114,7 +121,7 @@ def _units(expr: sp.Expr) -> dict[sp.Expr, sp.Rational]:
     for exponential in expr.atoms(sp.exp):
         for term in sp.Add.make_args(sp.expand(exponential.args[0])):
             number, monomial = term.as_coeff_Mul()
-            if number.is_Rational:
+            if number.is_Rational and monomial.is_polynomial(Z) and not monomial.has(sp.Function):
                 units[monomial] = common_unit([abs(number), units.get(monomial, sp.S.Zero)])
     return units
 
@@ -138,7 +145,7 @@ class _Walk:
 
     def visit(self, expr: sp.Expr) -> sp.Expr:
         if isinstance(expr, sp.exp):
-            return sp.Mul(*(self.exponential(t) for t in sp.Add.make_args(sp.expand(expr.args[0]))))
+            return self.exponential(expr.args[0])
         if isinstance(expr, sp.log):
             return self.logarithm(expr.args[0])
         if isinstance(expr, sp.Pow) and not expr.exp.is_Integer:
@@ -157,15 +164,26 @@ class _Walk:
         """`value` with the kernels written out again, so that a kernel's name shows the function."""
         return value.xreplace(self.kernels)
 
-    def exponential(self, term: sp.Expr) -> sp.Expr:
-        """exp(term), as a power of the exponential of its unit."""
-        number, rest = term.as_coeff_Mul()
-        if isinstance(rest, sp.log) and number.is_Integer:
-            return self.visit(rest.args[0]) ** number
-        if rest in self.units and number.is_Rational:
-            unit = self.units[rest]
-            return self.kernel(sp.exp(unit * rest)) ** (number / unit)
-        return self.kernel(sp.exp(self.meaning(self.visit(term))))
+    def exponential(self, argument: sp.Expr) -> sp.Expr:
+        """exp(argument): powers of units' exponentials, what is inside logarithms, and a kernel for the rest."""
+        result, rest = sp.S.One, sp.S.Zero
+        for term in sp.Add.make_args(sp.expand(argument)):
+            number, monomial = term.as_coeff_Mul()
+            if isinstance(monomial, sp.log) and number.is_Integer:
+                result *= self.visit(monomial.args[0]) ** number
+            elif monomial in self.units and number.is_Rational:
+                unit = self.units[monomial]
+                result *= self.kernel(sp.exp(unit * monomial)) ** (number / unit)
+            else:
+                rest += term
+        if rest == 0:
+            return result
+        top, bottom = (part.as_content_primitive() for part in sp.fraction(sp.cancel(sp.together(self.visit(rest)))))
+        number, primitive = top[0] / bottom[0], top[1] / bottom[1]
+        symbols = sorted(top[1].free_symbols, key=str)
+        if symbols and sp.Poly(top[1], *symbols).LC().is_negative:
+            number, primitive = -number, -primitive
+        return result * self.kernel(sp.exp(self.meaning(primitive) / number.q)) ** number.p
 
     def logarithm(self, argument: sp.Expr) -> sp.Expr:
         """log(argument), as a sum over the irreducible factors of the argument."""
@@ -173,8 +191,8 @@ class _Walk:
         result = sp.S.Zero
         for part, sign in ((top, 1), (bottom, -1)):
             constant, factors = sp.factor_list(part)
-            if constant != 1:
-                result += sign * self.kernel(sp.log(constant))
+            for prime, power in sp.factorrat(constant).items():
+                result += sign * power * (sp.log(prime) if prime == 1 else self.kernel(sp.log(prime)))
             for factor, power in factors:
                 meaning = self.meaning(factor)
                 inner = meaning.args[0] if isinstance(meaning, sp.exp) else self.kernel(sp.log(meaning))

@@ -274,7 +274,7 @@ def _update(architecture: Architecture, style: str) -> dict[str, Any]:
     schedules: list[Schedule] = [allocate(flatten([statement]), arrays) for statement in statements]
     scratch = max((s.buffers for s in schedules), key=len)
     names = [name for name, _, _ in scratch]
-    opening = ["g = state.gradient", *opening, *([f"{_tuple(names)} = state.scratch"] if names else [])]
+    opening = ["g = state.gradient", *opening, *([f"({_tuple(names)}) = state.scratch"] if names else [])]
     calls = [line for schedule in schedules for line in _printed(schedule.instructions)]
     return {"states": program.states, "update_lines": [*opening, *calls], "scratch": names}
 

@@ -83,6 +83,8 @@ class _Lowering:
             return Node("divide", (number(expr.p), number(expr.q)))
         if expr == sp.pi:
             return name("np.pi")
+        if expr == sp.E and self.constant:
+            return Node("exp", (number(1),))
         if expr.is_number and not expr.is_Rational and not own and not self.constant:
             inner = _Lowering(self.sizes, constant=True).lower(expr, ())
             return Node("call", (inner,), (), "float")  # a NumPy scalar would turn float32 into float64
@@ -187,7 +189,8 @@ class _Lowering:
             raise DeriveError(f"{expr} has no value where none of its conditions holds")
 
         def branch(value: sp.Expr) -> Node:
-            return number(value, as_float=True) if value.is_number else self.spread(value, own)
+            exact = value.is_Rational and literal(value) is not None
+            return number(value, as_float=True) if exact else self.spread(value, own)
 
         result = branch(otherwise)
         for value, condition in reversed(branches):

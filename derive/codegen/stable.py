@@ -13,8 +13,7 @@ from functools import cache
 import sympy as sp
 from sympy.codegen.cfunctions import expm1, log1p
 
-from derive.codegen.elementary import common_unit, equal, pieces
-from derive.model.errors import DeriveError
+from derive.codegen.elementary import branch_at, common_unit, equal, kinks, pieces
 from derive.model.expression import Z
 
 E = sp.Symbol("E", positive=True)
@@ -25,9 +24,7 @@ T = sp.Symbol("T", positive=True)
 def stable(expr: sp.Expr) -> sp.Expr:
     """`expr`, a function of z, in a form whose parts stay finite wherever the function does."""
     result = sharpened(_piecewise(pieces(expr)))
-    if not equal(result, expr):
-        raise DeriveError(f"no proof that {result} equals {expr}; please report this expression")
-    return result
+    return result if equal(result, expr) else expr  # without a proof nothing is rewritten
 
 
 def _piecewise(parts: list[tuple[sp.Expr, sp.Basic]]) -> sp.Expr:
@@ -54,7 +51,22 @@ def _larger_or_smaller(value: sp.Expr, condition: sp.Basic, otherwise: sp.Expr) 
 
 def _clamped(expr: sp.Expr, low: sp.Expr, high: sp.Expr) -> sp.Expr:
     """`expr` with z kept within [low, high], where its branch applies, if it might leave the finite elsewhere."""
-    return expr if expr.is_polynomial(Z) else expr.subs(Z, sp.Min(sp.Max(Z, low), high))
+    if expr.is_polynomial(Z) or (low == -sp.oo and high == sp.oo):
+        return expr
+    inside = [c for c in kinks(expr) if low < c < high]
+    if not inside:  # on this side of its kinks the expression has one branch
+        ends = [end for end in (low, high) if end.is_finite]
+        expr = branch_at(expr, sum(ends) / 2 if len(ends) == 2 else ends[0] + (1 if low.is_finite else -1))
+    return _within(expr, sp.Min(sp.Max(Z, low), high))
+
+
+def _within(expr: sp.Expr, bounded: sp.Expr) -> sp.Expr:
+    """`expr` with z replaced by `bounded`, but not in conditions, which stay comparisons of z."""
+    if isinstance(expr, sp.core.relational.Relational):
+        return expr
+    if not expr.args:
+        return bounded if expr == Z else expr
+    return expr.func(*(_within(argument, bounded) for argument in expr.args))
 
 
 def _smooth(expr: sp.Expr) -> sp.Expr:
@@ -103,6 +115,8 @@ def _quotient(expr: sp.Expr) -> sp.Expr:
         return (below[0] / below[1]).subs(T, sp.exp(u))
     if u.is_nonnegative:
         return (above[0] / above[1]).subs(T, sp.exp(-u))
+    if not _has_sign_of_z(u):
+        return expr
     t = sp.exp(-_absolute(u))
     if sp.expand(above[1] - below[1]) == 0:
         numerator = sp.Piecewise((above[0], Z >= 0), (below[0], True))
@@ -117,7 +131,7 @@ def _logarithm(argument: sp.Expr) -> sp.Expr:
         return sp.log(_smooth(argument))
     rational, u = found
     top, bottom = sp.fraction(sp.cancel(rational))
-    if (u / Z).has(Z):
+    if not _has_sign_of_z(u):
         return sp.log(_smooth(argument))
     logarithm, below, above = sp.S.Zero, 0, 0  # below * u and above * u: the largest terms for u < 0 and u > 0
     for part, sign in ((top, 1), (bottom, -1)):
@@ -141,6 +155,11 @@ def _log_polynomial(polynomial: sp.Poly, u: sp.Expr) -> tuple[sp.Expr, int, int]
     below = sp.log(first) + log1p(sum(c / first * t ** (k - lowest) for k, c in terms[1:]))
     rest = above if above == below else sp.Piecewise((below, Z <= 0), (above, True))
     return rest, lowest, highest
+
+
+def _has_sign_of_z(u: sp.Expr) -> bool:
+    """Whether u is positive where z is, and negative where z is: z itself, 3*z/2, z + z**3."""
+    return bool(u.is_polynomial(Z) and sp.expand(u / Z).is_positive)
 
 
 def _absolute(u: sp.Expr) -> sp.Expr:
