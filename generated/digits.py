@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = { name = "sgd", momentum = 0.9 }
 dtype = "float64"
 """
-DIGEST = "sha256:f949f3e054f46c431d5d62da9d90d59c5534051b1070f2087d43bb8d999fb4c7"
+DIGEST = "sha256:e5ce6c59072bce665d9d2b587f118701b3fa524bbe6c5ae384fc6255b5eee44f"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -198,7 +198,7 @@ def step(theta, state, X, Y, learning_rate=0.1):
     value = _explained(_sweep(unpack(theta), state.gradients, state.buffers, X, Y), X, Y)
     g = state.gradient
     v = state.v
-    t1, = state.scratch
+    (t1,) = state.scratch
     np.multiply(0.9, v, out=t1)
     np.add(t1, g, out=v)
     np.multiply(v, learning_rate, out=t1)

@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:44eb6f1140ba85cc36782853fa935ba0a203834a1141c913b53ea3b44fa9476c"
+DIGEST = "sha256:2142d653b9c4ebe1ae9afc3581aaed29619eab8432256e98a89ba1093afff1c6"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -196,7 +196,7 @@ def step(theta, state, X, Y, learning_rate=0.1):
         state.N, state.buffers = len(X), _buffers(len(X))
     value = _explained(_sweep(unpack(theta), state.gradients, state.buffers, X, Y), X, Y)
     g = state.gradient
-    t1, = state.scratch
+    (t1,) = state.scratch
     np.multiply(g, learning_rate, out=t1)
     np.subtract(theta, t1, out=theta)
     return value

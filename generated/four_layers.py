@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:b58e653f72ba0eda805452137cfdc3796710d61905afd56250c1cebe20d9e2e1"
+DIGEST = "sha256:9461189066a655dc82c7bb2b4f5fae152934c4a44127a735cf3be674f0127812"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -270,7 +270,7 @@ def step(theta, state, X, Y, learning_rate=0.1):
         state.N, state.buffers = len(X), _buffers(len(X))
     value = _explained(_sweep(unpack(theta), state.gradients, state.buffers, X, Y), X, Y)
     g = state.gradient
-    t1, = state.scratch
+    (t1,) = state.scratch
     np.multiply(g, learning_rate, out=t1)
     np.subtract(theta, t1, out=theta)
     return value

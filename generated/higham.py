@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:ab50e5ad5eff75024172000f9b2d66211e808ff2bc473c5486855d3744f45f0b"
+DIGEST = "sha256:7e7edfbe4ddec3f4f783988d10b8f7c18c239533502fc5976ce5039a840b8b8f"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -258,7 +258,7 @@ def step(theta, state, X, Y, learning_rate=0.1):
         state.N, state.buffers = len(X), _buffers(len(X))
     value = _explained(_sweep(unpack(theta), state.gradients, state.buffers, X, Y), X, Y)
     g = state.gradient
-    t1, = state.scratch
+    (t1,) = state.scratch
     np.multiply(g, learning_rate, out=t1)
     np.subtract(theta, t1, out=theta)
     return value
