@@ -14,7 +14,7 @@ import sympy as sp
 
 from derive.algebra.gradient import Derivation
 from derive.algebra.notation import N, index, named
-from derive.algebra.program import Equation, Program, Tensor
+from derive.algebra.program import Equation, Program, Tensor, check
 from derive.proof.canonical import SwellError, equal, unfold
 from derive.proof.certificate import Verdict
 from derive.proof.claims import Text
@@ -74,7 +74,10 @@ def at_layer(formula: str, layer: int, variable: str = "l") -> str:
 
 
 def linked(derivation: Derivation) -> Program:
-    """The network's programs, with one sample's derivatives given by d(c, .) = N d(loss, .)."""
+    """The network's programs, with one sample's derivatives given by d(c, .) = N d(loss, .).
+
+    Raises DeriveError if they are not well typed.
+    """
     links = []
     i = index("i")
     tensors = derivation.gradient.tensors
@@ -88,7 +91,7 @@ def linked(derivation: Derivation) -> Program:
     if mean is not None:
         links.append(Equation(Tensor(per_sample_name(mean.name), mean.axes), (SAMPLE, i), N * mean[SAMPLE, i]))
     equations = (*derivation.forward.equations, *derivation.gradient.equations, *links)
-    return Program(derivation.forward.inputs, equations)
+    return check(Program(derivation.forward.inputs, equations))
 
 
 def _decided(world: World, depth: int, layer: int, quantity: str, formula: str) -> Verdict:

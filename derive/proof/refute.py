@@ -60,7 +60,9 @@ class Table:
         if name.rstrip("'") in self.relations:
             g, identity = self.relations[name.rstrip("'")]
             if name.endswith("'"):
-                return self._number(g.subs(A, self.value(name[:-1], argument)))
+                if key not in self.known:
+                    self.known[key] = self._number(g.subs(A, self.value(name[:-1], argument)))
+                return self.known[key]
             if identity:
                 return argument
         if key not in self.known:

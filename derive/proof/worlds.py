@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import sympy as sp
 
@@ -94,6 +95,12 @@ def fragment(labels: Sequence[Label], loss_name: str = "") -> Program:
     return check(Program(inputs, equations))
 
 
+@cache
+def swept(labels: tuple[Label, ...], loss_name: str = "", seed: str = "", seed_mean: bool = False) -> Program:
+    """The fragment of some layers with its gradients; the same few are asked for again and again."""
+    return with_gradients(fragment(labels, loss_name), seed, seed_mean=seed_mean)
+
+
 def with_gradients(forward: Program, seed: str = "", *, seed_mean: bool = False) -> Program:
     """`forward` with both reverse sweeps behind it: of each sample's c, and of the mean loss.
 
@@ -154,14 +161,13 @@ def world_for(mentions: Mentions, scope: Scope, loss_name: str, given: Derivatio
     labels = [anchor + k for k in range(int(min(low, high)), int(high) + 1)]
     ranges = "every depth" if anchor == L else f"every layer {scope.ranges} of every depth"
     validity = f"{ranges}; {everywhere}"
-    needs_gradient = any(base in QUANTITIES and QUANTITIES[base].of for base, _ in found)
-    forward = fragment(labels, loss_name if anchor == L else "")
-    if not needs_gradient:
-        return World(forward, validity)
+    own_loss = loss_name if anchor == L else ""
+    if not any(base in QUANTITIES and QUANTITIES[base].of for base, _ in found):
+        return World(fragment(labels, own_loss), validity)
     if anchor == L:
-        return World(with_gradients(forward), validity)
+        return World(swept(tuple(labels), own_loss), validity)
     letter = "a" if ("da", labels[-1]) in found else "z"
-    return World(with_gradients(forward, named(letter, labels[-1]), seed_mean=scope.layout == "rows"), validity)
+    return World(swept(tuple(labels), "", named(letter, labels[-1]), scope.layout == "rows"), validity)
 
 
 def _anchor(label: sp.Expr) -> sp.Expr:
