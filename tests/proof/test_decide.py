@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from derive.algebra.gradient import differentiate
 from derive.model.architecture import Architecture
@@ -176,3 +178,41 @@ def test_both_printed_errata_are_refuted_as_the_design_says():
     assert bracket.verdict == "refuted"
     assert "x is n0 x 1 and b2 is n2 x 1" in bracket.note
     assert corrected.verdict == "proved"
+
+
+@pytest.mark.parametrize(
+    "formula", ["sqrt(norm(b[L])**4) = norm(b[L])**2", "exp(z[L]) * exp(-z[L]) = exp(z[L] - z[L])"]
+)
+def test_what_neither_way_settles_is_undecided_or_proved_but_never_refuted(formula):
+    assert verdict(formula).verdict in ("undecided", "proved")
+
+
+def test_undecided_does_not_hold():
+    found = verdict("sqrt(norm(b[L])**4) = norm(b[L])**2")
+    assert (found.verdict, found.holds) == ("undecided", False)
+
+
+ATOMS = ["W1", "W2", "b1", "z1", "a1", "x", "y", "delta1", "delta2", "dW1", "c", "loss", "N", "2", "f'(z1)", "f(z2)"]
+PARTS = st.recursive(
+    st.sampled_from(ATOMS),
+    lambda inner: st.one_of(
+        st.builds("({} {} {})".format, inner, st.sampled_from("+-*/@"), inner),
+        st.builds("{}({})".format, st.sampled_from(["diag", "sum", "norm", "inv", "exp", "sqrt", "-"]), inner),
+        st.builds("{}.T".format, inner),
+        st.builds("({})**{}".format, inner, st.sampled_from(["2", "0.5"])),
+    ),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(["z1", "delta1", "dW1", "db2", "loss", "c"]), PARTS, st.sampled_from(["rows", "columns"]))
+def test_every_formula_gets_a_verdict_or_one_line(left, right, layout):
+    try:
+        found = verdict(f"{left} = {right}", layout=layout)
+    except DeriveError as error:
+        message = str(error)
+    else:
+        message = ""
+        assert found.verdict != "refuted" or found.counterexample
+    assert "\n" not in message
