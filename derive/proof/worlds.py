@@ -141,11 +141,11 @@ def world_for(mentions: Mentions, scope: Scope, loss_name: str, given: Derivatio
     found = set(mentions)
     if scope.depth != L and given is not None:
         return World(_given(given, found), f"{_sizes(given)}: any widths, any number of samples, any activation")
-    anchors = {_anchor(label) for _, label in found} - {sp.S.Zero}
+    anchors = {_anchor(label) for _, label in found} or {sp.S.Zero}
     if len(anchors) > 1:
-        shown = " and ".join(sorted(map(str, anchors)))
+        shown = " and ".join(sorted("the input" if anchor == 0 else str(anchor) for anchor in anchors))
         raise DeriveError(f"a formula counts its layers from one label, but this one from {shown}")
-    anchor = anchors.pop() if anchors else sp.S.Zero
+    anchor = anchors.pop()
     everywhere = "every width, every number of samples, every activation"
     if anchor == 0:
         numbers = [int(label) for base, label in found if not (base == "a" and label == 0)]
@@ -154,7 +154,7 @@ def world_for(mentions: Mentions, scope: Scope, loss_name: str, given: Derivatio
             raise DeriveError("derivatives in numbered layers are those of a given network: give one, or write [l]")
         program = fragment([sp.Integer(k) for k in range(1, top + 1)]) if top else Program((output(0),), ())
         return World(program, f"every network with at least {max(top, 1)} layer{'s' * (top > 1)}; {everywhere}")
-    offsets = [label - anchor + (base in ("a", "da")) for base, label in found if base not in ("y", "loss")]
+    offsets = [label - anchor + int(base in ("a", "da")) for base, label in found if base not in ("y", "loss")]
     tops = [label - anchor for _, label in found]
     low = min([*offsets, *([sp.S.Zero] if anchor == L else [])], default=sp.S.Zero)
     high = sp.S.Zero if anchor == L else max(tops)

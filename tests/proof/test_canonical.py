@@ -86,7 +86,7 @@ def _product(names, factors):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from("ABuv"), st.sampled_from([i, j, k, m]), st.sampled_from([i, j, k, m])),

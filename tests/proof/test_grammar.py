@@ -104,6 +104,7 @@ UNREADABLE = [
     ("sum(a1, 2)", "sum takes 1"),
     ("loss[i]", "has no layers"),
     ("(2 * loss)[i]", "is a number"),
+    ("inv(N)", "is a number"),
     ("W2 @", "does not parse"),
     ("", "empty"),
     ("δ2", "not plain ASCII"),
