@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import sympy as sp
 
@@ -55,6 +55,7 @@ class Derivation:
         return f"{self.forward}\n{self.gradient}"
 
 
+@lru_cache(maxsize=16)
 def differentiate(architecture: Architecture) -> Derivation:
     """The gradients of the loss with respect to every weight and bias, for any widths.
 

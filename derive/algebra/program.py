@@ -89,16 +89,6 @@ def entries(expr: sp.Expr) -> list[sp.Indexed]:
     return sorted(expr.atoms(sp.Indexed), key=sp.default_sort_key)
 
 
-def sum_limits(expr: sp.Expr) -> dict[sp.Symbol, sp.Expr]:
-    """The summation indices in `expr`, with the sizes that they run to."""
-    limits: dict[sp.Symbol, sp.Expr] = {}
-    for total in expr.atoms(sp.Sum):
-        for name, low, high in total.limits:
-            if low != 1 or limits.setdefault(name, high) != high:
-                raise DeriveError(f"the index {name} has two ranges in {expr}")
-    return limits
-
-
 def check(program: Program) -> Program:
     """`program`, if it is well typed; otherwise a DeriveError with the equation and the rule it breaks.
 
@@ -120,24 +110,34 @@ def _complaints(equation: Equation, known: dict[str, Tensor]) -> Iterator[str]:
         yield f"{equation.tensor.name} is assigned twice"
     if len(equation.indices) != len(equation.tensor.axes) or len(set(equation.indices)) != len(equation.indices):
         yield f"{equation.tensor.name} needs {len(equation.tensor.axes)} distinct indices"
-    ranges: dict[sp.Expr, sp.Expr] = dict(zip(equation.indices, equation.tensor.axes, strict=False))
-    try:
-        summed = sum_limits(equation.value)
-    except DeriveError as error:
-        yield str(error)
-        return
-    for name, high in summed.items():
-        if name in ranges:
-            yield f"the index {name} is both summed and free"
-        ranges[name] = high
-    for entry in entries(equation.value):
-        tensor = known.get(str(entry.base.label))
-        if tensor is None:
-            yield f"{entry.base.label} is read before it is defined"
-            continue
-        if len(entry.indices) != len(tensor.axes):
-            yield f"{tensor.name} has {len(tensor.axes)} axes, but {len(entry.indices)} indices here"
-            continue
+    ranges = dict(zip(equation.indices, equation.tensor.axes, strict=False))
+    yield from _misplaced(equation.value, ranges, known)
+
+
+def _misplaced(expr: sp.Expr, ranges: dict[sp.Expr, sp.Expr], known: dict[str, Tensor]) -> Iterator[str]:
+    """What is wrong in `expr`, where the indices in `ranges` are the ones in scope."""
+    if isinstance(expr, sp.Sum):
+        for name, low, high in expr.limits:
+            if name in ranges:
+                yield f"the index {name} is both summed and free"
+            if low != 1:
+                yield f"the sum over {name} starts at {low}, not at 1"
+            ranges = {**ranges, name: high}
+        yield from _misplaced(expr.function, ranges, known)
+    elif isinstance(expr, sp.Indexed):
+        yield from _misindexed(expr, ranges, known)
+    else:
+        for argument in expr.args:
+            yield from _misplaced(argument, ranges, known)
+
+
+def _misindexed(entry: sp.Indexed, ranges: dict[sp.Expr, sp.Expr], known: dict[str, Tensor]) -> Iterator[str]:
+    tensor = known.get(str(entry.base.label))
+    if tensor is None:
+        yield f"{entry.base.label} is read before it is defined"
+    elif len(entry.indices) != len(tensor.axes):
+        yield f"{tensor.name} has {len(tensor.axes)} axes, but {len(entry.indices)} indices here"
+    else:
         for position, axis in zip(entry.indices, tensor.axes, strict=True):
             if position not in ranges:
                 yield f"the index {position} of {entry} is neither summed nor on the left"

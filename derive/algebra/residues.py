@@ -15,7 +15,8 @@ import sympy as sp
 
 from derive.algebra.evaluate import Arithmetic
 
-PRIME = 2**31 - 1
+PRIME = 2147483579
+"""A safe prime, (PRIME - 1)/2 is prime too: powers of a random residue stay random."""
 _LIMB = 2**16
 
 Array = npt.NDArray[np.int64]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -32,15 +33,14 @@ def _where(condition: Any, inside: sp.Expr, outside: sp.Expr) -> sp.Expr:
     return sp.Piecewise((inside, condition), (outside, True))
 
 
-def _maximum(a: sp.Expr, b: sp.Expr) -> sp.Expr:
-    """max(a, b); at a tie the constant one gives the derivative, so max(0, z)' = 0 at 0."""
+def _choice(larger: bool, a: sp.Expr, b: sp.Expr) -> sp.Expr:
+    """max or min of a and b; at a tie the constant one gives the derivative, so max(0, z)' = 0 at 0."""
     constant, other = (b, a) if b.is_number else (a, b)
-    return _where(other > constant, other, constant)
-
-
-def _minimum(a: sp.Expr, b: sp.Expr) -> sp.Expr:
-    constant, other = (b, a) if b.is_number else (a, b)
-    return _where(other < constant, other, constant)
+    if isinstance(other, sp.Piecewise):  # branch by branch, so that conditions stay comparisons of z
+        return sp.Piecewise(*((_choice(larger, constant, value), condition) for value, condition in other.args))
+    if not other.free_symbols:
+        return max(a, b) if larger else min(a, b)
+    return _where(other > constant if larger else other < constant, other, constant)
 
 
 def _absolute(a: sp.Expr) -> sp.Expr:
@@ -63,8 +63,8 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., sp.Expr]]] = {
     "asinh": (1, sp.asinh),
     "erf": (1, sp.erf),
     "abs": (1, _absolute),
-    "max": (2, _maximum),
-    "min": (2, _minimum),
+    "max": (2, partial(_choice, True)),
+    "min": (2, partial(_choice, False)),
     "where": (3, _where),
 }
 """Name → (number of arguments, meaning). What is not here is refused."""

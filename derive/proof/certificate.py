@@ -59,6 +59,18 @@ class Certificate:
         """How many verdicts came out as `outcome`."""
         return sum(verdict.verdict == outcome for verdict in self.verdicts)
 
+    def lines(self) -> tuple[str, ...]:
+        """What was decided, in lines for the header of a module."""
+        slips = sum(v.expected == "refuted" and v.holds for v in self.verdicts)
+        refuted = f"; {slips} printed slips refuted, as they have to be" if slips else ""
+        broken = [v.label for v in self.verdicts if not v.holds]
+        if broken:
+            return (f"Certificate: {len(broken)} of {len(self.verdicts)} verdicts fall short: {', '.join(broken)}.",)
+        return (
+            f"Certificate: {self.count('proved')} formulas proved{refuted}. `derive verify` shows them,",
+            "`derive audit` runs this file in exact arithmetic against its specification.",
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """The certificate as JSON types: `formulas` holds the verdicts."""
         return {

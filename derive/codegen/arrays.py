@@ -1,0 +1,128 @@
+"""Array expressions: the small language between index notation and NumPy text.
+
+A node is an operation on whole arrays; `axes` are the symbolic sizes of its result. The table
+`OPERATIONS` is all that the printers know, so what is not in it cannot be emitted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import sympy as sp
+
+Size: TypeAlias = Any
+
+
+@dataclass(frozen=True)
+class Node:
+    """`operation` applied to `arguments`; leaves are "name" and "number" and carry their text."""
+
+    operation: str
+    arguments: tuple[Node, ...] = ()
+    axes: tuple[Size, ...] = ()
+    text: str = ""
+
+    def __str__(self) -> str:
+        return self.text or f"{self.operation}({', '.join(map(str, self.arguments))})"
+
+
+@dataclass(frozen=True)
+class Assign:
+    """`target = value`; `note` is the equation of the text that this line computes."""
+
+    target: str
+    value: Node
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """How an operation is written: infix or as a call, how tightly it binds, and NumPy's name for it.
+
+    `ufunc` names the NumPy function that takes `out`; operations without one are views or reductions.
+    """
+
+    written: str
+    binds: int = 100
+    ufunc: str = ""
+
+
+OPERATIONS: dict[str, Operation] = {
+    "add": Operation("{} + {}", 10, "add"),
+    "subtract": Operation("{} - {}", 10, "subtract"),
+    "multiply": Operation("{} * {}", 20, "multiply"),
+    "divide": Operation("{} / {}", 20, "divide"),
+    "matmul": Operation("{} @ {}", 20, "matmul"),
+    "negative": Operation("-{}", 30, "negative"),
+    "power": Operation("{}**{}", 40, "power"),
+    "square": Operation("{}**2", 40, "square"),
+    "exp": Operation("np.exp({})", ufunc="exp"),
+    "expm1": Operation("np.expm1({})", ufunc="expm1"),
+    "log": Operation("np.log({})", ufunc="log"),
+    "log1p": Operation("np.log1p({})", ufunc="log1p"),
+    "sqrt": Operation("np.sqrt({})", ufunc="sqrt"),
+    "tanh": Operation("np.tanh({})", ufunc="tanh"),
+    "sinh": Operation("np.sinh({})", ufunc="sinh"),
+    "cosh": Operation("np.cosh({})", ufunc="cosh"),
+    "sin": Operation("np.sin({})", ufunc="sin"),
+    "cos": Operation("np.cos({})", ufunc="cos"),
+    "atan": Operation("np.arctan({})", ufunc="arctan"),
+    "asinh": Operation("np.arcsinh({})", ufunc="arcsinh"),
+    "abs": Operation("np.abs({})", ufunc="abs"),
+    "maximum": Operation("np.maximum({}, {})", ufunc="maximum"),
+    "minimum": Operation("np.minimum({}, {})", ufunc="minimum"),
+    "less": Operation("{} < {}", 5, "less"),
+    "less_equal": Operation("{} <= {}", 5, "less_equal"),
+    "greater": Operation("{} > {}", 5, "greater"),
+    "greater_equal": Operation("{} >= {}", 5, "greater_equal"),
+    "where": Operation("np.where({}, {}, {})"),
+    "transpose": Operation("{}.T"),
+    "column": Operation("{}[:, np.newaxis]"),
+    "sum": Operation("{}.sum()"),
+    "sum0": Operation("{}.sum(axis=0)"),
+    "sum1": Operation("{}.sum(axis=1)"),
+    "call": Operation("{}"),
+}
+
+ELEMENTWISE = frozenset(name for name, op in OPERATIONS.items() if op.ufunc and name != "matmul") | {"where"}
+COMPARISONS = frozenset({"less", "less_equal", "greater", "greater_equal"})
+
+
+def name(text: str, axes: tuple[Size, ...] = ()) -> Node:
+    """An array or a number that is in scope under the name `text`."""
+    return Node("name", (), axes, text)
+
+
+def number(value: sp.Expr | int, as_float: bool = False) -> Node:
+    """A rational constant, exactly as a literal: a whole number or a decimal. See `literal`."""
+    text = literal(sp.Rational(value))
+    if text is None:
+        raise ValueError(f"{value} has no finite decimal; write it as a quotient")
+    return Node("number", text=str(float(text)) if as_float else text)
+
+
+def literal(value: sp.Rational) -> str | None:
+    """`value` as Python writes it, if the decimal is exact; None for a number such as 1/3."""
+    if value.is_Integer:
+        return str(value)
+    text = repr(float(value))
+    return text if sp.Rational(text) == value else None
+
+
+def written(node: Node, outer: int = 0) -> str:
+    """`node` as a NumPy expression, with no more brackets than needed."""
+    if node.operation in ("name", "number"):
+        return f"({node.text})" if node.text.startswith("-") and outer > 10 else node.text
+    if node.operation == "call":
+        return f"{node.text}({', '.join(written(a) for a in node.arguments)})"
+    operation = OPERATIONS[node.operation]
+    tight = operation.binds
+    if operation.written.startswith("np."):
+        return operation.written.format(*(written(a) for a in node.arguments))
+    # the right operand of a left-associative operation needs brackets at equal strength
+    parts = [written(a, tight + (position > 0)) for position, a in enumerate(node.arguments)]
+    text = operation.written.format(*parts)
+    if tight == OPERATIONS["square"].binds and parts[0].startswith("("):
+        text = text.replace(")**", ") ** ")  # as formatters set it
+    return f"({text})" if tight < outer else text

@@ -1,0 +1,200 @@
+"""Exact comparison of elementary functions of one variable z.
+
+Between two kinks an activation is an expression in z, exponentials, logarithms and a few other
+functions. `normal` writes it as a rational function of z and *kernels*: exp of one unit, logarithms of
+irreducible factors, everything else as it stands. Relations such as log(1 + exp(-z)) =
+log(1 + exp(z)) - z, or tanh in exponentials, then hold by plain algebra, and equality is decided
+without `simplify`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, reduce
+from itertools import pairwise
+
+import sympy as sp
+from sympy.codegen.cfunctions import expm1, log1p
+
+from derive.model.activation import breakpoints
+from derive.model.expression import Z
+
+HYPERBOLIC = (sp.tanh, sp.sinh, sp.cosh)
+
+
+@dataclass(frozen=True)
+class Normal:
+    """A rational function `value` of z and kernels; `kernels` says what each symbol in it stands for."""
+
+    value: sp.Expr
+    kernels: tuple[tuple[sp.Symbol, sp.Expr], ...]
+
+
+def branch_at(expr: sp.Expr, point: sp.Rational) -> sp.Expr:
+    """`expr` as it reads around z = `point`: every |u|, max, min and where replaced by its branch."""
+    if isinstance(expr, sp.Piecewise):
+        chosen = next(value for value, condition in expr.args if condition == True or condition.subs(Z, point))  # noqa: E712
+        return branch_at(chosen, point)
+    if not expr.args or not expr.has(sp.Piecewise, sp.Abs, sp.Max, sp.Min):
+        return expr
+    arguments = [branch_at(argument, point) for argument in expr.args]
+    if isinstance(expr, sp.Abs):
+        return arguments[0] if arguments[0].subs(Z, point) >= 0 else -arguments[0]
+    if isinstance(expr, sp.Max | sp.Min):
+        best = max if isinstance(expr, sp.Max) else min
+        return best(arguments, key=lambda argument: sp.N(argument.subs(Z, point)))
+    return expr.func(*arguments)
+
+
+def kinks(*exprs: sp.Expr) -> list[sp.Expr]:
+    """The points, in order, at which a branch of one of the expressions may change."""
+    points = {point for expr in exprs for point in breakpoints(expr)}
+    for difference in _differences(exprs):
+        if difference.is_polynomial(Z):
+            points |= set(sp.Poly(difference, Z).real_roots())
+    return sorted(points, key=lambda point: float(point))
+
+
+def _differences(exprs: Iterable[sp.Expr]) -> Iterator[sp.Expr]:
+    """What changes its sign where an |u|, a max or a min changes its branch."""
+    for expr in exprs:
+        for function in expr.atoms(sp.Abs, sp.Max, sp.Min):
+            first, second = (*function.args, sp.S.Zero)[:2]
+            if (first - second).has(Z):
+                yield first - second
+
+
+def between(points: list[sp.Expr]) -> list[sp.Rational]:
+    """A rational point of every interval that `points`, in order, cut the line into."""
+    if not points:
+        return [sp.Rational(1, 3)]
+    inner = [sp.nsimplify((a + b) / 2, rational=True) for a, b in pairwise(points)]
+    return [sp.floor(points[0]) - sp.Rational(4, 3), *inner, sp.ceiling(points[-1]) + sp.Rational(4, 3)]
+
+
+def equal(left: sp.Expr, right: sp.Expr) -> bool:
+    """Whether two functions of z are the same, between their kinks and at them. A proof if True."""
+    if not all(difference.is_polynomial(Z) for difference in _differences((left, right))):
+        return False  # there may be kinks that `kinks` does not see
+    points = kinks(left, right)
+    return all(
+        normal(branch_at(left, point) - branch_at(right, point)).value == 0 for point in between(points)
+    ) and all(normal((branch_at(left, c) - branch_at(right, c)).subs(Z, c)).value == 0 for c in points)
+
+
+def pieces(expr: sp.Expr) -> list[tuple[sp.Expr, sp.Basic]]:
+    """`expr` as branch-free values with the conditions under which they apply, from left to right.
+
+    Each condition is `z < c` or `z <= c`, the last True; one applies where those before it do not.
+    """
+    points = kinks(expr)
+    values = [branch_at(expr, point) for point in between(points)]
+    result: list[tuple[sp.Expr, sp.Basic]] = []
+    for c, (left, right) in zip(points, pairwise(values), strict=True):
+        here = branch_at(expr, c).subs(Z, c)
+        if normal(here - left.subs(Z, c)).value == 0:
+            result.append((left, sp.Le(Z, c)))
+        else:
+            result.append((left, sp.Lt(Z, c)))
+            if normal(here - right.subs(Z, c)).value != 0:
+                result.append((here, sp.Le(Z, c)))
+    merged = [*result, (values[-1], sp.true)]
+    return [
+        piece for piece, after in zip(merged, [*merged[1:], None], strict=True) if not after or after[0] != piece[0]
+    ]
+
+
+@cache
+def normal(expr: sp.Expr) -> Normal:
+    """The normal form of a branch-free expression in z."""
+    expr = expr.replace(expm1, lambda u: sp.exp(u) - 1).replace(log1p, lambda u: sp.log(1 + u))
+    expr = expr.rewrite(HYPERBOLIC, sp.exp) if expr.has(*HYPERBOLIC) else expr
+    walk = _Walk(_units(expr))
+    value = sp.cancel(sp.together(walk.visit(expr)))
+    return Normal(value, tuple((k, v) for k, v in walk.kernels.items() if k in value.free_symbols))
+
+
+def _units(expr: sp.Expr) -> dict[sp.Expr, sp.Rational]:
+    """For every monomial m in an exponent, the largest rational u that makes all c*m multiples of u*m."""
+    units: dict[sp.Expr, sp.Rational] = {}
+    for exponential in expr.atoms(sp.exp):
+        for term in sp.Add.make_args(sp.expand(exponential.args[0])):
+            number, monomial = term.as_coeff_Mul()
+            if number.is_Rational and monomial.is_polynomial(Z) and not monomial.has(sp.Function):
+                units[monomial] = common_unit([abs(number), units.get(monomial, sp.S.Zero)])
+    return units
+
+
+def common_unit(numbers: Iterable[sp.Rational]) -> sp.Rational:
+    """The largest rational number of which all the given ones are multiples."""
+    return reduce(lambda a, b: sp.Rational(sp.igcd(a.p * b.q, b.p * a.q), a.q * b.q), numbers)
+
+
+class _Walk:
+    """Replaces every function by a kernel symbol, named after what it stands for."""
+
+    def __init__(self, units: dict[sp.Expr, sp.Rational]) -> None:
+        self.units = units
+        self.kernels: dict[sp.Symbol, sp.Expr] = {}
+
+    def kernel(self, meaning: sp.Expr) -> sp.Symbol:
+        symbol = sp.Symbol(f"<{meaning}>", positive=True)
+        self.kernels[symbol] = meaning
+        return symbol
+
+    def visit(self, expr: sp.Expr) -> sp.Expr:
+        if isinstance(expr, sp.exp):
+            return self.exponential(expr.args[0])
+        if isinstance(expr, sp.log):
+            return self.logarithm(expr.args[0])
+        if isinstance(expr, sp.Pow) and not expr.exp.is_Integer:
+            base = sp.cancel(sp.together(self.visit(expr.base)))
+            if expr.exp.is_Rational:
+                return self.kernel(self.meaning(base) ** sp.Rational(1, expr.exp.q)) ** expr.exp.p
+            return self.kernel(self.meaning(base) ** self.visit(expr.exp))
+        if isinstance(expr, sp.Function):
+            arguments = [self.meaning(sp.cancel(sp.together(self.visit(a)))) for a in expr.args]
+            return self.kernel(expr.func(*arguments, evaluate=False))
+        if expr.is_number and not expr.is_Rational and not expr.args:
+            return self.kernel(expr)  # pi, E: transcendental, so without relations
+        return expr.func(*(self.visit(a) for a in expr.args)) if expr.args else expr
+
+    def meaning(self, value: sp.Expr) -> sp.Expr:
+        """`value` with the kernels written out again, so that a kernel's name shows the function."""
+        return value.xreplace(self.kernels)
+
+    def exponential(self, argument: sp.Expr) -> sp.Expr:
+        """exp(argument): powers of units' exponentials, what is inside logarithms, and a kernel for the rest."""
+        result, rest = sp.S.One, sp.S.Zero
+        for term in sp.Add.make_args(sp.expand(argument)):
+            number, monomial = term.as_coeff_Mul()
+            if isinstance(monomial, sp.log) and number.is_Integer:
+                result *= self.visit(monomial.args[0]) ** number
+            elif monomial in self.units and number.is_Rational:
+                unit = self.units[monomial]
+                result *= self.kernel(sp.exp(unit * monomial)) ** (number / unit)
+            else:
+                rest += term
+        if rest == 0:
+            return result
+        top, bottom = (part.as_content_primitive() for part in sp.fraction(sp.cancel(sp.together(self.visit(rest)))))
+        number, primitive = top[0] / bottom[0], top[1] / bottom[1]
+        symbols = sorted(top[1].free_symbols, key=str)
+        if symbols and sp.Poly(top[1], *symbols).LC().is_negative:
+            number, primitive = -number, -primitive
+        return result * self.kernel(sp.exp(self.meaning(primitive) / number.q)) ** number.p
+
+    def logarithm(self, argument: sp.Expr) -> sp.Expr:
+        """log(argument), as a sum over the irreducible factors of the argument."""
+        top, bottom = sp.fraction(sp.cancel(sp.together(self.visit(argument))))
+        result = sp.S.Zero
+        for part, sign in ((top, 1), (bottom, -1)):
+            constant, factors = sp.factor_list(part)
+            for prime, power in sp.factorrat(constant).items():
+                result += sign * power * (sp.log(prime) if prime == 1 else self.kernel(sp.log(prime)))
+            for factor, power in factors:
+                meaning = self.meaning(factor)
+                inner = meaning.args[0] if isinstance(meaning, sp.exp) else self.kernel(sp.log(meaning))
+                result += sign * power * inner
+        return result

@@ -1,0 +1,302 @@
+"""Emission: from a derivation to the text of a NumPy module, and from text to a loaded module.
+
+All decisions are taken here and in the passes before; the templates only put lines in their places.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import sympy as sp
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from derive import __version__
+from derive.algebra.gradient import Derivation, adjoint_name
+from derive.algebra.program import Program
+from derive.algebra.update import update_program
+from derive.codegen.arrays import Assign, Node, written
+from derive.codegen.lower import RENAMED, lower, lower_scalar
+from derive.codegen.notes import note
+from derive.codegen.schedule import Instruction, Schedule, allocate, flatten, lines, prune
+from derive.codegen.specialize import Helper, specialize
+from derive.model.architecture import Architecture
+from derive.model.errors import DeriveError, unknown
+from derive.model.expression import Z
+from derive.model.specification import to_toml
+from derive.model.tables import ACTIVATIONS, STYLES
+
+WIDTH = 110
+LOSS = RENAMED["loss"]
+NO_CERTIFICATE = ("Certificate: none; this module was made without proof or audit.",)
+
+
+class Stated(Protocol):
+    """A certificate, as far as the header of a module is concerned."""
+
+    def lines(self) -> tuple[str, ...]:
+        """What was proved, in lines for people."""
+
+
+@dataclass(frozen=True)
+class _Parameter:
+    """How one weight matrix or bias lies in theta, as Python text."""
+
+    name: str
+    shape: str
+    end: str
+    view: str
+    fan_in: str
+
+
+def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None = None) -> str:
+    """The source text of the module that trains the network of `derivation`.
+
+    `style` is "readable" (one line per equation of the text) or "fast" (the same equations, scheduled
+    into buffers); the header says what the `certificate` proves, if one is given. The same input
+    gives the same bytes on every machine.
+    """
+    if style not in STYLES:
+        raise unknown("style", style, STYLES)
+    architecture = derivation.architecture
+    forward, gradient, helpers = specialize(derivation, helpers=True)
+    parameters = _layout(derivation)
+    names = [p.name for p in parameters]
+    adjoints = [adjoint_name(name) for name in names]
+    output = f"a{architecture.depth}"
+    context: dict[str, Any] = {
+        "title": _title(architecture),
+        "version": __version__,
+        "command": command(architecture, style),
+        "certificate": certificate.lines() if certificate else NO_CERTIFICATE,
+        "name": architecture.name,
+        "size_names": ", ".join(f"n{k}" for k in range(architecture.depth + 1)),
+        "sizes": str(architecture.sizes),
+        "parameter_count": architecture.parameter_count,
+        "dtype": architecture.dtype,
+        "spec": to_toml(architecture),
+        "digest": "",
+        "parameters": parameters,
+        "weights": [p for p in parameters if p.fan_in],
+        "parameter_names": ", ".join(names),
+        "gradient_names": ", ".join(adjoints),
+        "outputs": f"n{architecture.depth}",
+        "output": output,
+        "helpers": [_helper(h) for h in helpers],
+        "predict_lines": _lines(forward, architecture, {output}),
+        "loss_lines": _lines(forward, architecture, {LOSS}),
+        "gradient_lines": _lines(gradient, architecture),
+        **_update(architecture, style),
+    }
+    if style == "fast":
+        context |= _fast(derivation, names, adjoints)
+    text = _environment().get_template(f"{style}.py.jinja").render(context)
+    return text.replace('\nDIGEST = ""\n', f'\nDIGEST = "{digest(text)}"\n', 1)
+
+
+def digest(text: str) -> str:
+    """The digest that binds a module's text, with its certificate: SHA-256 with the digest itself left out."""
+    blank = re.sub(r'^DIGEST = "[^"\n]*"$', 'DIGEST = ""', text, count=1, flags=re.MULTILINE)
+    return "sha256:" + hashlib.sha256(blank.encode()).hexdigest()
+
+
+def load(source: str | Path) -> ModuleType:
+    """The module that `source` is the text of, or that lies at the path `source`. Runs its code."""
+    is_path = isinstance(source, Path) or "\n" not in source
+    text = read_module(Path(source)) if is_path else str(source)
+    found = re.search(r'^NAME = "(\w+)"$', text, flags=re.MULTILINE)
+    module = ModuleType(found.group(1) if found else "emitted")
+    module.__file__ = str(source) if is_path else f"<{module.__name__}>"
+    exec(compile(text, module.__file__, "exec"), module.__dict__)
+    return module
+
+
+def read_module(path: Path) -> str:
+    """The text of the Python file at `path`; a DeriveError if it cannot be read."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise DeriveError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise DeriveError(f"{path}: cannot be read: it is not UTF-8 text") from None
+
+
+def command(architecture: Architecture, style: str) -> str:
+    """The command line that makes the module again."""
+    functions = [f.name for f in architecture.activations]
+    update = architecture.optimizer
+    if any(name not in ACTIVATIONS for name in functions):
+        return f"derive generate {architecture.name}.toml --style {style}    (the file holds the text of SPEC)"
+    hidden = functions[:-1] if len(set(functions[:-1])) > 1 else functions[:1] * (len(functions) > 1)
+    options = {
+        "layers": "-".join(map(str, architecture.sizes)),
+        "activation": ",".join(hidden),
+        "output": functions[-1],
+        "loss": architecture.loss * (architecture.loss != "least_squares"),
+        "optimizer": update.name * (update.name != "sgd"),
+        **{key: f"{value!r}" for key, value in update.constants if value},
+        "dtype": architecture.dtype * (architecture.dtype != "float64"),
+        "style": style,
+        "name": architecture.name,
+    }
+    return "derive generate " + " ".join(f"--{key} {value}" for key, value in options.items() if value)
+
+
+def _title(architecture: Architecture) -> str:
+    functions = ", ".join(dict.fromkeys(f.name for f in architecture.activations))
+    loss = architecture.loss.replace("_", " ")
+    sizes = "-".join(map(str, architecture.sizes))
+    shown = sizes if len(sizes) <= 60 else f"{architecture.depth}-layer"
+    return f"{architecture.name}: the {shown} perceptron ({functions}), {loss} loss, {architecture.optimizer.name}."
+
+
+def _layout(derivation: Derivation) -> list[_Parameter]:
+    result: list[_Parameter] = []
+    for tensor in derivation.parameters:
+        axes = [str(axis) for axis in tensor.axes]
+        start = f"END_{result[-1].name}" if result else ""
+        shape = _tuple(axes)
+        result.append(
+            _Parameter(
+                name=tensor.name,
+                shape=shape if len(axes) > 1 else axes[0],
+                end=" + ".join(filter(None, [start, " * ".join(axes)])),
+                view=f"theta[{start}:END_{tensor.name}]" + f".reshape({shape})" * (len(axes) > 1),
+                fan_in=axes[1] if len(axes) > 1 else "",
+            )
+        )
+    return result
+
+
+def _tuple(parts: Iterable[object]) -> str:
+    """The inside of a tuple display: with one part, a comma makes it a tuple."""
+    shown = [str(part) for part in parts]
+    return ", ".join(shown) + "," * (len(shown) == 1)
+
+
+def _helper(helper: Helper) -> dict[str, Any]:
+    """The body of an activation as a function of z: repeated parts get a name, then one line returns."""
+    z = sp.Symbol("z", real=True)
+    symbols = sp.numbered_symbols("t", start=1, real=True)
+    parts, (form,) = sp.cse(helper.form.xreplace({Z: z}), symbols=symbols, order="canonical")
+    known = {str(symbol): () for symbol, _ in parts} | {"z": ()}
+    body = [f"{symbol} = {written(lower_scalar(part, known))}" for symbol, part in parts]
+    body.append(f"return {written(lower_scalar(form, known))}")
+    meaning = helper.activation.expression
+    constants = ", ".join(f"{key} = {value:g}" for key, value in helper.activation.constants)
+    described = f"{meaning}{f' with {constants}' if constants else ''}"
+    return {
+        "name": helper.name,
+        "lines": body,
+        "meaning": described if helper.order == 0 else f"The derivative of {described}",
+    }
+
+
+def _lines(program: Program, architecture: Architecture, results: set[str] | None = None) -> list[str]:
+    """One commented line for each equation that the results need (all of them if not given)."""
+    statements = [lower(equation, note(equation, architecture)) for equation in program.equations]
+    if results is not None:
+        statements = _needed(statements, results)
+    return [_commented(f"{s.target} = {written(s.value)}", s.note) for s in statements]
+
+
+def _needed(statements: list[Assign], results: set[str]) -> list[Assign]:
+    kept = []
+    needed = set(results)
+    for statement in reversed(statements):
+        if statement.target in needed:
+            kept.append(statement)
+            needed |= set(_names(statement.value))
+    return kept[::-1]
+
+
+def _names(node: Node) -> Iterable[str]:
+    if node.operation == "name":
+        yield node.text
+    for argument in node.arguments:
+        yield from _names(argument)
+
+
+def _commented(code: str, comment: str) -> str:
+    """The line with its comment, beside it if there is room."""
+    if not comment:
+        return code
+    return f"{code}  # {comment}" if len(code) + len(comment) + 8 <= WIDTH else f"# {comment}\n    {code}"
+
+
+def _fast(derivation: Derivation, names: list[str], adjoints: list[str]) -> dict[str, Any]:
+    """The scheduled sweep: instructions and buffers."""
+    forward, gradient, _ = specialize(derivation)
+    architecture = derivation.architecture
+    statements = [lower(e, note(e, architecture)) for e in (*forward.equations, *gradient.equations)]
+    instructions = prune(flatten(statements), {LOSS, *adjoints})
+    schedule = allocate(instructions, {"X", "Y", *names, *adjoints})
+    position = next(i for i, x in enumerate(schedule.instructions) if x.target == LOSS) + 1
+    buffers = [
+        {
+            "name": name,
+            "shape": ", ".join(map(str, axes)) + "," * (len(axes) == 1),
+            "dtype": "bool" if truth else "DTYPE",
+        }
+        for name, axes, truth in schedule.buffers
+    ]
+    return {
+        "buffers": buffers,
+        "buffer_names": _tuple(b["name"] for b in buffers),
+        "forward_instructions": _printed(schedule.instructions[:position]),
+        "backward_instructions": _printed(schedule.instructions[position:]),
+    }
+
+
+def _printed(instructions: Iterable[Instruction]) -> list[str]:
+    result = []
+    for instruction in instructions:
+        *before, last = lines(instruction)
+        result += [*before, _commented(last, instruction.note)]
+    return result
+
+
+def _update(architecture: Architecture, style: str) -> dict[str, Any]:
+    """The optimiser's update of theta, as lines of either style."""
+    program = update_program(architecture.optimizer)
+    size = (sp.Symbol("P"),)
+    arrays = {"theta": size, "g": size, "learning_rate": (), **dict.fromkeys(program.states, size)}
+    statements = [Assign(target, lower_scalar(value, arrays)) for target, value in program.assignments]
+    opening = [f"{state} = state.{state}" for state in program.states]
+    if style == "readable":
+        return {"states": program.states, "update_lines": [*opening, *map(_in_place, statements)], "scratch": ()}
+    schedules: list[Schedule] = [allocate(flatten([statement]), arrays) for statement in statements]
+    scratch = max((s.buffers for s in schedules), key=len)
+    names = [name for name, _, _ in scratch]
+    opening = ["g = state.gradient", *opening, *([f"({_tuple(names)}) = state.scratch"] if names else [])]
+    calls = [line for schedule in schedules for line in _printed(schedule.instructions)]
+    return {"states": program.states, "update_lines": [*opening, *calls], "scratch": names}
+
+
+def _in_place(statement: Assign) -> str:
+    """`theta -= …` where the update subtracts from or adds to what it updates."""
+    value, target = statement.value, statement.target
+    for operation, sign in (("subtract", "-="), ("add", "+=")):
+        if value.operation == operation and value.arguments[0].text == target:
+            return f"{target} {sign} {written(value.arguments[1])}"
+    return f"{target}[...] = {written(value)}"
+
+
+def _environment() -> Environment:
+    """Jinja, strict about names, with the templates of the wheel or of the source tree."""
+    package = Path(sys.modules["derive"].__file__ or "").parent
+    folders = [package / "templates", package.parent / "templates"]
+    return Environment(
+        loader=FileSystemLoader(folders),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )

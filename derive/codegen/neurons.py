@@ -1,0 +1,165 @@
+"""Exact numbers for auditing a module: residues, and what a neuron computes from its input.
+
+Matrix products are exact modulo a prime. Between them a module applies elementary functions to single
+numbers; there a number is kept as a `Local`: an expression in z with the residue that z stands for. As
+soon as such numbers are mixed, each becomes a residue: every function that is algebraically independent
+of the others (exp(z), a logarithm, …) is given a random value, the same wherever it occurs.
+
+A residue has no sign, so each z is also given a real representative, which decides comparisons. An
+audit runs with several sets of representatives, so that every branch is seen, and the kinks too.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import sympy as sp
+
+from derive.algebra.residues import PRIME, inverse, residue
+from derive.codegen.elementary import branch_at, normal
+from derive.model.expression import Z
+
+ROOT = 10**12 * 720720**2
+"""exp(u*m) is the (u*ROOT)-th power of a random number, so that exp(z/2)**2 is exp(z)."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """The number `expr`, where z stands for the residue `zeta`; a constant has no zeta."""
+
+    zeta: int | None
+    expr: sp.Expr
+
+
+@dataclass
+class Neurons:
+    """One random choice of everything that an audit leaves open.
+
+    `points` are the real representatives to draw from; `seed` makes the choice repeatable.
+    """
+
+    seed: int
+    points: Sequence[sp.Rational]
+    locals: list[Local] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)
+        self._handles: dict[Local, int] = {}
+        self._points: dict[int, sp.Rational] = {0: sp.S.Zero}
+        self._pinned: dict[int, sp.Rational] = {}
+        self._kernels: dict[tuple[sp.Expr, int | None], int] = {}
+        self._resolved: dict[Local, int] = {}
+
+    def draw(self) -> int:
+        """A random residue."""
+        return self.random.randrange(1, PRIME)
+
+    def handle(self, local: Local) -> int:
+        """A negative number that stands for `local` in an array of residues."""
+        if local not in self._handles:
+            self.locals.append(local)
+            self._handles[local] = -len(self.locals)
+        return self._handles[local]
+
+    def local(self, value: int) -> Local:
+        """What an entry of an array stands for; a residue is z itself."""
+        return self.locals[-value - 1] if value < 0 else Local(value, Z)
+
+    def constant(self, value: sp.Expr) -> int:
+        """The entry for a number: a residue, or a handle where it is irrational."""
+        return residue(value) if value.is_Rational else self.handle(Local(None, value))
+
+    def point(self, zeta: int) -> sp.Rational:
+        """The real number that represents the residue `zeta` in comparisons."""
+        if zeta not in self._points:
+            self._points[zeta] = self.random.choice(self.points)
+        return self._points[zeta]
+
+    def pin(self, number: sp.Rational) -> int:
+        """Make the residue of `number` stand for exactly this number: for a z that is put on a kink."""
+        zeta = residue(number)
+        self._points[zeta] = self._pinned[zeta] = number
+        return zeta
+
+    def real(self, value: int) -> sp.Expr:
+        """The real number that represents an entry."""
+        local = self.local(value)
+        return local.expr if local.zeta is None else _at(local.expr, self.point(local.zeta))
+
+    def resolve(self, value: int) -> int:
+        """The residue of an entry."""
+        if value >= 0:
+            return value
+        local = self.locals[-value - 1]
+        if local not in self._resolved:
+            self._resolved[local] = self._evaluate(local)
+        return self._resolved[local]
+
+    def function(self, expr: sp.Expr, zeta: int) -> int:
+        """The residue of f(z) for a function with branches, at the branch of z's representative."""
+        return self.resolve(self.handle(Local(zeta, _branch(expr, self.point(zeta)))))
+
+    def _evaluate(self, local: Local) -> int:
+        if local.zeta in self._pinned:
+            local = Local(None, local.expr.subs(Z, self._pinned[local.zeta]))
+        numerator, denominator, kernels = _compiled(local.expr)
+        values = [self._kernel(meaning, local.zeta) for meaning in kernels]
+        if local.zeta is not None:
+            values.append(local.zeta)
+        return _polynomial(numerator, values) * inverse(_polynomial(denominator, values)) % PRIME
+
+    def _kernel(self, meaning: sp.Expr, zeta: int | None) -> int:
+        if isinstance(meaning, sp.exp):
+            number, monomial = meaning.args[0].as_coeff_Mul()
+            if number.is_Rational and (ROOT * number).is_Integer:
+                return pow(self._drawn(monomial, zeta), int(ROOT * number), PRIME)
+        return self._drawn(meaning, zeta)
+
+    def _drawn(self, meaning: sp.Expr, zeta: int | None) -> int:
+        key = (meaning, zeta if meaning.has(Z) else None)
+        if key not in self._kernels:
+            self._kernels[key] = self.draw()
+        return self._kernels[key]
+
+
+Terms = tuple[tuple[tuple[int, ...], int], ...]
+
+
+@cache
+def _compiled(expr: sp.Expr) -> tuple[Terms, Terms, tuple[sp.Expr, ...]]:
+    """Numerator and denominator as terms (powers, residue), and the kernels that the powers belong to."""
+    form = normal(expr)
+    symbols = [symbol for symbol, _ in form.kernels] + [Z]
+    parts = [sp.Poly(part, *symbols, domain="QQ") for part in sp.fraction(form.value)]
+    top, bottom = (tuple((powers, residue(c)) for powers, c in part.terms()) for part in parts)
+    return top, bottom, tuple(meaning for _, meaning in form.kernels)
+
+
+def _polynomial(terms: Terms, values: Sequence[int]) -> int:
+    total = 0
+    for powers, coefficient in terms:
+        for value, power in zip(values, powers, strict=False):
+            if power:
+                coefficient = coefficient * pow(value, power, PRIME) % PRIME
+        total += coefficient
+    return total % PRIME
+
+
+@cache
+def _branch(expr: sp.Expr, point: sp.Rational) -> sp.Expr:
+    return branch_at(expr, point)
+
+
+@cache
+def _at(expr: sp.Expr, point: sp.Rational) -> sp.Expr:
+    return sp.N(expr.subs(Z, point), 20) if not expr.is_rational_function(Z) else expr.subs(Z, point)
+
+
+@cache
+def combined(operation: Callable[..., sp.Expr], *exprs: sp.Expr) -> Any:
+    """`operation` on expressions in one z, computed once for all neurons that need it."""
+    return operation(*exprs)

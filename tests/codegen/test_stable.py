@@ -1,0 +1,165 @@
+"""Stable forms: proved equal, finite and accurate over ±1000, and f' found in the cached output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from derive.codegen.arrays import written
+from derive.codegen.cached import A, from_output
+from derive.codegen.elementary import equal, normal, pieces
+from derive.codegen.lower import lower_scalar
+from derive.codegen.stable import stable
+from derive.model.expression import Z, read_expression
+from tests.codegen.expressions import ALL
+
+POINTS = np.concatenate([np.linspace(-1000, 1000, 401), np.linspace(-5, 5, 101), [1e-300, -1e-300, 0.0, 1e-9, -1e-9]])
+
+
+def numpy_function(form: sp.Expr) -> Any:
+    """The function that a form is emitted as."""
+    z = sp.Symbol("z", real=True)
+    return eval("lambda z: " + written(lower_scalar(form.xreplace({Z: z}), {"z": ()})), {"np": np, "float": float})
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+@pytest.mark.parametrize("order", [0, 1])
+def test_nothing_overflows_and_nothing_turns_nan(name: str, order: int) -> None:
+    """Against mpmath with 60 digits, on a grid of |z| <= 1000; warnings of NumPy are errors."""
+    formula = ALL[name].formula.diff(Z, order)
+    function = numpy_function(stable(formula))
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        values = np.broadcast_to(function(POINTS), POINTS.shape)
+    assert np.isfinite(values).all()
+    exact = sp.lambdify(Z, formula, "mpmath")
+    with mpmath.workdps(500):  # 1 - tanh(1000)**2 has to be more than nothing
+        truth = np.array([float(exact(mpmath.mpf(float(z)))) for z in POINTS])
+    assert np.abs(values - truth).max() <= 1e-12 * max(1.0, np.abs(truth).max())
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "softplus", "tanh", "logsigmoid", "elu"])
+def test_relative_accuracy_where_the_result_is_small(name: str) -> None:
+    function, exact = numpy_function(stable(ALL[name].formula)), sp.lambdify(Z, ALL[name].formula, "mpmath")
+    z = np.array([-700.0, -100.0, -30.0, -1e-3, -1e-12, 1e-12])
+    with mpmath.workdps(500):
+        truth = np.array([float(exact(mpmath.mpf(float(v)))) for v in z])
+    z, truth = z[np.abs(truth) > 1e-300], truth[np.abs(truth) > 1e-300]
+    assert len(z) >= 4
+    assert np.abs(function(z) / truth - 1).max() <= 1e-14
+
+
+def test_the_naive_form_does_overflow() -> None:
+    """The negative control: without a stable form the same check fails."""
+    naive = numpy_function(ALL["sigmoid"].formula)
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        naive(POINTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("tanh", 1 - A**2),
+        ("sigmoid", A * (1 - A)),
+        ("identity", sp.S.One),
+        ("gaussian", -2 * A * Z),
+        ("exponentials", 1 - A**2),
+    ],
+)
+def test_the_output_gives_the_derivative(name: str, expected: sp.Expr) -> None:
+    found = from_output(ALL[name].formula)
+    assert found is not None
+    assert sp.expand(found - expected) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "slope"),
+    [
+        ("relu", 0, 0),
+        ("relu", 2, 1),
+        ("leaky", -1, sp.Rational(1, 100)),
+        ("elu", sp.Rational(-1, 4), sp.Rational(1, 4)),
+    ],
+)
+def test_with_branches_too(name: str, at: sp.Expr, slope: sp.Expr) -> None:
+    found = from_output(ALL[name].formula)
+    assert found is not None
+    assert not found.has(Z)
+    assert found.subs(A, at) == slope
+
+
+def test_softplus_uses_expm1_of_the_output() -> None:
+    found = from_output(ALL["softplus"].formula)
+    assert found is not None
+    assert sp.expand(found.rewrite(sp.exp) - (1 - sp.exp(-A))) == 0
+    assert "expm1" in str(found)
+
+
+def test_no_form_is_invented() -> None:
+    for name in ("swish", "mish", "wave", "gelu_tanh", "arc", "tent"):
+        assert from_output(ALL[name].formula) is None
+
+
+def test_equality_is_decided_both_ways() -> None:
+    assert equal(sp.tanh(Z), ALL["exponentials"].formula)
+    assert equal(sp.log(1 + sp.exp(Z)), Z + sp.log(1 + sp.exp(-Z)))
+    assert not equal(sp.tanh(Z), sp.tanh(Z) + sp.Rational(1, 10**9))
+    assert not equal(ALL["relu"].formula, Z)
+    assert not equal(sp.Abs(sp.sin(Z)), sp.sin(Z) * sp.Piecewise((1, Z >= 0), (-1, True)))  # kinks at every k*pi
+    assert not equal(sp.Piecewise((1, Z > 0), (0, True)), sp.Piecewise((1, Z >= 0), (0, True)))  # they differ at 0
+
+
+def test_pieces_keep_what_the_kink_says() -> None:
+    slope = read_expression("where(z > 0, z, 0)", {"z": Z}).diff(Z)
+    assert pieces(slope) == [(sp.S.Zero, sp.Le(Z, 0)), (sp.S.One, sp.true)]
+    slope = read_expression("where(z >= 0, z, 0)", {"z": Z}).diff(Z)
+    assert pieces(slope) == [(sp.S.Zero, sp.Lt(Z, 0)), (sp.S.One, sp.true)]
+
+
+numbers = st.integers(1, 9).map(lambda n: f"{n / 4}")
+atoms = st.one_of(st.just("z"), numbers.map(lambda c: f"{c}*z"), numbers.map(lambda c: f"(z + {c})"))
+
+
+@st.composite
+def expressions(draw: st.DrawFn, depth: int = 2) -> str:
+    """Random expressions in the user's grammar, defined on the whole line."""
+    if depth == 0:
+        return draw(atoms)
+    inner = draw(expressions(depth - 1))
+    shape = draw(
+        st.sampled_from(
+            [
+                "tanh({0})",
+                "log(1 + exp({0}))",
+                "{0} / (1 + exp(-{0}))",
+                "where(z > 0, {0}, {1})",
+                "{0} + {1}",
+                "1 / (1 + exp({0}))",
+                "sin({0})",
+                "max(z, {1})",
+                "{0} * tanh({1})",
+            ]
+        )
+    )
+    return shape.format(inner, draw(atoms))
+
+
+@given(expressions())
+@settings(max_examples=40, deadline=None)
+def test_users_own_expressions(text: str) -> None:
+    """The rewritten form is proved, is what the rules gave, and agrees with the expression numerically."""
+    formula = read_expression(text, {"z": Z})
+    assert equal(stable(formula), formula)
+    function, exact = numpy_function(stable(formula)), sp.lambdify(Z, formula, "mpmath")
+    for z in (-3.7, -0.4, 0.3, 2.9):
+        assert float(function(np.float64(z))) == pytest.approx(float(exact(z)), rel=1e-11, abs=1e-11)
+
+
+def test_normal_forms_are_shared() -> None:
+    assert normal(sp.tanh(Z) ** 2 + 1 / sp.cosh(Z) ** 2).value == 1
+    assert normal(sp.log(sp.exp(2 * Z) + sp.exp(Z)) - Z - sp.log(1 + sp.exp(Z))).value == 0
