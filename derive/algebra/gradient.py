@@ -61,7 +61,7 @@ def differentiate(architecture: Architecture) -> Derivation:
 
     >>> d = differentiate(Architecture([2, 1], ["tanh"]))
     >>> print(d.gradient.definitions["dW1"])
-    dW1[i, j] = Sum(delta1[s, i]*a0[s, j], (s, 1, N))    for i in 1..n1, j in 1..n0
+    dW1[i, j] = Sum(a0[s, j]*delta1[s, i], (s, 1, N))    for i in 1..n1, j in 1..n0
     """
     program = forward(architecture)
     wrt = [t.name for t in program.inputs if t.name not in ("a0", "y")]
