@@ -38,6 +38,8 @@ STAGES: tuple[tuple[str, ...], ...] = (
 DEEPEST = 6
 """In longer chains a and z are not unfolded: every layer would repeat all below it."""
 
+EXACT = "counterexample in exact arithmetic, values of f being independent integers"
+
 WorldOf = Callable[[Sides], World]
 
 
@@ -107,7 +109,7 @@ def decide_formula(formula: str, scope: Scope, world_of: WorldOf, known: Relatio
         validity = world.validity.replace("every activation", "").replace("any activation", "").rstrip(", ")
         return Decision("proved", how, f"{validity}; the activations of this network: {words(known)}")
     if pairs := counterexample(sides, world.program, known):
-        return Decision("refuted", "counterexample in exact arithmetic", world.validity, pairs)
+        return Decision("refuted", EXACT + (f", with {words(known)}" if known else ""), world.validity, pairs)
     note = "no two canonical forms agree, and no counterexample was found"
     return Decision("undecided", "canonical form, residues modulo a prime", "", (), note)
 
@@ -121,7 +123,7 @@ def _misfit(formula: str, scope: Scope, world_of: WorldOf, error: ShapeError) ->
             continue
         world = world_of(sides)
         if pairs := counterexample(sides, world.program):
-            method = "counterexample in exact arithmetic, at sizes that coincide, since the shapes do not fit otherwise"
+            method = f"{EXACT}, at sizes that coincide, since the shapes do not fit otherwise"
             return Decision("refuted", method, world.validity, pairs, str(error))
     return Decision("refuted", "shapes", "", (("shapes", str(error)),), str(error))
 

@@ -163,6 +163,8 @@ class FormulaReader(MatrixReader):
     def inv(self, arguments: list[ast.expr], node: ast.AST) -> Value:
         """The inverse of a square matrix: a matrix about which only numbers are known."""
         (value,) = self.values(arguments, 1, "inv", node)
+        if value.scalar:
+            self.fail(node, f"{self.source(arguments[0])} is a number; write 1 / ...")
         if value.shape[0] != value.shape[1]:
             self.wrong_shape(node, f"inv needs a square matrix, but {self.source(arguments[0])} is {value.shown}")
         if value.expr.has(SAMPLE):

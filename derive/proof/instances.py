@@ -14,7 +14,7 @@ import sympy as sp
 
 from derive.algebra.gradient import Derivation
 from derive.algebra.notation import N, index, named
-from derive.algebra.program import Equation, Program, Tensor
+from derive.algebra.program import Equation, Program, Tensor, check
 from derive.proof.canonical import SwellError, equal, unfold
 from derive.proof.certificate import Verdict
 from derive.proof.claims import Text
@@ -32,6 +32,8 @@ def instances(derivation: Derivation, text: Text) -> tuple[Verdict, ...]:
     depth = derivation.architecture.depth
     world = World(linked(derivation), "any widths, any number of samples, any activation")
     verdicts = [_decided(world, depth, k, quantity, formula) for k, quantity, formula in _forward(text, depth)]
+    if text.loss == derivation.architecture.loss:
+        verdicts += [_decided(world, depth, depth, name, formula) for name, formula in _losses(text, depth)]
     verdicts.append(output_derivative(derivation))
     verdicts += [_decided(world, depth, k, quantity, formula) for k, quantity, formula in _backward(text, depth)]
     return tuple(verdicts)
@@ -44,6 +46,10 @@ def _forward(text: Text, depth: int) -> list[tuple[int, str, str]]:
         for k in range(1, depth + 1)
         for name, right in (("z", z), ("a", a))
     ]
+
+
+def _losses(text: Text, depth: int) -> list[tuple[str, str]]:
+    return [(name, f"{name} = {at_layer(right_side(text, name), depth, 'L')}") for name in ("c", "loss")]
 
 
 def _backward(text: Text, depth: int) -> list[tuple[int, str, str]]:
@@ -74,7 +80,10 @@ def at_layer(formula: str, layer: int, variable: str = "l") -> str:
 
 
 def linked(derivation: Derivation) -> Program:
-    """The network's programs, with one sample's derivatives given by d(c, .) = N d(loss, .)."""
+    """The network's programs, with one sample's derivatives given by d(c, .) = N d(loss, .).
+
+    Raises DeriveError if they are not well typed.
+    """
     links = []
     i = index("i")
     tensors = derivation.gradient.tensors
@@ -88,14 +97,15 @@ def linked(derivation: Derivation) -> Program:
     if mean is not None:
         links.append(Equation(Tensor(per_sample_name(mean.name), mean.axes), (SAMPLE, i), N * mean[SAMPLE, i]))
     equations = (*derivation.forward.equations, *derivation.gradient.equations, *links)
-    return Program(derivation.forward.inputs, equations)
+    return check(Program(derivation.forward.inputs, equations))
 
 
 def _decided(world: World, depth: int, layer: int, quantity: str, formula: str) -> Verdict:
     found = decide_formula(formula, Scope("columns", depth=sp.Integer(depth)), lambda _: world)
-    equation = world.program.definitions.get(named(quantity, layer))
+    name = quantity if quantity in ("c", "loss") else named(quantity, layer)
+    equation = world.program.definitions.get(name)
     return Verdict(
-        label=f"Derived, layer {layer}, {named(quantity, layer)}",
+        label=f"Derived, layer {layer}, {name}",
         formula=formula,
         verdict=found.outcome,
         method=found.method,

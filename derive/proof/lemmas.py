@@ -22,7 +22,7 @@ from derive.proof.claims import Text
 from derive.proof.decide import decide_formula
 from derive.proof.scope import Scope, read_ranges
 from derive.proof.sides import split
-from derive.proof.worlds import CoupledError, World, fragment, lifted, per_sample, sampled_names, with_gradients
+from derive.proof.worlds import CoupledError, World, fragment, lifted, per_sample, sampled_names, swept
 
 EVERYWHERE = "every width, every depth, every number of samples, every activation"
 
@@ -49,8 +49,8 @@ def batching(loss_name: str) -> tuple[Verdict, ...]:
     hidden = fragment([l, l + 1])
     last = fragment([L], loss_name)
     columns = Scope("columns", {"l": (sp.S.One, L - 1)})
-    output = with_gradients(last)
-    step = with_gradients(hidden, named("z", l + 1))
+    output = swept((L,), loss_name)
+    step = swept((l, l + 1), "", named("z", l + 1))
     return (
         _rows_are_columns("Batching, forward equations", (hidden, last)),
         _in_world("Batching, output layer", "d(loss, z[L]) = d(c, z[L]) / N", Scope("columns"), output),
@@ -83,10 +83,10 @@ def _in_world(label: str, formula: str, scope: Scope, program: Program) -> Verdi
 
 def induction(text: Text, loss_name: str) -> tuple[Verdict, ...]:
     """The lemma db, and the induction over l that rests on the four lemmas, batching and its premise."""
-    hidden = with_gradients(fragment([l, l + 1]), named("z", l + 1))
-    last = with_gradients(fragment([L], loss_name))
+    hidden = swept((l, l + 1), "", named("z", l + 1))
+    last = swept((L,), loss_name)
     every, inner = Scope("columns", {"l": (sp.S.One, L)}), Scope("columns", {"l": (sp.S.One, L - 1)})
-    db = _in_world("Lemma db", DB_LEMMA, every, with_gradients(fragment([l]), named("z", l)))
+    db = _in_world("Lemma db", DB_LEMMA, every, swept((l,), "", named("z", l)))
     top_weights = re.sub(r"\bl\b", "L", right_side(text, *LEMMAS["dW"]))
     steps = [
         _in_world("output", f"d(c, b[L]) = {right_side(text, *LEMMAS['output'])}", Scope("columns"), last),

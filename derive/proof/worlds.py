@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import sympy as sp
 
@@ -94,6 +95,12 @@ def fragment(labels: Sequence[Label], loss_name: str = "") -> Program:
     return check(Program(inputs, equations))
 
 
+@cache
+def swept(labels: tuple[Label, ...], loss_name: str = "", seed: str = "", seed_mean: bool = False) -> Program:
+    """The fragment of some layers with its gradients; the same few are asked for again and again."""
+    return with_gradients(fragment(labels, loss_name), seed, seed_mean=seed_mean)
+
+
 def with_gradients(forward: Program, seed: str = "", *, seed_mean: bool = False) -> Program:
     """`forward` with both reverse sweeps behind it: of each sample's c, and of the mean loss.
 
@@ -134,11 +141,11 @@ def world_for(mentions: Mentions, scope: Scope, loss_name: str, given: Derivatio
     found = set(mentions)
     if scope.depth != L and given is not None:
         return World(_given(given, found), f"{_sizes(given)}: any widths, any number of samples, any activation")
-    anchors = {_anchor(label) for _, label in found} - {sp.S.Zero}
+    anchors = {_anchor(label) for _, label in found} or {sp.S.Zero}
     if len(anchors) > 1:
-        shown = " and ".join(sorted(map(str, anchors)))
+        shown = " and ".join(sorted("the input" if anchor == 0 else str(anchor) for anchor in anchors))
         raise DeriveError(f"a formula counts its layers from one label, but this one from {shown}")
-    anchor = anchors.pop() if anchors else sp.S.Zero
+    anchor = anchors.pop()
     everywhere = "every width, every number of samples, every activation"
     if anchor == 0:
         numbers = [int(label) for base, label in found if not (base == "a" and label == 0)]
@@ -147,21 +154,20 @@ def world_for(mentions: Mentions, scope: Scope, loss_name: str, given: Derivatio
             raise DeriveError("derivatives in numbered layers are those of a given network: give one, or write [l]")
         program = fragment([sp.Integer(k) for k in range(1, top + 1)]) if top else Program((output(0),), ())
         return World(program, f"every network with at least {max(top, 1)} layer{'s' * (top > 1)}; {everywhere}")
-    offsets = [label - anchor + (base in ("a", "da")) for base, label in found if base not in ("y", "loss")]
+    offsets = [label - anchor + int(base in ("a", "da")) for base, label in found if base not in ("y", "loss")]
     tops = [label - anchor for _, label in found]
     low = min([*offsets, *([sp.S.Zero] if anchor == L else [])], default=sp.S.Zero)
     high = sp.S.Zero if anchor == L else max(tops)
     labels = [anchor + k for k in range(int(min(low, high)), int(high) + 1)]
     ranges = "every depth" if anchor == L else f"every layer {scope.ranges} of every depth"
     validity = f"{ranges}; {everywhere}"
-    needs_gradient = any(base in QUANTITIES and QUANTITIES[base].of for base, _ in found)
-    forward = fragment(labels, loss_name if anchor == L else "")
-    if not needs_gradient:
-        return World(forward, validity)
+    own_loss = loss_name if anchor == L else ""
+    if not any(base in QUANTITIES and QUANTITIES[base].of for base, _ in found):
+        return World(fragment(labels, own_loss), validity)
     if anchor == L:
-        return World(with_gradients(forward), validity)
+        return World(swept(tuple(labels), own_loss), validity)
     letter = "a" if ("da", labels[-1]) in found else "z"
-    return World(with_gradients(forward, named(letter, labels[-1]), seed_mean=scope.layout == "rows"), validity)
+    return World(swept(tuple(labels), "", named(letter, labels[-1]), scope.layout == "rows"), validity)
 
 
 def _anchor(label: sp.Expr) -> sp.Expr:

@@ -1,0 +1,114 @@
+"""The canonical form: renamed and reordered expressions are equal, near misses are not."""
+
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from derive.algebra.notation import N, index, opaque, size
+from derive.algebra.program import Equation, Tensor
+from derive.proof.canonical import SwellError, canonical, equal, unfold
+
+i, j, k, m, s, t = map(index, "ijkmst")
+A, B, u, v = (sp.IndexedBase(name) for name in "ABuv")
+n, p = size(1), size(2)
+f = opaque("f1")
+
+PAIRS = {
+    "dummies renamed": (sp.Sum(A[i, j] * u[j], (j, 1, n)), sp.Sum(A[i, k] * u[k], (k, 1, n))),
+    "sums flattened": (
+        sp.Sum(A[i, j] * sp.Sum(B[j, k] * u[k], (k, 1, p)), (j, 1, n)),
+        sp.Sum(sp.Sum(A[i, j] * B[j, k], (j, 1, n)) * u[k], (k, 1, p)),
+    ),
+    "dummies of one range swapped": (
+        sp.Sum(A[j, k] * u[j] * v[k], (j, 1, n), (k, 1, n)),
+        sp.Sum(A[k, j] * v[j] * u[k], (j, 1, n), (k, 1, n)),
+    ),
+    "delta in a sum": (sp.Sum(sp.KroneckerDelta(i, j) * u[j], (j, 1, n)), u[i]),
+    "two deltas": (
+        sp.Sum(sp.KroneckerDelta(i, j) * sp.KroneckerDelta(j, k) * u[k], (j, 1, n), (k, 1, n)),
+        u[i],
+    ),
+    "square of a sum": (
+        sp.Sum(u[i], (i, 1, n)) ** 2,
+        sp.Sum(u[i] * u[j], (i, 1, n), (j, 1, n)),
+    ),
+    "square of a root": (sp.sqrt(sp.Sum(u[i] ** 2, (i, 1, n))) ** 2, sp.Sum(u[j] ** 2, (j, 1, n))),
+    "sum of a constant": (sp.Sum(u[i], (j, 1, n)), n * u[i]),
+    "mean of a constant": (sp.Sum(u[i] / N, (s, 1, N)), u[i]),
+    "arguments of f": (f(sp.Sum(A[i, j] * u[j], (j, 1, n)) + v[i]), f(v[i] + sp.Sum(u[k] * A[i, k], (k, 1, n)))),
+    "multiplied out": ((u[i] - v[i]) ** 2 / 2, u[i] ** 2 / 2 - u[i] * v[i] + v[i] ** 2 / 2),
+}
+NEAR_MISSES = {
+    "transposed": (sp.Sum(A[i, j] * u[j], (j, 1, n)), sp.Sum(A[j, i] * u[j], (j, 1, n))),
+    "other range": (sp.Sum(u[j], (j, 1, n)), sp.Sum(u[j], (j, 1, p))),
+    "product of sums, sum of products": (
+        sp.Sum(u[j], (j, 1, n)) * sp.Sum(v[j], (j, 1, n)),
+        sp.Sum(u[j] * v[j], (j, 1, n)),
+    ),
+    "diagonal": (sp.Sum(A[j, k], (j, 1, n), (k, 1, n)), sp.Sum(A[j, j], (j, 1, n))),
+    "f' for f": (f(u[i]), opaque("f1", 1)(u[i])),
+    "other layer's f": (f(u[i]), opaque("f2")(u[i])),
+    "f outside the sum": (f(sp.Sum(u[j], (j, 1, n))), sp.Sum(f(u[j]), (j, 1, n))),
+    "sign": (u[i] - v[i], v[i] - u[i]),
+    "factor": (u[i] / N, u[i]),
+    "free delta": (sp.KroneckerDelta(i, j) * u[i], u[i]),
+    "free index": (u[i], u[j]),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_equal_expressions_have_one_form(name):
+    assert equal(*PAIRS[name])
+
+
+@pytest.mark.parametrize("name", NEAR_MISSES)
+def test_near_misses_are_told_apart(name):
+    assert not equal(*NEAR_MISSES[name])
+
+
+def test_nested_dummies_do_not_collide():
+    inner = sp.Sum(A[i, k] * u[k], (k, 1, n))
+    one = sp.Sum(f(inner.subs(i, j)) * v[j], (j, 1, n))
+    assert equal(one, sp.Sum(f(sp.Sum(A[k, m] * u[m], (m, 1, n))) * v[k], (k, 1, n)))
+    assert not equal(one, sp.Sum(f(sp.Sum(A[k, m] * u[k], (m, 1, n))) * v[k], (k, 1, n)))
+
+
+def _product(names, factors):
+    return sp.Sum(
+        sp.Mul(
+            *(
+                {"A": A[a, b], "B": B[b, a], "u": u[a], "v": v[b]}[kind]
+                for kind, (a, b) in zip(factors, names, strict=True)
+            )
+        ),
+        *((x, 1, n) for x in sorted({x for pair in names for x in pair}, key=str)),
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ABuv"), st.sampled_from([i, j, k, m]), st.sampled_from([i, j, k, m])),
+        min_size=1,
+        max_size=5,
+    ),
+    st.permutations([i, j, k, m]),
+)
+def test_the_form_does_not_depend_on_names_or_order(factors, renamed):
+    mapping = dict(zip([i, j, k, m], renamed, strict=True))
+    kinds = [kind for kind, *_ in factors]
+    before = _product([(a, b) for _, a, b in factors], kinds)
+    after = _product([(mapping[a], mapping[b]) for _, a, b in reversed(factors)], kinds[::-1])
+    assert canonical(before) == canonical(after)
+
+
+def test_swell_is_refused_rather_than_suffered():
+    with pytest.raises(SwellError):
+        canonical(sp.Add(*(A[i, q] for q in range(40))) ** 4)
+
+
+def test_unfolding_takes_indices_along():
+    z = Equation(Tensor("z1", (N, n)), (s, i), sp.Sum(A[i, j] * u[j], (j, 1, p)))
+    z1 = sp.IndexedBase("z1")
+    assert equal(unfold(f(z1[t, j]), {"z1": z}), f(sp.Sum(A[j, k] * u[k], (k, 1, p))))
