@@ -11,6 +11,7 @@ import builtins
 import importlib
 from collections.abc import Callable
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -280,7 +281,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ravel": lambda np_, array: np_.array(np_.entries(array).ravel()),
     "sum": lambda np_, array, axis=None: np_.total(array, axis, False, None),
 }
-PASSED = ("dtype", "ndarray", "newaxis", "float64", "float32", "inf", "finfo", "random", "argwhere", "errstate")
+PASSED = ("dtype", "ndarray", "newaxis", "float64", "float32", "inf", "finfo", "argwhere", "errstate")
 
 
 class Proxy:
@@ -305,6 +306,7 @@ class Namespace:
     def __init__(self, owner: StandIn) -> None:
         self.empty, self.zeros, self.ones, self.asarray = owner.empty, owner.zeros, owner.ones, owner.asarray
         self.array = owner.asarray
+        self.random = SimpleNamespace(default_rng=np.random.default_rng)
         self.pi = owner.array(owner.neurons.constant(sp.pi))
         self.where, self.copyto = owner.where, owner.copyto
         self._owner = owner

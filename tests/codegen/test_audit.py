@@ -1,0 +1,137 @@
+"""The audit passes what is right and catches what is not, also when the digest was made to fit."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from derive.algebra.gradient import differentiate
+from derive.codegen.audit import audit
+from derive.codegen.emit import digest, emit
+from derive.model.architecture import Architecture
+from derive.model.errors import DeriveError
+from derive.model.tables import ACTIVATIONS
+from tests.codegen.expressions import ALL
+
+STYLES = ("readable", "fast")
+
+
+def text_of(names: list[str], style: str, sizes: tuple[int, ...] | None = None, momentum: float = 0.9) -> str:
+    sizes = sizes or tuple(range(3, 4 + len(names)))
+    functions = [ALL[name] for name in names]
+    return emit(differentiate(Architecture(sizes, functions, optimizer={"momentum": momentum})), style)
+
+
+def signed(text: str) -> str:
+    """`text` with a digest that fits: so that only what it computes can betray it."""
+    return re.sub(r'^DIGEST = ".*"$', f'DIGEST = "{digest(text)}"', text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_every_activation_passes_at_every_depth(style: str, depth: int, name: str) -> None:
+    certificate = audit(text_of([name] * depth, style))
+    assert certificate.holds, [v for v in certificate.verdicts if not v.holds]
+    assert {f"dW{k}" for k in range(1, depth + 1)} <= {v.label for v in certificate.verdicts}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("name", sorted(set(ALL) - set(ACTIVATIONS)))
+def test_users_own_activations_pass(style: str, name: str) -> None:
+    certificate = audit(text_of([name, "identity"], style))
+    assert certificate.holds, [v for v in certificate.verdicts if not v.holds]
+
+
+FAULTS = {
+    "readable": [
+        ("delta2 = da2 * (1 - a2**2)", "delta2 = da2"),
+        ("(1 - a2**2)", "(1 + a2**2)"),
+        ("(1 - a2**2)", "(1 - z2**2)"),
+        ("delta2.T @ a1", "delta1.T @ a1"),
+        ("da1 = delta2 @ W2", "da1 = -delta2 @ W2"),
+        ("np.where(a1 <= 0, 0.0, da1)", "np.where(a1 <= 1, 0.0, da1)"),
+        ("np.where(a1 <= 0, 0.0, da1)", "np.where(a1 < 0, 0.0, da1)"),
+        ("(a2 - Y) / N", "(a2 - Y)"),
+        ("c.sum() / N", "c.sum() / N * 2"),
+        (".sum(axis=1) / 2", ".sum(axis=1) / 2.000001"),
+        ("Parameters(dW1, db1, dW2, db2)", "Parameters(dW1, db1, dW2, 0 * db2)"),
+        ("0.9 * v", "0.900001 * v"),
+        ("theta -= ", "theta += "),
+    ],
+    "fast": [
+        ("np.subtract(1, delta2, out=delta2)", "np.add(1, delta2, out=delta2)"),
+        ("np.dot(delta2.T, a1, out=dW2)", "np.dot(delta2.T, a1, out=dW2); dW2 *= 2"),
+        ("np.add.reduce(delta1, axis=0, out=db1)", "pass"),
+        ("where=t", "where=~t"),
+        ("np.divide(da2, N, out=da2)", "np.divide(da2, 2 * N, out=da2)"),
+        ("np.multiply(0.9, v", "np.multiply(0.99, v"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("style", "right", "wrong"), [(s, a, b) for s, pairs in FAULTS.items() for a, b in pairs])
+def test_planted_faults_are_refuted(style: str, right: str, wrong: str) -> None:
+    text = text_of(["relu", "tanh"], style)
+    assert right in text
+    assert not audit(signed(text.replace(right, wrong))).holds
+
+
+def test_the_same_fault_in_loss_and_gradient_is_caught() -> None:
+    text = text_of(["tanh", "identity"], "readable")
+    wrong = text.replace(".sum(axis=1) / 2", ".sum(axis=1)").replace("da2 = (a2 - Y) / N", "da2 = 2 * (a2 - Y) / N")
+    labels = {v.label for v in audit(signed(wrong)).verdicts if v.verdict == "refuted"}
+    assert {"loss", "dW1", "db2"} <= labels
+
+
+def test_a_fault_at_the_real_widths_only() -> None:
+    text = text_of(["tanh", "identity"], "readable")
+    wrong = text.replace("da1 = delta2 @ W2", "da1 = delta2 @ W2 * (1 if n1 != 4 else 2)")
+    refuted = [v for v in audit(signed(wrong)).verdicts if v.verdict == "refuted"]
+    assert {v.validity for v in refuted} == {"the real widths"}
+
+
+def test_without_the_digest_fitting_a_comment_is_enough() -> None:
+    text = text_of(["tanh", "identity"], "fast")
+    assert [v.label for v in audit(text + "# a comment\n").verdicts if not v.holds] == ["digest"]
+
+
+@pytest.mark.parametrize(
+    ("code", "note"),
+    [
+        ("import os", "import os"),
+        ("open('/etc/hostname').read()", "NameError"),
+        ("np.load('theta.npy')", "np.load"),
+        ("np.random.seed(0)", "np.random.seed"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("X.tofile('x')", "tofile"),
+    ],
+)
+def test_what_a_module_must_not_do_is_no_pass(code: str, note: str) -> None:
+    text = text_of(["tanh", "identity"], "readable")
+    certificate = audit(signed(text.replace("    # Forward", f"    {code}\n    # Forward", 1)))
+    assert not certificate.holds
+    assert any(v.label == "module" and v.verdict != "proved" for v in certificate.verdicts), note
+
+
+def test_frames_are_compared() -> None:
+    text = text_of(["tanh", "identity"], "fast")
+    wrong = signed(text.replace("rng.permutation(len(X))", "np.arange(len(X))"))
+    (verdict,) = [v for v in audit(wrong).verdicts if not v.holds]
+    assert verdict.label == "frame"
+    assert "train" in verdict.note
+
+
+def test_another_specification_is_refuted() -> None:
+    text = text_of(["tanh", "identity"], "fast", (3, 4, 5))
+    assert audit(text, Architecture((3, 4, 5), [ALL["tanh"], ALL["identity"]], optimizer={"momentum": 0.9})).holds
+    assert not audit(text, Architecture((3, 4, 5), ["sigmoid", "identity"])).holds
+    assert not audit(text, Architecture((3, 4, 6), ["tanh", "identity"])).holds
+
+
+@pytest.mark.parametrize("text", ["x = 1\n", "def f(:\n", 'SPEC = "name = 3"\nSIZES = (1, 2)\nDIGEST = ""\n', "SPEC = f()\n"])
+def test_what_is_no_module_is_an_error_of_one_line(text: str) -> None:
+    with pytest.raises(DeriveError) as error:
+        audit(text)
+    assert "\n" not in str(error.value)
