@@ -5,7 +5,7 @@ Emitted by derive 0.1.0; to change it, change the specification and make it agai
     derive generate --layers 64-32-10 --activation tanh --output identity --momentum 0.9 --style fast --name digits
 
 Rows of X are samples, W_l is (n_l, n_(l-1)) as in the text, all parameters lie in one vector theta.
-Certificate: 38 formulas proved; 2 printed slips refuted, as they have to be. `derive verify` shows them,
+Certificate: 40 formulas proved; 2 printed slips refuted, as they have to be. `derive verify` shows them,
 `derive audit` runs this file in exact arithmetic against its specification.
 """
 
@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = { name = "sgd", momentum = 0.9 }
 dtype = "float64"
 """
-DIGEST = "sha256:e5ce6c59072bce665d9d2b587f118701b3fa524bbe6c5ae384fc6255b5eee44f"
+DIGEST = "sha256:8bd8c3a16d6a914c9c1c5780691210f8fabf2ce8ad16563ff47b22917dec6826"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0

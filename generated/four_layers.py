@@ -5,7 +5,7 @@ Emitted by derive 0.1.0; to change it, change the specification and make it agai
     derive generate --layers 2-4-10-4-2 --activation relu,relu,sigmoid --output sigmoid --style fast --name four_layers
 
 Rows of X are samples, W_l is (n_l, n_(l-1)) as in the text, all parameters lie in one vector theta.
-Certificate: 48 formulas proved; 2 printed slips refuted, as they have to be. `derive verify` shows them,
+Certificate: 50 formulas proved; 2 printed slips refuted, as they have to be. `derive verify` shows them,
 `derive audit` runs this file in exact arithmetic against its specification.
 """
 
@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:9461189066a655dc82c7bb2b4f5fae152934c4a44127a735cf3be674f0127812"
+DIGEST = "sha256:a5e1d582965f65df19b6491334defe8e4fee5c82629102739a6413182339aa38"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
