@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from derive import files
-from derive.files import write_whole
+from derive.commands import files
+from derive.commands.files import write_whole
 from derive.model.errors import DeriveError
 
 SMALL = ["--layers", "2-3-1"]
@@ -200,13 +200,13 @@ def test_a_failure_in_a_room_is_one_line(derive, rooms, tmp_path, room, failure,
 
 @pytest.mark.skipif(find_spec("sklearn") is None, reason="shows what happens with one of the two missing")
 def test_the_demo_names_its_extra(derive, monkeypatch, tmp_path):
-    monkeypatch.setattr("derive.demo.find_spec", lambda name: None if name == "matplotlib" else "there")
+    monkeypatch.setattr("derive.commands.demo.find_spec", lambda name: None if name == "matplotlib" else "there")
     refused(derive, tmp_path, ["demo"], ["the demo needs matplotlib", "pip install 'derive[demo]'"])
 
 
 def test_ctrl_c_in_a_real_process(tmp_path):
     code = (
-        "import signal, sys, derive.model.specification as s, derive.cli_options as o\n"
+        "import signal, sys, derive.model.specification as s, derive.commands.options as o\n"
         "o.read_specification = lambda path: signal.raise_signal(signal.SIGINT)\n"
         "from derive.cli import main; sys.exit(main(['verify', 'x.toml']))"
     )

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from derive.algebra.gradient import differentiate
 from derive.cli import cli
-from derive.cli_options import Request, define, read_sizes
 from derive.codegen.emit import command, load
+from derive.commands.generate import generate
+from derive.commands.options import Request, define, read_sizes
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.specification import to_toml
@@ -257,7 +258,7 @@ def test_any_text_is_sizes_or_one_line(text):
 @given(architectures(own=False), st.sampled_from(["fast", "readable"]))
 def test_the_command_in_a_header_makes_the_module_again(architecture, style):
     words = command(architecture, style).split()
-    context = cli.commands["generate"].make_context("generate", words[2:])
+    context = generate.make_context("generate", words[2:])
     given_style = context.params.pop("style")
     for other in ("no_audit", "destination"):
         context.params.pop(other)
@@ -268,7 +269,7 @@ def test_the_command_in_a_header_makes_the_module_again(architecture, style):
 
 
 def test_the_demo_and_its_specification_agree():
-    from derive.demo import DIGITS
+    from derive.commands.demo import DIGITS
 
     root = Path(__file__).parents[1]
     assert Request(root / "generated" / "digits.toml").architecture() == DIGITS

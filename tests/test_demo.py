@@ -12,7 +12,7 @@ from derive.codegen.emit import load
 pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
-from derive import demo as digits_demo
+from derive.commands import demo as digits_demo
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

@@ -130,7 +130,9 @@ def test_another_specification_is_refuted() -> None:
     assert not audit(text, Architecture((3, 4, 6), ["tanh", "identity"])).holds
 
 
-@pytest.mark.parametrize("text", ["x = 1\n", "def f(:\n", 'SPEC = "name = 3"\nSIZES = (1, 2)\nDIGEST = ""\n', "SPEC = f()\n"])
+@pytest.mark.parametrize(
+    "text", ["x = 1\n", "def f(:\n", 'SPEC = "name = 3"\nSIZES = (1, 2)\nDIGEST = ""\n', "SPEC = f()\n"]
+)
 def test_what_is_no_module_is_an_error_of_one_line(text: str) -> None:
     with pytest.raises(DeriveError) as error:
         audit(text)

@@ -20,7 +20,14 @@ from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.model.specification import from_toml
 from tests.codegen.expressions import ALL
-from tests.codegen.specification_loss import ANALYTIC, FUNCTIONS, central_differences, complex_step, distance_to_kinks, loss
+from tests.codegen.specification_loss import (
+    ANALYTIC,
+    FUNCTIONS,
+    central_differences,
+    complex_step,
+    distance_to_kinks,
+    loss,
+)
 
 STYLES = ("readable", "fast")
 
@@ -92,7 +99,7 @@ class TestTheInterface:
 
     def test_constants(self, module: ModuleType) -> None:
         assert module.NAME == "small"
-        assert module.SIZES == self.sizes
+        assert self.sizes == module.SIZES
         assert module.PARAMETER_COUNT == 3 * 5 + 2 * 4
         assert np.dtype(module.DTYPE) == np.float64
         assert from_toml(module.SPEC) == Architecture(self.sizes, ["tanh", "identity"], name="small")
@@ -260,12 +267,14 @@ def test_the_bytes_do_not_depend_on_the_process() -> None:
 def test_widths_change_only_the_numbers() -> None:
     narrow, wide = (emit(differentiate(Architecture(s, ["tanh", "identity"]))) for s in ((2, 3, 1), (4096, 4095, 10)))
     differing = [a for a, b in zip(narrow.splitlines(), wide.splitlines(), strict=True) if a != b]
-    assert all(any(word in a for word in ("SIZES", "sizes", "COUNT", "DIGEST", "perceptron", "derive")) for a in differing)
+    assert all(
+        any(word in a for word in ("SIZES", "sizes", "COUNT", "DIGEST", "perceptron", "derive")) for a in differing
+    )
 
 
 def test_the_digest_is_of_the_text() -> None:
     text = emit(differentiate(Architecture((2, 3, 1), ["tanh", "identity"])))
-    assert load(text).DIGEST == digest(text)
+    assert digest(text) == load(text).DIGEST
     assert digest(text.replace("np.tanh", "np.sinh")) != digest(text)
 
 

@@ -74,3 +74,15 @@ def _reason(error: OSError, target: Path) -> str:
     if isinstance(error, FileNotFoundError):
         return f"the folder {target.parent} does not exist"
     return error.strerror or str(error)
+
+
+def check_readable(path: Path) -> None:
+    """Raise DeriveError if `path` is not a file that can be read."""
+    if path.is_dir():
+        raise DeriveError(f"{path}: cannot be read: it is a folder; name a file in it")
+    try:
+        with path.open("rb"):
+            pass
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise DeriveError(f"{path}: cannot be read: {reason}") from None

@@ -21,6 +21,7 @@ from derive.model.tables import ACTIVATIONS, DTYPES, LOSSES, OPTIMIZERS
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 FILE = click.Path(path_type=Path)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print the certificate as JSON.")
 HIDDEN, OUTPUT = "tanh", "identity"
 LAYER_OPTIONS = {"layers": "--layers", "hidden": "--activation", "output": "--output", "define": "--define"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from derive.console import Progress, ShortfallError
+from derive.commands.console import Progress, ShortfallError
 
 if TYPE_CHECKING:
     from derive.model.architecture import Architecture

@@ -14,12 +14,13 @@ from typing import Any
 
 import click
 
-from derive.console import Progress, progress
-from derive.files import check_writable, write_whole
+from derive.commands.console import Progress, progress
+from derive.commands.files import check_writable, write_whole
+from derive.commands.options import FILE
+from derive.commands.pipeline import Module, proved_and_audited
+from derive.commands.verdicts import print_certificate
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
-from derive.pipeline import Module, proved_and_audited
-from derive.verdicts import print_certificate
 
 DIGITS = Architecture(
     sizes=(64, 32, 10),
@@ -178,3 +179,16 @@ def _require(*modules: str) -> None:
 def _audited(module: Module) -> str:
     count = len(module.audit.verdicts)
     return f"{count} of {count} checks hold"
+
+
+@click.command()
+@click.option("--folder", default="generated", metavar="FOLDER", type=FILE, help="Where the files go  [generated]")
+def demo(folder: Path) -> int:
+    """Derive, prove, emit, audit and train a network that reads handwritten digits.
+
+    \b
+    Examples:
+      derive demo
+      derive demo --folder /tmp/digits
+    """
+    return run(folder)

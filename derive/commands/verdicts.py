@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from derive.commands.console import SHORTFALL
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
@@ -107,3 +109,12 @@ def _formula(verdict: Verdict, style: str) -> Text:
 def _width() -> int:
     columns = os.environ.get("COLUMNS", "")
     return int(columns) if columns.isdecimal() and 20 <= int(columns) <= 1000 else PIPED_WIDTH
+
+
+def show(certificate: Certificate, as_json: bool) -> int:
+    """Print the certificate, as a table or as JSON, and give the exit status that it means."""
+    if as_json:
+        click.echo(certificate.to_json(), nl=False)
+    else:
+        print_certificate(certificate)
+    return 0 if certificate.holds else SHORTFALL

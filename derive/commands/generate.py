@@ -1,0 +1,58 @@
+"""`derive generate`: a specification in, a proved and audited module out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from derive.commands.console import progress
+from derive.commands.files import check_writable, write_whole
+from derive.commands.options import Request, architecture_options
+from derive.commands.pipeline import proved_and_audited, unchecked
+from derive.model.errors import DeriveError, unknown
+from derive.model.tables import STYLES
+
+
+@click.command()
+@architecture_options
+@click.option("--style", default="fast", metavar="NAME", help="fast (preallocated buffers) or readable  [fast]")
+@click.option("--no-audit", is_flag=True, help="Leave out the proof and the audit of what is written.")
+@click.option("-o", "destination", metavar="FILE", help="Where to write; '-' is standard output  [NAME.py]")
+def generate(style: str, no_audit: bool, destination: str | None, **given: Any) -> int:
+    """Write the NumPy module of a network, with its gradients derived, proved and audited.
+
+    \b
+    Examples:
+      derive generate --layers 64-32-10 --activation tanh --output identity --name digits
+      derive generate digits.toml --style readable -o digits_readable.py
+      derive generate --layers 2-4-10-4-2 --activation relu --output sigmoid,sigmoid -o -
+
+    The options replace what SPEC.toml says, except for the layers, which come from one place.
+    """
+    if style not in STYLES:
+        raise unknown("style", style, STYLES, "--style")
+    request = Request(**given)
+    architecture = request.architecture()
+    path = None if destination == "-" else Path(destination or f"{architecture.name}.py")
+    if path is not None:
+        _check_destination(path, request.specification)
+    with progress() as report:
+        source = (
+            unchecked(architecture, style, report)
+            if no_audit
+            else proved_and_audited(architecture, style, report).source
+        )
+    if path is None:
+        sys.stdout.buffer.write(source.encode())
+    else:
+        write_whole(path, source)
+    return 0
+
+
+def _check_destination(path: Path, specification: Path | None) -> None:
+    check_writable(path)
+    if specification is not None and path.exists() and path.samefile(specification):
+        raise DeriveError(f"{path}: is the specification itself; name another file with -o")
