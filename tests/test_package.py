@@ -33,7 +33,6 @@ def test_importing_the_package_imports_no_dependency():
 
 
 def test_the_wheel_holds_code_templates_and_texts(tmp_path):
-    pytest.importorskip("hatchling")
     built = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
         cwd=ROOT,
