@@ -81,8 +81,9 @@ def _candidates(f: sp.Expr, slope: sp.Expr) -> Iterator[sp.Expr]:
             if sp.degree(factor, _D) == 1:
                 candidate = sp.cancel(-factor.subs(_D, 0) / factor.coeff(_D, 1)).subs(_X, back[1])
                 candidate = sp.expand(candidate)
-                if _division_free(candidate) and normal(candidate.subs(A, f) - slope).value == 0:
-                    yield sp.factor_terms(candidate)
+                if _safe(candidate) and normal(candidate.subs(A, f) - slope).value == 0:
+                    factored = sp.factor(candidate)
+                    yield factored if factored.is_Pow else sp.factor_terms(candidate)
 
 
 def _generators(f: sp.Expr, slope: sp.Expr) -> Iterator[tuple[sp.Expr, sp.Expr, tuple[sp.Symbol, sp.Expr]]]:
@@ -101,8 +102,13 @@ def _generators(f: sp.Expr, slope: sp.Expr) -> Iterator[tuple[sp.Expr, sp.Expr, 
             yield inside.value, derivative.value, (shared[0], sp.exp(A / scale))
 
 
-def _division_free(expr: sp.Expr) -> bool:
-    """Whether `expr` is a polynomial in a, z and exponentials of a: nothing in it can blow up by a division."""
+def _safe(expr: sp.Expr) -> bool:
+    """Whether `expr` is a polynomial in a, z and exponentials of a in which nothing can blow up or cancel.
+
+    A sum with z in it, such as (z - a)**2 for a = z - tanh(z), loses all digits where z is large.
+    """
+    if expr.has(Z) and isinstance(expr, sp.Add):
+        return False
     return all(not power.has(A, Z) or (power.exp.is_Integer and power.exp > 0) for power in expr.atoms(sp.Pow))
 
 

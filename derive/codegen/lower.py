@@ -41,6 +41,8 @@ FUNCTIONS: dict[type, str] = {
     sp.StrictGreaterThan: "greater",
     sp.GreaterThan: "greater_equal",
 }
+EXACT = 10**8
+"""A quotient with a larger denominator is written as the nearest float64."""
 RENAMED = {"a0": "X", "y": "Y", "loss": "value"}
 """The text's names, and the module's where they differ."""
 
@@ -80,6 +82,8 @@ class _Lowering:
         if expr.is_Rational:
             if literal(expr) is not None:
                 return number(expr)
+            if expr.q > EXACT:
+                return Node("number", text=repr(float(expr)))
             return Node("divide", (number(expr.p), number(expr.q)))
         if expr == sp.pi:
             return name("np.pi")
@@ -153,7 +157,7 @@ class _Lowering:
         top, bottom = sp.fraction(rest, exact=True)
         if bottom != 1:
             return Node("divide", (self.spread(coefficient * top, own), self.spread(bottom, own)), sizes)
-        if coefficient.p == 1 != coefficient.q or literal(coefficient) is None:
+        if coefficient.p == 1 != coefficient.q or (literal(coefficient) is None and coefficient.q <= EXACT):
             return Node("divide", (self.lower(coefficient.p * rest, own), number(coefficient.q)), sizes)
         factors = sorted(expr.args, key=_reading_order)
         mask = next((f for f in factors if isinstance(f, sp.Piecewise) and _is_mask(f)), None)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,7 @@ from derive.algebra.residues import PRIME, inverse, residue
 from derive.codegen.elementary import branch_at, normal
 from derive.model.expression import Z
 
+SIMPLE = 10**8
 ROOT = 10**12 * 720720**2
 """exp(u*m) is the (u*ROOT)-th power of a random number, so that exp(z/2)**2 is exp(z)."""
 
@@ -126,13 +128,29 @@ class Neurons:
         return self._kernels[key]
 
 
+def as_written(number: sp.Rational) -> sp.Rational:
+    """The number that stands in a module where `number` is meant: itself, or what its nearest float64 is read as.
+
+    A float is read as the decimal that it prints as or, if that is long, as the simplest fraction that
+    rounds to it; fractions with denominators below 10**8 come back as they were.
+    """
+    if number.q < SIMPLE:
+        return number
+    value = float(number)
+    text = repr(value)
+    if len(text.lstrip("-0.").replace(".", "").split("e")[0]) < 16:
+        return sp.Rational(text)
+    simple = Fraction(value).limit_denominator(SIMPLE)
+    return sp.Rational(simple if float(simple) == value else Fraction(value))
+
+
 Terms = tuple[tuple[tuple[int, ...], int], ...]
 
 
 @cache
 def _compiled(expr: sp.Expr) -> tuple[Terms, Terms, tuple[sp.Expr, ...]]:
     """Numerator and denominator as terms (powers, residue), and the kernels that the powers belong to."""
-    form = normal(expr)
+    form = normal(expr.xreplace({r: as_written(r) for r in expr.atoms(sp.Rational)}))
     symbols = [symbol for symbol, _ in form.kernels] + [Z]
     parts = [sp.Poly(part, *symbols, domain="QQ") for part in sp.fraction(form.value)]
     top, bottom = (tuple((powers, residue(c)) for powers, c in part.terms()) for part in parts)

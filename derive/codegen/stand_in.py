@@ -18,7 +18,7 @@ import numpy as np
 import sympy as sp
 
 from derive.algebra.residues import PRIME, inverse, matmul
-from derive.codegen.neurons import Local, Neurons, combined
+from derive.codegen.neurons import Local, Neurons, as_written, combined
 
 
 class NotUnderstoodError(Exception):
@@ -26,19 +26,9 @@ class NotUnderstoodError(Exception):
 
 
 def _rational(value: Any) -> sp.Rational:
-    """The number that a Python or NumPy number was written as: 0.1 is 1/10, and 1/3 the third.
-
-    A float stands for the decimal that it prints as or, if that is long, for the simplest fraction
-    that rounds to it. Fractions with denominators below 10**8 are told apart.
-    """
+    """The number that a Python or NumPy number was written as: 0.1 is 1/10, and 1/3 the third."""
     number = value.item() if isinstance(value, np.generic | np.ndarray) else value
-    if isinstance(number, int | Fraction):
-        return sp.Rational(number)
-    text = repr(float(number))
-    if len(text.lstrip("-0.").replace(".", "").split("e")[0]) < 16:
-        return sp.Rational(text)
-    simple = Fraction(number).limit_denominator(10**8)
-    return sp.Rational(simple if float(simple) == number else Fraction(number))
+    return as_written(sp.Rational(number) if isinstance(number, int) else sp.Rational(Fraction(float(number))))
 
 
 UNARY: dict[str, Callable[[sp.Expr], sp.Expr]] = {

@@ -20,6 +20,11 @@ OWN = {
     "root": Activation("root", "z / sqrt(1 + z**2)"),
     "gelu_tanh": Activation("gelu_tanh", "z/2 * (1 + tanh(sqrt(2/pi) * (z + 0.044715*z**3)))"),
     "tent": Activation("tent", "exp(-abs(z))"),
+    "selu": Activation(
+        "selu", "scale * where(z > 0, z, 1.6732632423543772 * (exp(z) - 1))", (("scale", 1.0507009873554805),)
+    ),
+    "shrink": Activation("shrink", "z - tanh(z)"),
+    "hardswish": Activation("hardswish", "z * min(max(z + 3, 0), 6) / 6"),
     "logcosh": Activation("logcosh", "log(cosh(z))"),
     "arc": Activation("arc", "atan(z)"),
 }
