@@ -29,9 +29,9 @@ def signed(text: str) -> str:
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+@pytest.mark.parametrize("depth", [1, 3])  # `make figures` goes to depth 4
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
-def test_every_activation_passes_at_every_depth(style: str, depth: int, name: str) -> None:
+def test_every_activation_passes(style: str, depth: int, name: str) -> None:
     certificate = audit(text_of([name] * depth, style))
     assert certificate.holds, [v for v in certificate.verdicts if not v.holds]
     assert {f"dW{k}" for k in range(1, depth + 1)} <= {v.label for v in certificate.verdicts}
