@@ -54,6 +54,9 @@ class Derivation:
     def __str__(self) -> str:
         return f"{self.forward}\n{self.gradient}"
 
+    def _repr_latex_(self) -> str:
+        return Program((), self.forward.equations + self.gradient.equations)._repr_latex_()
+
 
 @lru_cache(maxsize=16)
 def differentiate(architecture: Architecture) -> Derivation:

@@ -101,6 +101,14 @@ class Architecture:
         """The number of weights and biases: the sum over l of n_l (n_{l-1} + 1)."""
         return sum(n * (below + 1) for below, n in zip(self.sizes, self.sizes[1:], strict=False))
 
+    def _repr_latex_(self) -> str:
+        """The network as a chain of spaces, each arrow with its activation."""
+        arrows = [
+            rf"\xrightarrow{{\text{{{f.name.replace('_', ' ')}}}}} \mathbb{{R}}^{{{n}}}"
+            for f, n in zip(self.activations, self.sizes[1:], strict=True)
+        ]
+        return rf"$\mathbb{{R}}^{{{self.sizes[0]}}} {' '.join(arrows)}$"
+
     def resized(self, sizes: Iterable[int]) -> Architecture:
         """The same architecture with other widths (as many as before)."""
         return replace(self, sizes=tuple(sizes))

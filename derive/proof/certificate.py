@@ -71,6 +71,11 @@ class Certificate:
             "`derive audit` runs this file in exact arithmetic against its specification.",
         )
 
+    def _repr_latex_(self) -> str:
+        """The verdicts as a LaTeX array of two columns."""
+        rows = r" \\ ".join(rf"\texttt{{{_escaped(v.formula)}}} & \text{{{v.verdict}}}" for v in self.verdicts)
+        return rf"$\begin{{array}}{{ll}} {rows} \end{{array}}$"
+
     def to_dict(self) -> dict[str, Any]:
         """The certificate as JSON types: `formulas` holds the verdicts."""
         return {
@@ -88,3 +93,9 @@ class Certificate:
     def to_json(self) -> str:
         """The certificate as JSON text, the same bytes for the same certificate."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _escaped(text: str) -> str:
+    """`text` with what LaTeX reads as commands made harmless."""
+    named = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+    return "".join(named.get(c, "\\" + c if c in "#$%&_{}" else c) for c in text)
