@@ -1,0 +1,127 @@
+"""One round of an audit: the module's text is run in exact arithmetic, and what it gives is held against the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from derive.algebra.notation import named
+from derive.algebra.residues import PRIME, residue
+from derive.algebra.update import update_program
+from derive.codegen.frame import resized
+from derive.codegen.namespace import run
+from derive.codegen.rounds import Round, neurons_of
+from derive.codegen.stand_in import StandIn
+from derive.codegen.truth import Truth, drawn, expression, names_of, parts, split
+from derive.model.architecture import Architecture
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Whether one claim about a module came out true in one round."""
+
+    label: str
+    claim: str
+    same: bool
+    note: str = ""
+
+
+def compared(text: str, architecture: Architecture, each: Round) -> list[Finding]:
+    """The findings of one round. Raises whatever the module raises."""
+    architecture = architecture.resized(each.sizes)
+    neurons = neurons_of(architecture, each.seed)
+    stand_in = StandIn(neurons, each.samples, architecture.dtype)
+    module = run(resized(text, each.sizes), stand_in, architecture.name)
+    truth = drawn(architecture, each.samples, each.seed, neurons)
+    if each.kink:
+        layer, point = each.kink
+        truth.data[named("W", layer)][...] = 0
+        truth.data[named("b", layer)][...] = neurons.pin(point)
+    return _Comparison(module, stand_in, truth, each).findings()
+
+
+@dataclass
+class _Comparison:
+    """The module's functions, and the numbers that they are called with."""
+
+    module: dict[str, Any]
+    stand_in: StandIn
+    truth: Truth
+    each: Round
+    found: list[Finding] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.order = names_of(self.truth.architecture)
+        self.theta = np.concatenate([self.truth.data[name].ravel() for name in self.order])
+        self.X, self.Y = (self.stand_in.array(self.truth.data[name]) for name in ("a0", "y"))
+
+    def arguments(self) -> tuple[Any, Any, Any]:
+        """theta, X and Y, theta as a copy that may be written to."""
+        return self.stand_in.array(self.theta.copy()), self.X, self.Y
+
+    def number(self, value: Any) -> int:
+        return int(self.stand_in.resolved(value))
+
+    def find(self, label: str, claim: str, same: bool, note: str = "") -> None:
+        self.found.append(Finding(label, claim, same, "" if same else note))
+
+    def findings(self) -> list[Finding]:
+        """What the functions give, one after the other."""
+        value, gradient = self.module["loss_and_gradient"](*self.arguments())
+        gradient = self.stand_in.resolved(gradient)
+        loss = int(self.truth.values["loss"])
+        self.find("loss", "the module's loss is the specification's", self.number(value) == loss)
+        same = self.number(self.module["loss"](*self.arguments())) == loss
+        self.find("loss()", "loss gives the same value", same)
+        predicted = self.stand_in.resolved(self.module["predict"](self.arguments()[0], self.X))
+        output = self.truth.values[named("a", self.truth.architecture.depth)]
+        same = predicted.shape == output.shape and bool((predicted == output).all())
+        self.find("predict", "predict gives a^L", same)
+        if gradient.shape != self.theta.shape:
+            note = f"its shape is {gradient.shape}"
+            self.find("gradient", "the gradient has an entry for each parameter", False, note)
+            return self.found
+        self.derivatives(gradient)
+        self.steps(gradient)
+        return self.found
+
+    def derivatives(self, gradient: Any) -> None:
+        """Along a random direction in each parameter, or in all of them at once."""
+        draw = np.random.default_rng(self.each.seed + 100).integers
+        whole = {"gradient": slice(0, len(self.theta))}
+        for label, part in (parts(self.order, self.truth.data) if self.each.separate else whole).items():
+            direction = np.zeros_like(self.theta)
+            direction[part] = draw(1, PRIME, direction[part].shape)
+            along = int((gradient * direction % PRIME).sum() % PRIME)
+            derivative = self.truth.derivative(split(direction, self.order, self.truth.data))
+            name = f"d{label}" if self.each.separate else label
+            entries = label if self.each.separate else "the parameters"
+            claim = f"{name} is the derivative of the specification's loss by {entries}"
+            self.find(name, claim, along == derivative)
+
+    def steps(self, gradient: Any) -> None:
+        """Whether steps from zero states move theta as the optimiser's equations say, and return the loss.
+
+        The second step takes the default learning rate, the third fewer samples than the buffers were made for,
+        the fourth all of them again.
+        """
+        optimizer = self.truth.architecture.optimizer
+        moved, X, Y = self.arguments()
+        state = self.module["new_state"](moved)
+        program = update_program(optimizer)
+        values: dict[str, Any] = {name: np.zeros_like(self.theta) for name in program.states}
+        values["theta"] = self.theta
+        same = True
+        for rate, rows in (((0.3,), len(X)), ((), len(X)), ((), len(X) - 2), ((0.3,), len(X))):
+            loss, gradient = self.module["loss_and_gradient"](moved, X[:rows], Y[:rows])
+            number = residue(sp.Rational(3 if rate else 1, 10))
+            values |= {"g": self.stand_in.resolved(gradient), "learning_rate": number}
+            for name, expr in program.assignments:
+                values[name] = expression(expr, values)
+            returned = self.module["step"](moved, state, X[:rows], Y[:rows], *rate)
+            same = same and self.number(returned) == self.number(loss)
+            same = same and bool((self.stand_in.resolved(moved) == values["theta"]).all())
+        self.find("step", f"step updates theta as {optimizer.name} does", same)

@@ -1,0 +1,113 @@
+"""What surrounds the equations of an emitted module, as syntax: constants, helper functions, the door.
+
+What these lines do shows only with bad input, files or random numbers, which exact arithmetic does not
+meet. So they have to be as derive writes them, word for word up to comments.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from derive.algebra.gradient import differentiate
+from derive.codegen.emit import emit
+from derive.model.architecture import Architecture
+from derive.model.errors import DeriveError, shorten
+
+FRAME = (
+    *("unpack", "pack", "initialize", "standardize", "train", "check_gradient", "new_state", "Parameters"),
+    *("_real", "_theta", "_in_place", "_matrix", "_data", "_finite", "_explained"),
+)
+"""What every emitted module has around its equations."""
+
+DOOR = ("_theta", "_in_place", "_matrix", "_data", "_finite", "_explained", "float")
+"""Calls that do nothing to good input; each function has to make those that derive writes."""
+
+
+def constants(text: str, where: str) -> dict[str, Any]:
+    """The constants that a module states about itself, read without running it."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None)
+        raise DeriveError(f"{where}: not Python{f', line {line}' if line else ''}: {error}") from None
+    found: dict[str, Any] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            if names and names[0] in ("NAME", "SIZES", "SPEC", "DIGEST"):
+                try:
+                    found[names[0]] = ast.literal_eval(node.value)
+                except ValueError:
+                    raise DeriveError(f"{where}: {names[0]} is not a literal, so it cannot be read") from None
+    for name in ("SPEC", "SIZES", "DIGEST"):
+        if name not in found:
+            raise DeriveError(f"{where}: {name} is missing; only modules that derive emitted have it")
+    if not isinstance(found["SPEC"], str):
+        raise DeriveError(f"{where}: SPEC is {shorten(found['SPEC'])}; expected TOML text")
+    return found
+
+
+def changed(text: str, architecture: Architecture) -> list[str]:
+    """The definitions around the equations that are not those that derive emits for this architecture."""
+    found = _definitions(text)
+    style = "fast" if "_sweep" in found else "readable"
+    emitted = _emitted(architecture, style)
+    different = {name for name in FRAME if found.get(name) != emitted[name]}
+    return sorted(different | _doors(text, architecture, style))
+
+
+def resized(text: str, sizes: tuple[int, ...]) -> str:
+    """The module with the literal of SIZES replaced, and nothing else."""
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "SIZES":
+            lines = text.encode().splitlines(keepends=True)
+            start, end = node.value.lineno - 1, node.value.end_lineno or node.value.lineno
+            first, last = lines[start], lines[end - 1]
+            replaced = first[: node.value.col_offset] + repr(sizes).encode() + last[node.value.end_col_offset :]
+            return b"".join([*lines[:start], replaced, *lines[end:]]).decode()
+    raise DeriveError("the module has no SIZES")
+
+
+@lru_cache(maxsize=16)
+def _text(architecture: Architecture, style: str) -> str:
+    return emit(differentiate(architecture), style)
+
+
+@lru_cache(maxsize=16)
+def _emitted(architecture: Architecture, style: str) -> dict[str, str]:
+    return _definitions(_text(architecture, style))
+
+
+def _definitions(text: str) -> dict[str, str]:
+    """The syntax tree of every function and class of a module, by name."""
+    kinds = ast.FunctionDef | ast.ClassDef
+    return {node.name: ast.dump(node) for node in ast.parse(text).body if isinstance(node, kinds)}
+
+
+def _doors(text: str, architecture: Architecture, style: str) -> set[str]:
+    """The functions that treat what comes in or goes out differently from what derive emits."""
+    found, emitted = _calls(text), _calls_emitted(architecture, style)
+    return {name for name in emitted if found.get(name) != emitted[name]}
+
+
+@lru_cache(maxsize=16)
+def _calls_emitted(architecture: Architecture, style: str) -> dict[str, list[str]]:
+    return _calls(_text(architecture, style))
+
+
+def _calls(text: str) -> dict[str, list[str]]:
+    """For every function its arguments and the calls at the door, in order."""
+    return {
+        node.name: [ast.dump(node.args), *_at_door(node)]
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+def _at_door(function: ast.FunctionDef) -> Iterator[str]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DOOR:
+            yield node.func.id
