@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = { name = "sgd", momentum = 0.9 }
 dtype = "float64"
 """
-DIGEST = "sha256:8bd8c3a16d6a914c9c1c5780691210f8fabf2ce8ad16563ff47b22917dec6826"
+DIGEST = "sha256:63ba729fd8f20b70d167b21f1cb17fb3d0a6176e916ad2eb17f78b44b4f4a12e"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -179,7 +179,7 @@ class State:
         self.v = np.zeros_like(theta)
         self.gradient = np.empty_like(theta)
         self.gradients = unpack(self.gradient)
-        self.scratch = (np.empty_like(theta), )
+        self.scratch = tuple(np.empty_like(theta) for _ in range(1))
         self.N = 0
         self.buffers = ()
 
@@ -201,7 +201,7 @@ def step(theta, state, X, Y, learning_rate=0.1):
     (t1,) = state.scratch
     np.multiply(0.9, v, out=t1)
     np.add(t1, g, out=v)
-    np.multiply(v, learning_rate, out=t1)
+    np.multiply(learning_rate, v, out=t1)
     np.subtract(theta, t1, out=theta)
     return value
 

@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:468dc9edba476f5ebbc1bf8d8c3ccd14d8fd7075ffae623ac9315678d6b9ac2a"
+DIGEST = "sha256:6b4170372b917d46739c7987489195f0ac758a1a438d0296c6a097b7696d02ef"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -178,7 +178,7 @@ class State:
     def __init__(self, theta):
         self.gradient = np.empty_like(theta)
         self.gradients = unpack(self.gradient)
-        self.scratch = (np.empty_like(theta), )
+        self.scratch = tuple(np.empty_like(theta) for _ in range(1))
         self.N = 0
         self.buffers = ()
 
@@ -197,7 +197,7 @@ def step(theta, state, X, Y, learning_rate=0.1):
     value = _explained(_sweep(unpack(theta), state.gradients, state.buffers, X, Y), X, Y)
     g = state.gradient
     (t1,) = state.scratch
-    np.multiply(g, learning_rate, out=t1)
+    np.multiply(learning_rate, g, out=t1)
     np.subtract(theta, t1, out=theta)
     return value
 

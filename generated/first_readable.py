@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:fb365260634463f681cca3cb16b915c212417c42d2dab1984626e06bf8accc16"
+DIGEST = "sha256:8a150ab25b8c21a849037fcbdd54d753febcdf1f10a50dc044433318eeb243b6"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -161,7 +161,7 @@ def step(theta, state, X, Y, learning_rate=0.1):
     """One update of `theta`, in place, with the gradient on these samples; returns the loss before it."""
     _in_place(theta)
     value, g = loss_and_gradient(theta, X, Y)
-    theta -= g * learning_rate
+    theta -= learning_rate * g
     return value
 
 

@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:a5e1d582965f65df19b6491334defe8e4fee5c82629102739a6413182339aa38"
+DIGEST = "sha256:99a2aad6f8d64fcca15528157f75ac8407fca90f8781f555065801e6659133ce"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -252,7 +252,7 @@ class State:
     def __init__(self, theta):
         self.gradient = np.empty_like(theta)
         self.gradients = unpack(self.gradient)
-        self.scratch = (np.empty_like(theta), )
+        self.scratch = tuple(np.empty_like(theta) for _ in range(1))
         self.N = 0
         self.buffers = ()
 
@@ -271,7 +271,7 @@ def step(theta, state, X, Y, learning_rate=0.1):
     value = _explained(_sweep(unpack(theta), state.gradients, state.buffers, X, Y), X, Y)
     g = state.gradient
     (t1,) = state.scratch
-    np.multiply(g, learning_rate, out=t1)
+    np.multiply(learning_rate, g, out=t1)
     np.subtract(theta, t1, out=theta)
     return value
 

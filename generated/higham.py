@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:74c009bdd0cce6dad3ea345c8c11a77c08d17e1c359091b9a39576fdff3b541a"
+DIGEST = "sha256:a1f80f744ca5f516786a656aeab76a13e6ac18eeb3794b9a1ca5cd571b3b92d8"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -240,7 +240,7 @@ class State:
     def __init__(self, theta):
         self.gradient = np.empty_like(theta)
         self.gradients = unpack(self.gradient)
-        self.scratch = (np.empty_like(theta), )
+        self.scratch = tuple(np.empty_like(theta) for _ in range(1))
         self.N = 0
         self.buffers = ()
 
@@ -259,7 +259,7 @@ def step(theta, state, X, Y, learning_rate=0.1):
     value = _explained(_sweep(unpack(theta), state.gradients, state.buffers, X, Y), X, Y)
     g = state.gradient
     (t1,) = state.scratch
-    np.multiply(g, learning_rate, out=t1)
+    np.multiply(learning_rate, g, out=t1)
     np.subtract(theta, t1, out=theta)
     return value
 

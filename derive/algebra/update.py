@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 
 import sympy as sp
 
 from derive.model.architecture import Update
-from derive.model.expression import read_expression
+from derive.model.expression import ScalarReader
 from derive.model.tables import OPTIMIZERS
 
 THETA, GRADIENT, RATE = sp.symbols("theta g learning_rate", real=True)
@@ -15,10 +16,20 @@ THETA, GRADIENT, RATE = sp.symbols("theta g learning_rate", real=True)
 
 @dataclass(frozen=True)
 class UpdateProgram:
-    """Assignments to whole vectors, in order; `states` are those that are kept from step to step."""
+    """Assignments in order; `states` are kept from step to step: numbers if in `counters`, otherwise vectors."""
 
     states: tuple[str, ...]
+    counters: tuple[str, ...]
     assignments: tuple[tuple[str, sp.Expr], ...]
+
+
+class UpdateReader(ScalarReader):
+    """Reads update equations, in which a number may have a counter as its exponent: beta1**t."""
+
+    def power(self, base: sp.Expr, exponent: sp.Expr, node: ast.AST) -> sp.Expr:
+        if base.is_number and isinstance(exponent, sp.Symbol):
+            return sp.Pow(base, exponent)
+        return super().power(base, exponent, node)
 
 
 def update_program(update: Update) -> UpdateProgram:
@@ -32,16 +43,19 @@ def update_program(update: Update) -> UpdateProgram:
     symbols = {str(s): s for s in (THETA, GRADIENT, RATE)} | {
         name: sp.Symbol(name, real=True) for name in targets if name != "theta"
     }
+    constants = {name: sp.Rational(str(value)) for name, value in update.constants}
     known: dict[sp.Symbol, sp.Expr] = {}
     assignments: list[tuple[str, sp.Expr]] = []
-    read_before: set[str] = set()
+    counters: list[str] = []
     for target, (_, _, right) in zip(targets, equations, strict=True):
-        value = read_expression(right, {**symbols, **dict(update.constants)}).xreplace(known)
-        assigned = {name for name, _ in assignments}
-        read_before |= {str(s) for s in value.free_symbols} - assigned
+        value = UpdateReader({**symbols, **constants}).read(right).xreplace(known)
         if target != "theta" and symbols[target] not in value.free_symbols:
             known[symbols[target]] = value  # it does not remember anything: write it where it is used
-        else:
-            assignments.append((target, value))
-    states = tuple(name for name in dict.fromkeys(targets) if name != "theta" and name in read_before)
-    return UpdateProgram(states, tuple(assignments))
+            continue
+        assignments.append((target, value))
+        if target != "theta" and all(str(s) in (target, *counters) for s in value.free_symbols):
+            counters.append(target)
+    used = {str(s) for name, value in assignments for s in value.free_symbols if str(s) != name}
+    kept = [(name, value) for name, value in assignments if name == "theta" or name in used]
+    states = tuple(name for name in dict.fromkeys(targets) if name != "theta" and name in dict(kept))
+    return UpdateProgram(states, tuple(c for c in counters if c in states), tuple(kept))

@@ -113,6 +113,7 @@ class _Comparison:
         state = self.module["new_state"](moved)
         program = update_program(optimizer)
         values: dict[str, Any] = {name: np.zeros_like(self.theta) for name in program.states}
+        values |= dict.fromkeys(program.counters, 0)
         values["theta"] = self.theta
         same = True
         for rate, rows in (((0.3,), len(X)), ((), len(X)), ((), len(X) - 2), ((0.3,), len(X))):
@@ -120,7 +121,7 @@ class _Comparison:
             number = residue(sp.Rational(3 if rate else 1, 10))
             values |= {"g": self.stand_in.resolved(gradient), "learning_rate": number}
             for name, expr in program.assignments:
-                values[name] = expression(expr, values)
+                values[name] = expression(expr, values, self.truth.neurons)
             returned = self.module["step"](moved, state, X[:rows], Y[:rows], *rate)
             same = same and self.number(returned) == self.number(loss)
             same = same and bool((self.stand_in.resolved(moved) == values["theta"]).all())

@@ -24,7 +24,7 @@ from derive.algebra.update import update_program
 from derive.codegen.arrays import Assign, Node, written
 from derive.codegen.lower import RENAMED, lower, lower_scalar
 from derive.codegen.notes import note
-from derive.codegen.schedule import Instruction, Schedule, allocate, flatten, lines, prune
+from derive.codegen.schedule import Instruction, allocate, flatten, lines, prune
 from derive.codegen.specialize import Helper, specialize
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, unknown
@@ -265,18 +265,42 @@ def _printed(instructions: Iterable[Instruction]) -> list[str]:
 def _update(architecture: Architecture, style: str) -> dict[str, Any]:
     """The optimiser's update of theta, as lines of either style."""
     program = update_program(architecture.optimizer)
+    vectors = tuple(state for state in program.states if state not in program.counters)
     size = (sp.Symbol("P"),)
-    arrays = {"theta": size, "g": size, "learning_rate": (), **dict.fromkeys(program.states, size)}
-    statements = [Assign(target, lower_scalar(value, arrays)) for target, value in program.assignments]
-    opening = [f"{state} = state.{state}" for state in program.states]
-    if style == "readable":
-        return {"states": program.states, "update_lines": [*opening, *map(_in_place, statements)], "scratch": ()}
-    schedules: list[Schedule] = [allocate(flatten([statement]), arrays) for statement in statements]
-    scratch = max((s.buffers for s in schedules), key=len)
-    names = [name for name, _, _ in scratch]
-    opening = ["g = state.gradient", *opening, *([f"({_tuple(names)}) = state.scratch"] if names else [])]
-    calls = [line for schedule in schedules for line in _printed(schedule.instructions)]
-    return {"states": program.states, "update_lines": [*opening, *calls], "scratch": names}
+    arrays = {"theta": size, "g": size, "learning_rate": (), **dict.fromkeys(vectors, size)}
+    arrays |= dict.fromkeys(program.counters, ())
+    opening = [f"{state} = state.{state}" for state in vectors]
+    lines_of = _update_calls if style == "fast" else _update_lines
+    body: list[str] = []
+    scratch: list[str] = []
+    for target, value in program.assignments:
+        node = lower_scalar(value, arrays)
+        if target in program.counters:
+            body.append(f"{target} = state.{target} = {written(node).replace(target, f'state.{target}')}")
+        else:
+            calls, temporaries = lines_of(Assign(target, node), arrays)
+            body += calls
+            scratch = max(scratch, temporaries, key=len)
+    if style == "fast":
+        opening.insert(0, "g = state.gradient")
+        opening += [f"({_tuple(scratch)}) = state.scratch"] if scratch else []
+    return {
+        "states": program.states,
+        "vectors": vectors,
+        "counters": program.counters,
+        "scratch": scratch,
+        "update_lines": [*opening, *body],
+    }
+
+
+def _update_lines(statement: Assign, _: dict[str, Any]) -> tuple[list[str], list[str]]:
+    return [_in_place(statement)], []
+
+
+def _update_calls(statement: Assign, given: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """The NumPy calls of one update, and the scratch vectors that they need."""
+    schedule = allocate(flatten([statement]), given)
+    return _printed(schedule.instructions), [name for name, _, _ in schedule.buffers]
 
 
 def _in_place(statement: Assign) -> str:

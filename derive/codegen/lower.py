@@ -140,13 +140,12 @@ class _Lowering:
 
     def sum_of(self, expr: sp.Add, own: Axes) -> Node:
         """Terms with a plus sign first; matrix products lead, constants stand where they read best."""
-        sizes = tuple(self.sizes[i] for i in own)
         terms = sorted(expr.args, key=lambda t: (t.could_extract_minus_sign(), not t.has(sp.Sum), not t.is_number))
         result = self.spread(terms[0], own)
         for term in terms[1:]:
             minus = term.could_extract_minus_sign()
             node = self.spread(-term if minus else term, own)
-            result = Node("subtract" if minus else "add", (result, node), sizes)
+            result = Node("subtract" if minus else "add", (result, node), _broadcast(result.axes, node.axes))
         return result
 
     def product_of(self, expr: sp.Mul, own: Axes) -> Node:
@@ -157,7 +156,7 @@ class _Lowering:
         top, bottom = sp.fraction(rest, exact=True)
         if bottom != 1:
             return Node("divide", (self.spread(coefficient * top, own), self.spread(bottom, own)), sizes)
-        if coefficient.p == 1 != coefficient.q or (literal(coefficient) is None and coefficient.q <= EXACT):
+        if (coefficient.p == 1 and 1 < coefficient.q < 10) or (literal(coefficient) is None and coefficient.q <= EXACT):
             return Node("divide", (self.lower(coefficient.p * rest, own), number(coefficient.q)), sizes)
         factors = sorted(expr.args, key=_reading_order)
         mask = next((f for f in factors if isinstance(f, sp.Piecewise) and _is_mask(f)), None)
@@ -167,7 +166,8 @@ class _Lowering:
             return self.choice(sp.Piecewise(*branches, evaluate=False), own)
         result = self.spread(factors[0], own)
         for factor in factors[1:]:
-            result = Node("multiply", (result, self.spread(factor, own)), sizes)
+            other = self.spread(factor, own)
+            result = Node("multiply", (result, other), _broadcast(result.axes, other.axes))
         return result
 
     def power(self, expr: sp.Pow, own: Axes) -> Node:
@@ -184,7 +184,7 @@ class _Lowering:
         if expr.exp.is_Rational and expr.exp.q == 2:  # x**(3/2) = x * sqrt(x): powers of floats are slow
             whole = expr.exp - sp.Rational(1, 2)
             return Node("multiply", (self.lower(expr.base**whole, own), Node("sqrt", (base,), sizes)), sizes)
-        return Node("power", (base, number(expr.exp)), sizes)
+        return Node("power", (base, self.lower(expr.exp, own)), sizes)
 
     def choice(self, expr: sp.Piecewise, own: Axes) -> Node:
         sizes = tuple(self.sizes[i] for i in own)
@@ -238,10 +238,18 @@ class _Lowering:
         return Node("matmul", (left, right), tuple(self.sizes[i] for i in own))
 
 
-def _reading_order(factor: sp.Expr) -> tuple[bool, bool, bool, str]:
+def _broadcast(left: tuple[sp.Expr, ...], right: tuple[sp.Expr, ...]) -> tuple[sp.Expr, ...]:
+    """The axes of an elementwise result, as NumPy aligns them: from the last one, 1 giving way."""
+    longer, shorter = (left, right) if len(left) >= len(right) else (right, left)
+    padded = (sp.S.One,) * (len(longer) - len(shorter)) + shorter
+    return tuple(b if a == 1 else a for a, b in zip(longer, padded, strict=True))
+
+
+def _reading_order(factor: sp.Expr) -> tuple[bool, bool, bool, bool, str]:
     """Numbers first, then the adjoint that is handed on, then other arrays, then what is computed from them."""
     entry = isinstance(factor, sp.Indexed)
-    return (not factor.is_number, not (entry and str(factor)[0] == "d"), not entry, str(factor))
+    adjoint = entry and str(factor)[0] == "d"
+    return (not factor.is_number, not isinstance(factor, sp.Symbol), not adjoint, not entry, str(factor))
 
 
 def _is_mask(expr: sp.Piecewise) -> bool:

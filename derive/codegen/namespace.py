@@ -1,7 +1,11 @@
-"""The `np` that a module under audit imports, and the run of its exact text: no files, no other imports."""
+"""The `np` that a module under audit imports, and the run of its exact text: no files, no other imports.
+
+In exact arithmetic a literal such as 0.9 is the number that it writes, not the float64 nearest to it.
+"""
 
 from __future__ import annotations
 
+import ast
 import builtins
 import importlib
 from types import SimpleNamespace
@@ -101,5 +105,28 @@ def run(text: str, stand_in: StandIn, name: str) -> dict[str, Any]:
         "__builtins__": {**names, "__import__": import_, "float": lambda value: value},
         "__name__": name,
     }
-    exec(compile(text, f"<{name} under audit>", "exec"), scope)
+    scope[EXACT] = lambda number: stand_in.array(stand_in.number(number))
+    tree = ast.fix_missing_locations(_Literals().visit(ast.parse(text)))
+    exec(compile(tree, f"<{name} under audit>", "exec"), scope)
     return scope
+
+
+EXACT = "_exact_number"
+
+
+class _Literals(ast.NodeTransformer):
+    """Makes every literal that is no whole number the exact number that it writes, and 1 / 3 the third."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        return _exactly(node, repr(node.value)) if isinstance(node.value, float) else node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        match node:
+            case ast.BinOp(left=ast.Constant(value=int(p)), op=ast.Div(), right=ast.Constant(value=int(q))) if q:
+                return _exactly(node, f"{p}/{q}")
+        return self.generic_visit(node)
+
+
+def _exactly(node: ast.AST, number: str) -> ast.AST:
+    call = ast.Call(ast.Name(EXACT, ast.Load()), [ast.Constant(number)], [])
+    return ast.copy_location(call, node)

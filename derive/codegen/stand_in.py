@@ -23,9 +23,10 @@ class NotUnderstoodError(Exception):
 
 
 def _rational(value: Any) -> sp.Rational:
-    """The number that a Python or NumPy number was written as: 0.1 is 1/10, and 1/3 the third."""
+    """The number that a Python or NumPy number, or a literal's text, was written as: 0.1 is 1/10, and 1/3 the third."""
     number = value.item() if isinstance(value, np.generic | np.ndarray) else value
-    return as_written(sp.Rational(number) if isinstance(number, int) else sp.Rational(Fraction(float(number))))
+    exact = isinstance(number, int | str | sp.Rational)
+    return as_written(sp.Rational(number) if exact else sp.Rational(Fraction(float(number))))
 
 
 UNARY: dict[str, Callable[[sp.Expr], sp.Expr]] = {
@@ -165,6 +166,7 @@ class StandIn:
 
     def compute(self, name: str, inputs: tuple[Any, ...]) -> Any:
         """The entries of an elementwise operation."""
+        inputs = tuple(self.plain(value) for value in inputs)
         arrays = [self.entries(value) for value in inputs]
         fixed = [not isinstance(value, np.ndarray) for value in inputs]
         # A number combined with one value for each sample: then z has to be remembered, as for exp(-z).
@@ -186,6 +188,14 @@ class StandIn:
             decide = CHOICES[name]
             return self.each(lambda u, v: u if decide(real(u), real(v)) else v, *exact)
         raise NotUnderstoodError(f"np.{name}")
+
+    def plain(self, value: Any) -> Any:
+        """A literal's exact number, or what was computed from such, as a plain number again; all else as it is."""
+        if isinstance(value, self.exact) and value.ndim == 0:
+            local = self.neurons.local(int(value.view(np.ndarray)))
+            if local.zeta is None and local.expr.is_Rational:
+                return local.expr
+        return value
 
     def number(self, value: Any) -> Any:
         """A plain number as an entry that stays one, not a residue that could be taken for a neuron's z."""

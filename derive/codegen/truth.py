@@ -7,7 +7,7 @@ reused, so this is what a gradient can be held against.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -84,16 +84,21 @@ def split(vector: Any, order: list[str], data: dict[str, Any]) -> dict[str, Any]
     return {name: vector[part].reshape(data[name].shape) for name, part in parts(order, data).items()}
 
 
-def expression(expr: sp.Expr, values: dict[str, Any]) -> Any:
-    """An update's expression modulo the prime."""
+def expression(expr: sp.Expr, values: dict[str, Any], neurons: Neurons) -> Any:
+    """An update's expression modulo the prime: numbers, vectors of residues, and counters as they are."""
     if expr.is_Rational:
         return residue(expr)
     if isinstance(expr, sp.Symbol):
         return values[str(expr)]
-    arguments = [expression(argument, values) for argument in expr.args]
-    result = arguments[0]
-    for part in arguments[1:]:
-        result = (result + part) % PRIME if isinstance(expr, sp.Add) else result * part % PRIME
-    if not isinstance(expr, sp.Add | sp.Mul):
-        raise NotImplementedError(f"{expr.func.__name__} in an update")
-    return result
+    if isinstance(expr, sp.Pow) and expr.exp == sp.Rational(1, 2):
+        inside = expression(expr.base, values, neurons)
+        return np.array([neurons.function(sp.sqrt(Z), int(entry)) for entry in inside], dtype=np.int64)
+    if isinstance(expr, sp.Pow):
+        exponent = int(expr.exp.subs({s: int(values[str(s)]) for s in expr.exp.free_symbols}))
+        return Residues().power(np.asarray(expression(expr.base, values, neurons)), exponent)
+    arguments = [expression(argument, values, neurons) for argument in expr.args]
+    if isinstance(expr, sp.Add):
+        return reduce(lambda u, v: (u + v) % PRIME, arguments)
+    if isinstance(expr, sp.Mul):
+        return reduce(lambda u, v: u * v % PRIME, arguments)
+    raise NotImplementedError(f"{expr.func.__name__} in an update")

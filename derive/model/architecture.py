@@ -14,6 +14,7 @@ from derive.model.tables import DTYPES, LOSSES, OPTIMIZERS
 
 MAX_LAYERS = 1000
 MAX_WIDTH = 10**7
+MAX_CONSTANT = 1 - 2**-53  # of an optimiser: below 1
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,10 @@ class Update:
         for key, value in given.items():
             if key not in known:
                 raise unknown("constant", key, known, f"optimizer {self.name!r}")
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-                raise DeriveError(f"optimizer {self.name!r}: {key} has to lie in [0, 1), not {shorten(value)}")
+            most = 1 if key == "bias_correction" else MAX_CONSTANT
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+                shown = "be 0 or 1" if most == 1 else "lie in [0, 1)"
+                raise DeriveError(f"optimizer {self.name!r}: {key} has to {shown}, not {shorten(value)}")
         merged = tuple((key, float(given.get(key, default))) for key, default in known.items())
         object.__setattr__(self, "constants", merged)
 

@@ -7,7 +7,8 @@ so importing them costs nothing. Three notations are used:
 * layers and losses are index notation as on the blackboard (see `algebra.blackboard`): `s` counts
   the samples 1..N, `i` the units of layer `l`, `j` those of the layer below;
 * optimisers are update equations of whole vectors: `g` is the gradient, `theta` the parameters,
-  every other assigned name is a state that starts at zero.
+  every other assigned name is a state that starts at zero: a number if only numbers go into it
+  (`t = t + 1`), otherwise a vector.
 
 >>> ACTIVATIONS["relu"]
 'where(z > 0, z, 0)'
@@ -65,11 +66,62 @@ class Optimizer:
 
 OPTIMIZERS: dict[str, Optimizer] = {
     "sgd": Optimizer(
-        equations=("v = momentum * v + g", "theta = theta - learning_rate * v"),
-        constants={"momentum": 0.0},
+        ("v = momentum * v + g", "theta = theta - learning_rate * v"),
+        {"momentum": 0.0},
+    ),
+    "momentum": Optimizer(
+        ("v = momentum * v + (1 - dampening) * g", "theta = theta - learning_rate * v"),
+        {"momentum": 0.9, "dampening": 0.0},
+    ),
+    "nesterov": Optimizer(
+        ("v = momentum * v + g", "theta = theta - learning_rate * (g + momentum * v)"),
+        {"momentum": 0.9},
+    ),
+    "rmsprop": Optimizer(
+        (
+            "v = decay * v + (1 - decay) * g**2",
+            "theta = theta - learning_rate * g / (sqrt(v + epsilon_inside) + epsilon)",
+        ),
+        {"decay": 0.99, "epsilon": 1e-8, "epsilon_inside": 0.0},
+    ),
+    "adagrad": Optimizer(
+        ("v = v + g**2", "theta = theta - learning_rate * g / (sqrt(v + epsilon_inside) + epsilon)"),
+        {"epsilon": 1e-10, "epsilon_inside": 0.0},
+    ),
+    "adam": Optimizer(
+        (
+            "t = t + 1",
+            "m = beta1 * m + (1 - beta1) * g",
+            "v = beta2 * v + (1 - beta2) * g**2",
+            "theta = theta - learning_rate * (m / (1 - bias_correction * beta1**t))"
+            " / (sqrt(v / (1 - bias_correction * beta2**t) + epsilon_inside) + epsilon)",
+        ),
+        {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "epsilon_inside": 0.0, "bias_correction": 1.0},
+    ),
+    "adamw": Optimizer(
+        (
+            "t = t + 1",
+            "m = beta1 * m + (1 - beta1) * g",
+            "v = beta2 * v + (1 - beta2) * g**2",
+            "theta = theta - learning_rate * weight_decay * theta",
+            "theta = theta - learning_rate * (m / (1 - bias_correction * beta1**t))"
+            " / (sqrt(v / (1 - bias_correction * beta2**t) + epsilon_inside) + epsilon)",
+        ),
+        {
+            "beta1": 0.9,
+            "beta2": 0.999,
+            "epsilon": 1e-8,
+            "epsilon_inside": 0.0,
+            "bias_correction": 1.0,
+            "weight_decay": 0.01,
+        },
     ),
 }
-"""With a constant at zero the equations simplify, and a state that is no longer used disappears."""
+"""With a constant at zero the equations simplify, and a state that is no longer used disappears.
+
+What libraries do differently is a constant: where epsilon stands (beside the root, or inside it), whether
+the moments are corrected for their start at zero (`bias_correction`, 1 or 0), how much of g enters v.
+"""
 
 DTYPES = ("float64", "float32")
 STYLES = ("fast", "readable")
