@@ -103,16 +103,18 @@ def test_without_the_digest_fitting_a_comment_is_enough() -> None:
         ("import os", "import os"),
         ("open('/etc/hostname').read()", "NameError"),
         ("np.load('theta.npy')", "np.load"),
-        ("np.random.seed(0)", "np.random.seed"),
+        ("np.random.seed(0)", "seed"),
         ("1 / 0", "ZeroDivisionError"),
         ("X.tofile('x')", "tofile"),
+        ("().__class__.__base__.__subclasses__()", "__subclasses__"),
+        ("(i for i in X).gi_frame", "gi_frame"),
     ],
 )
 def test_what_a_module_must_not_do_is_no_pass(code: str, note: str) -> None:
     text = text_of(["tanh", "identity"], "readable")
     certificate = audit(signed(text.replace("    # Forward", f"    {code}\n    # Forward", 1)))
     assert not certificate.holds
-    assert any(v.label == "module" and v.verdict != "proved" for v in certificate.verdicts), note
+    assert any(v.label == "module" and v.verdict != "proved" and note in v.note for v in certificate.verdicts)
 
 
 def test_frames_are_compared() -> None:
