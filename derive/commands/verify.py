@@ -15,7 +15,12 @@ from derive.commands.verdicts import show
 
 @click.command()
 @architecture_options
-@click.option("--text", metavar="FILE.toml", type=FILE, help="The formulas of another text  [the source text]")
+@click.option(
+    "--text",
+    metavar="TEXT",
+    help="The formulas of another text: a file, or diy-deep-learning, higham, nielsen  [the source text]",
+)
+@click.option("--certificate", metavar="FILE.json", type=FILE, help="Check this certificate against MODULE.py.")
 @JSON
 def verify(text: Path | None, as_json: bool, **given: Any) -> int:
     """Give every formula of a text its verdict: proved, or refuted with a counterexample.

@@ -172,7 +172,7 @@ class MatrixReader(Reader):
             self.fail(node, f"{len(sizes)} {'index is' if len(sizes) == 1 else 'indices are'} needed here")
         found = []
         for part, high in zip(nodes, sizes, strict=True):
-            if not (isinstance(part, ast.Name) and part.id in COMPONENTS):
+            if not (isinstance(part, ast.Name) and (part.id in COMPONENTS or part.id in self.scope.components)):
                 self.fail(part, f"{ast.unparse(part)} is not a component's index; they are {', '.join(COMPONENTS)}")
             i = index(part.id)
             if self.ranges.setdefault(i, high) != high:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from derive.algebra.gradient import Derivation
 from derive.model.architecture import Architecture
-from derive.proof.certificate import Certificate, Verdict
+from derive.proof.certificate import Certificate
 from derive.proof.claims import Text, read_text, source_text
-from derive.proof.decide import decide
 from derive.proof.instances import instances
 from derive.proof.lemmas import batching, induction
 from derive.proof.oracle import oracle
+from derive.proof.texts import text_verdicts
 
 TRUSTS = (
     "SymPy's diff of a single equation (the derived equations are compared with the text's, which do not use it)",
@@ -51,12 +51,6 @@ def prove(derivation: Derivation, text: Path | Text | None = None) -> Certificat
     sizes = "-".join(map(str, derivation.architecture.sizes))
     subject = f"{chosen.title}; {sizes} ({derivation.architecture.loss})"
     return Certificate(subject, tuple(verdicts), (*TRUSTS, *_kinks(derivation.architecture)), NOT_COVERED)
-
-
-def text_verdicts(text: Text, derivation: Derivation) -> tuple[Verdict, ...]:
-    """The verdicts about the formulas of `text`, in its order."""
-    loss = text.loss or derivation.architecture.loss
-    return tuple(verdict for claim in text.claims for verdict in decide(claim, loss, derivation))
 
 
 def _kinks(architecture: Architecture) -> tuple[str, ...]:
