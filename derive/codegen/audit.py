@@ -37,7 +37,7 @@ from derive.codegen.stand_in import NotUnderstoodError, StandIn, run
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, shorten
 from derive.model.expression import Z
-from derive.model.specification import from_toml
+from derive.model.specification import from_toml, to_toml
 from derive.proof.certificate import Certificate, Outcome, Verdict
 
 Progress = Callable[[str, float], None]
@@ -92,7 +92,8 @@ def audit(
     if progress:
         progress("audited", 1.0)
     subject = f"module {architecture.name}, {'-'.join(map(str, architecture.sizes))}"
-    return Certificate(subject, tuple(_merged(verdicts)), TRUSTS, NOT_COVERED, digest(text))
+    found = tuple(_merged(verdicts))
+    return Certificate(subject, found, TRUSTS, NOT_COVERED, digest(text), to_toml(architecture), "audit")
 
 
 def _constants(text: str, where: str) -> dict[str, Any]:

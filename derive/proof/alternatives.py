@@ -58,7 +58,7 @@ def others(conventions: Conventions) -> Iterator[Conventions]:
 def convention_that_fits(claim: Claim, loss: str, given: Derivation | None = None) -> str:
     """The convention under which a formula that is wrong as stated is right, in words; "" if there is none."""
     own = stated(claim)
-    tried = {_key(in_grammar(claim, own))}
+    tried: set[tuple[str, str, str]] = set()
     for other in others(own):
         try:
             candidate = in_grammar(claim, other)
@@ -76,6 +76,8 @@ def _key(claim: Claim) -> tuple[str, str, str]:
 
 def _note(own: Conventions, other: Conventions) -> str:
     changed = [key for key in CHOICES if getattr(own, key) != getattr(other, key)]
+    if other.cost != "mean":
+        changed = [key for key in changed if key != "mean_in"]
     would = " and ".join(WORDS[key, getattr(other, key)] for key in changed)
     states = " and ".join(WORDS[key, getattr(own, key)] for key in changed)
     settings = ", ".join(f'{key} = "{getattr(other, key)}"'.replace('"0"', "0").replace('"1"', "1") for key in changed)

@@ -66,7 +66,7 @@ def decide(claim: Claim, loss: str, given: Derivation | None = None) -> tuple[Ve
         printed = _verdict(claim, claim.formula, loss, given)
         corrected = _verdict(claim, claim.corrected, loss, given)
     except DeriveError as error:
-        raise DeriveError(f"{claim.label}: {error}") from None
+        raise type(error)(f"{claim.label}: {error}") from None
     note = "; ".join(filter(None, (f"known erratum; it should read {claim.corrected}", printed.note)))
     return (
         replace(printed, expected="refuted", note=note),

@@ -174,10 +174,10 @@ class FormulaReader(MatrixReader):
         return Value(sp.IndexedBase(name)[ROW, COLUMN], value.shape)
 
     def sum(self, arguments: list[ast.expr], node: ast.AST) -> Value:
-        """`sum(M)` over the samples, `sum(…, k)` over a component's index, `sum(…, l, 1, L)` over layers, for counts."""
+        """`sum(M)` over samples, `sum(…, k)` over a component's index, `sum(…, l, 1, L)` over layers, for counts."""
         if len(arguments) == 4:
             return self.layer_sum(arguments, node)
-        if len(arguments) == 2:
+        if len(arguments) == 2 and isinstance(arguments[1], ast.Name):
             return self.component_sum(arguments, node)
         (value,) = self.values(arguments, 1, "sum", node)
         k = index(f"_s{next(self._fresh)}")

@@ -7,13 +7,14 @@ from importlib.resources import files
 from pathlib import Path
 
 from derive.algebra.gradient import Derivation
-from derive.model.errors import DeriveError, FormulaError
+from derive.model.errors import DeriveError
 from derive.model.tables import LOSSES
 from derive.proof.alternatives import convention_that_fits, in_grammar, stated
 from derive.proof.certificate import Certificate, Verdict
 from derive.proof.claims import Claim, Text, from_toml, read_text
 from derive.proof.conventions import CHOICES, usual
 from derive.proof.decide import decide
+from derive.proof.matrices import LayerError
 
 LOSS = next(iter(LOSSES))
 """What a text speaks about if neither it nor a network says."""
@@ -44,7 +45,7 @@ def find_text(name: str) -> Text:
 def text_certificate(text: Text) -> Certificate:
     """The verdicts about `text` alone, for every network."""
     trusts = (*TRUSTS, *(f"convention: {words}" for words in _conventions(text)))
-    return Certificate(text.title, text_verdicts(text), trusts, NOT_COVERED)
+    return Certificate(text.title, text_verdicts(text), trusts, NOT_COVERED, kind="text")
 
 
 def text_verdicts(text: Text, derivation: Derivation | None = None) -> tuple[Verdict, ...]:
@@ -59,21 +60,19 @@ def claim_verdicts(claim: Claim, loss: str, given: Derivation | None = None) -> 
     The note of a formula that is wrong, but would be right under another convention, names that convention.
     Raises DeriveError, with the label, for what cannot be read under any.
     """
+    read_as = claim
     try:
         read_as = in_grammar(claim, stated(claim))
-    except DeriveError as error:
-        raise DeriveError(f"{claim.label}: {error}") from None
-    try:
         found = decide(read_as, loss, given)
-    except FormulaError as error:
-        # A layer that does not exist as the layers are counted, but would if they were counted otherwise.
-        note = convention_that_fits(claim, loss, given)
-        if not note:
-            raise DeriveError(_placed(claim, read_as, error)) from None
-        wrong = (("layers", str(error)),)
-        return (Verdict(claim.label, claim.formula, "refuted", "layers", "", "proved", wrong, note),)
     except DeriveError as error:
-        raise DeriveError(_placed(claim, read_as, error)) from None
+        message = str(error).removeprefix(f"{claim.label}: ")
+        # A layer that does not exist as the layers are counted may exist if they are counted otherwise.
+        note = convention_that_fits(claim, loss, given) if isinstance(error, LayerError) else ""
+        if not note:
+            reading = _reading(claim.formula, read_as.formula)
+            placed = f"; {claim.formula} was {reading}" if reading else ""
+            raise DeriveError(f"{claim.label}: {message}{placed}") from None
+        return (Verdict(claim.label, claim.formula, "refuted", "layers", "", "proved", (("layers", message),), note),)
     verdicts = []
     for verdict, own, read in zip(
         found, (claim.formula, claim.corrected), (read_as.formula, read_as.corrected), strict=False
@@ -90,12 +89,6 @@ def claim_verdicts(claim: Claim, loss: str, given: Derivation | None = None) -> 
 
 def _reading(own: str, read: str) -> str:
     return f"read as {read}" if "".join(own.split()) != "".join(read.split()) else ""
-
-
-def _placed(claim: Claim, read_as: Claim, error: DeriveError) -> str:
-    reading = _reading(claim.formula, read_as.formula)
-    message = str(error).removeprefix(f"{claim.label}: ")
-    return f"{claim.label}: {message}" + (f"; {claim.formula} was {reading}" if reading else "")
 
 
 def _conventions(text: Text) -> tuple[str, ...]:

@@ -14,14 +14,15 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from derive.algebra.notation import index
-from derive.model.errors import DeriveError, FormulaError
+from derive.model.errors import DeriveError
 from derive.model.expression import read_expression
 from derive.model.reader import parse
 from derive.proof.conventions import Conventions
-from derive.proof.matrices import with_df
+from derive.proof.matrices import LayerError, with_df
 from derive.proof.sides import split
 from derive.proof.values import DERIVATIVES, QUANTITIES
 
@@ -33,7 +34,10 @@ EARLY = ("delta", "da")
 
 
 def translated(formula: str, conventions: Conventions) -> str:
-    """`formula`, an equation, as the grammar writes it. Raises FormulaError where it cannot be parsed."""
+    """`formula`, an equation, as the grammar writes it.
+
+    Raises FormulaError where it cannot be parsed, and LayerError for a number below that of the input layer.
+    """
     if conventions.plain:
         return formula
     return " = ".join(_side(side, conventions) for side in split(formula))
@@ -174,7 +178,7 @@ class _Translator(ast.NodeTransformer):
         out = self.conventions.parameters == "out of" and base in (*PARAMETERS, "w")
         result = number - self.conventions.input_layer + out
         if result < 0:
-            raise FormulaError(f"{shown}: the layers are counted from {self.conventions.input_layer}")
+            raise LayerError(f"{shown}: the layers are counted from {self.conventions.input_layer}")
         return result
 
     def _label(self, base: str, label: ast.expr) -> ast.expr:
@@ -185,10 +189,8 @@ class _Translator(ast.NodeTransformer):
         if not shift:
             return label
         text = f"{ast.unparse(label)}{shift:+d}"
-        try:
+        with suppress(DeriveError):  # the grammar's reader will say what is wrong with it
             text = str(read_expression(text, {name: index(name) for name in names}))
-        except DeriveError:
-            pass  # the grammar's reader will say what is wrong with it
         return ast.parse(text, mode="eval").body
 
 
