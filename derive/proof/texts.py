@@ -92,10 +92,13 @@ def _reading(own: str, read: str) -> str:
 
 
 def _conventions(text: Text) -> tuple[str, ...]:
-    """What the text states beyond the grammar's own, in words; once each, in its order."""
-    said: dict[str, None] = {}
+    """What the text states beyond the grammar's own, in words; what only some formulas state, with their labels."""
+    said: dict[str, list[str]] = {}
     for claim in text.claims:
         conventions, plain = stated(claim), usual(claim.layout)
-        if changed := tuple(key for key in CHOICES if getattr(conventions, key) != getattr(plain, key)):
-            said.setdefault(conventions.words(changed))
-    return tuple(said)
+        changed = tuple(key for key in CHOICES if getattr(conventions, key) != getattr(plain, key))
+        said.setdefault(conventions.words(changed), []).append(claim.label)
+    usually = max(said, key=lambda words: len(said[words]))
+    return tuple(
+        words if words == usually else f"{words} (in: {', '.join(labels)})" for words, labels in said.items() if words
+    )
