@@ -53,6 +53,8 @@ def blindspots(samples: str, as_json: bool, **given: Any) -> int:
 
 
 def _lines(report: Report) -> Iterator[str]:
+    from derive.proof.slipped import NOT_ASKED
+
     yield f"{report.setting.shown}"
     yield ""
     width = max(len(finding.slip.tag) for finding in report.findings)
@@ -69,6 +71,8 @@ def _lines(report: Report) -> Iterator[str]:
         if unseen
         else f"The example reveals all {len(report.findings)} slips."
     )
+    for tag, why in NOT_ASKED.items():
+        yield f"Not asked about: {tag}, since {why}."
     if report.proposal is None:
         yield "No small example with these activations reveals them all."
     elif unseen:
@@ -95,6 +99,8 @@ def _shown(finding: Finding) -> str:
 
 
 def _dict(report: Report) -> dict[str, Any]:
+    from derive.proof.slipped import NOT_ASKED
+
     return {
         "example": _setting(report.setting),
         "reveals_all": report.holds,
@@ -108,6 +114,7 @@ def _dict(report: Report) -> dict[str, Any]:
             }
             for finding in report.findings
         ],
+        "not_asked": NOT_ASKED,
         "proposal": _setting(report.proposal) if report.proposal else None,
     }
 

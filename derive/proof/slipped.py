@@ -60,4 +60,7 @@ SLIPS: tuple[Slip, ...] = (
     Slip("derivative-too-early", "step", "(delta[l+1] * f'(z[l])) @ W[l+1]"),
     Slip("broadcast", "output", "(a[L] - y.T) / N * f'(z[L])", "a single output"),
 )
-"""Every slip of a network without forks; `missing-path` needs a residual connection."""
+"""Every slip of a network without forks."""
+
+NOT_ASKED: dict[str, str] = {"missing-path": "it needs a fork, such as a residual connection"}
+"""Slips that no example of this kind can show, and why."""
