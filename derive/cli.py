@@ -19,6 +19,7 @@ COMMANDS = {
     "generate": "Write the NumPy module of a network, with its gradients derived, proved and audited.",
     "verify": "Give every formula of a text its verdict: proved, or refuted with a counterexample.",
     "audit": "Check a module as it stands in its file: run it in exact arithmetic, entry by entry.",
+    "blindspots": "Say which slips a worked example cannot reveal, and propose the smallest that reveals all.",
     "demo": "Derive, prove, emit, audit and train a network that reads handwritten digits.",
 }
 """Name → what it does; the command itself is `derive.commands.NAME.NAME`."""

@@ -23,7 +23,7 @@ from derive.codegen.frame import changed, constants
 from derive.codegen.rounds import Round, rounds_of
 from derive.codegen.stand_in import NotUnderstoodError
 from derive.model.architecture import Architecture
-from derive.model.specification import from_toml
+from derive.model.specification import from_toml, to_toml
 from derive.proof.certificate import Certificate, Verdict
 
 Progress = Callable[[str, float], None]
@@ -60,7 +60,8 @@ def audit(
         if not to_the_end and not all(verdict.holds for verdict in found):
             break
     subject = f"module {architecture.name}, {'-'.join(map(str, architecture.sizes))}"
-    return Certificate(subject, tuple(_merged(verdicts)), TRUSTS, NOT_COVERED, digest(text))
+    merged = tuple(_merged(verdicts))
+    return Certificate(subject, merged, TRUSTS, NOT_COVERED, digest(text), to_toml(architecture), "audit")
 
 
 def _verdicts(

@@ -65,6 +65,8 @@ def _parts(certificate: Certificate) -> Iterator[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
+    from derive.proof.versions import versions
+
     reasons: dict[str, int] = {}  # said once below the table, and numbered
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading, ratio in (("", None), ("where", 4), ("formula", 7), ("verdict", None), ("how", None)):
@@ -88,6 +90,9 @@ def _parts(certificate: Certificate) -> Iterator[RenderableType]:
     for heading, lines in (("trusts", certificate.trusts), ("not covered", certificate.not_covered)):
         for line in lines:
             notes.add_row(Text(heading), Text(line))
+    if certificate.digest:
+        notes.add_row(Text("digest"), Text(certificate.digest))
+    notes.add_row(Text("made with"), Text(", ".join(f"{name} {number}" for name, number in versions().items())))
     yield notes
     yield ""
     yield Text(summary(certificate), "bold green" if certificate.holds else "bold red")

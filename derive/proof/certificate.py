@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from derive import __version__
+from derive.proof.seal import sealed
+from derive.proof.versions import versions
 
 Outcome = Literal["proved", "refuted", "undecided"]
+Kind = Literal["", "text", "proof", "audit", "proof and audit"]
+
+UNAUDITED = "the emitted source"
+"""How a proof says that it does not cover the module."""
+
+RANGE: dict[str, tuple[str, ...]] = {
+    "all_widths": ("every width", "any widths"),
+    "all_depths": ("every depth", "every network"),
+    "all_samples": ("every number of samples", "any number of samples"),
+    "all_activations": ("every activation", "any activation"),
+    "at_a_kink": ("at the kink",),
+}
+"""Question about a verdict's range of validity → the words that answer it with yes."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,15 @@ class Verdict:
         """Whether the verdict is the expected one."""
         return self.verdict == self.expected and self.verdict != "undecided"
 
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict as JSON types, with its range of validity in words and as answers."""
+        return {
+            **asdict(self),
+            "holds": self.holds,
+            "counterexample": dict(self.counterexample),
+            "range": {question: any(w in self.validity for w in words) for question, words in RANGE.items()},
+        }
+
 
 @dataclass(frozen=True)
 class Certificate:
@@ -49,6 +72,10 @@ class Certificate:
     not_covered: tuple[str, ...] = ()
     digest: str = ""
     """Of the module that was audited, if one was."""
+    specification: str = ""
+    """TOML text of the architecture that the verdicts are about, if they are about one."""
+    kind: Kind = ""
+    """Whether formulas were proved, a module was audited, or both."""
 
     @property
     def holds(self) -> bool:
@@ -58,6 +85,18 @@ class Certificate:
     def count(self, outcome: Outcome) -> int:
         """How many verdicts came out as `outcome`."""
         return sum(verdict.verdict == outcome for verdict in self.verdicts)
+
+    def with_audit(self, audit: Certificate) -> Certificate:
+        """This proof together with the audit of the module that computes what it speaks about."""
+        not_covered = (line for line in self.not_covered if not line.startswith(UNAUDITED))
+        return replace(
+            audit,
+            subject=f"{audit.subject}; {self.subject}",
+            verdicts=(*self.verdicts, *audit.verdicts),
+            trusts=tuple(dict.fromkeys((*self.trusts, *audit.trusts))),
+            not_covered=tuple(dict.fromkeys((*not_covered, *audit.not_covered))),
+            kind="proof and audit",
+        )
 
     def lines(self) -> tuple[str, ...]:
         """What was decided, in lines for the header of a module."""
@@ -77,18 +116,20 @@ class Certificate:
         return rf"$\begin{{array}}{{ll}} {rows} \end{{array}}$"
 
     def to_dict(self) -> dict[str, Any]:
-        """The certificate as JSON types: `formulas` holds the verdicts."""
-        return {
-            "subject": self.subject,
-            "holds": self.holds,
-            "formulas": [
-                {**asdict(v), "holds": v.holds, "counterexample": dict(v.counterexample)} for v in self.verdicts
-            ],
-            "trusts": list(self.trusts),
-            "not_covered": list(self.not_covered),
-            "digest": self.digest,
-            "derive": __version__,
-        }
+        """The certificate as JSON types: `formulas` holds the verdicts, `seal` is a digest of all the rest."""
+        return sealed(
+            {
+                "subject": self.subject,
+                "kind": self.kind,
+                "holds": self.holds,
+                "formulas": [v.to_dict() for v in self.verdicts],
+                "trusts": list(self.trusts),
+                "not_covered": list(self.not_covered),
+                "specification": self.specification,
+                "digest": self.digest,
+                "versions": versions(),
+            }
+        )
 
     def to_json(self) -> str:
         """The certificate as JSON text, the same bytes for the same certificate."""

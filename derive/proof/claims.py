@@ -10,6 +10,9 @@
     printed = '...'                       # optional: LaTeX, as it stands there
     corrected = "..."                     # optional: the formula is a known erratum, and this is right
 
+A text with a notation of its own says so in a table `[conventions]` (see `proof.conventions`), which a formula may
+amend: `conventions = { cost = "mean" }`.
+
 A `[[definition]]` (label, printed, meaning) is notation: nothing is claimed, so nothing is decided.
 """
 
@@ -24,13 +27,14 @@ from typing import Any, get_args
 
 from derive.model.errors import DeriveError, shorten, unknown
 from derive.model.tables import LOSSES
+from derive.proof.conventions import Conventions, read_conventions, usual
 from derive.proof.values import Layout
 
 MAX_BYTES = 1_000_000
 MAX_FORMULAS = 500
 SOURCE_TEXT = "diy-deep-learning.toml"
-KEYS = ("title", "source", "layout", "loss", "formula", "definition")
-FORMULA_KEYS = ("label", "formula", "for", "printed", "corrected", "layout")
+KEYS = ("title", "source", "layout", "loss", "conventions", "formula", "definition")
+FORMULA_KEYS = ("label", "formula", "for", "printed", "corrected", "layout", "conventions")
 DEFINITION_KEYS = ("label", "printed", "meaning")
 
 
@@ -45,6 +49,8 @@ class Claim:
     printed: str = ""
     corrected: str = ""
     """What it should say, if it is a known erratum."""
+    conventions: Conventions | None = None
+    """How its text writes; as the grammar does in this layout, if nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ def from_toml(text: str, where: str = "text") -> Text:
 
 def _from_table(table: Mapping[str, Any]) -> Text:
     _known_keys(table, KEYS, "")
-    layout = _layout(table.get("layout", "rows"), "")
+    base = _conventions(table, usual("rows"), "")
     loss = table.get("loss", "")
     if loss and (not isinstance(loss, str) or loss not in LOSSES):
         raise unknown("loss", loss, LOSSES)
@@ -101,14 +107,16 @@ def _from_table(table: Mapping[str, Any]) -> Text:
     for position, entry in enumerate(_tables(table, "formula"), 1):
         where = f"[[formula]] number {position}"
         _known_keys(entry, FORMULA_KEYS, where)
+        conventions = _conventions(entry, base, where)
         claims.append(
             Claim(
                 label=_text(entry, "label", where),
                 formula=_text(entry, "formula", where),
-                layout=_layout(entry.get("layout", layout), where),
+                layout=conventions.layout,
                 ranges=_text(entry, "for", where, ""),
                 printed=_text(entry, "printed", where, ""),
                 corrected=_text(entry, "corrected", where, ""),
+                conventions=None if conventions.plain else conventions,
             )
         )
     if not claims:
@@ -146,8 +154,11 @@ def _text(table: Mapping[str, Any], key: str, where: str, default: str | None = 
     return value.strip()
 
 
-def _layout(value: Any, where: str) -> Layout:
-    if value not in get_args(Layout):
-        raise unknown("layout", value, get_args(Layout), where)
-    result: Layout = value
-    return result
+def _conventions(table: Mapping[str, Any], base: Conventions, where: str) -> Conventions:
+    """`base` with what the keys `layout` and `conventions` of `table` say."""
+    if "layout" in table:
+        value = table["layout"]
+        if value not in get_args(Layout):
+            raise unknown("layout", value, get_args(Layout), where)
+        base = read_conventions({"layout": value}, base, where)
+    return read_conventions(table["conventions"], base, where) if "conventions" in table else base

@@ -66,7 +66,7 @@ def decide(claim: Claim, loss: str, given: Derivation | None = None) -> tuple[Ve
         printed = _verdict(claim, claim.formula, loss, given)
         corrected = _verdict(claim, claim.corrected, loss, given)
     except DeriveError as error:
-        raise DeriveError(f"{claim.label}: {error}") from None
+        raise type(error)(f"{claim.label}: {error}") from None
     note = "; ".join(filter(None, (f"known erratum; it should read {claim.corrected}", printed.note)))
     return (
         replace(printed, expected="refuted", note=note),
@@ -74,11 +74,27 @@ def decide(claim: Claim, loss: str, given: Derivation | None = None) -> tuple[Ve
     )
 
 
-def _verdict(claim: Claim, formula: str, loss: str, given: Derivation | None) -> Verdict:
+def proved(claim: Claim, loss: str, given: Derivation | None = None) -> bool:
+    """Whether the claim's formula can be proved; no counterexample is looked for if it cannot."""
+    scope, known = _setting(claim, claim.formula, given)
+    try:
+        sides = read_sides(claim.formula, scope)
+    except (PlaceError, ShapeError):
+        return False
+    program = world_for(sides.mentions, sides.scope, loss, given).program
+    return bool(equality(sides, program) or (known and equality(sides, program, known)))
+
+
+def _setting(claim: Claim, formula: str, given: Derivation | None) -> tuple[Scope, Relations]:
+    """How the labels of a formula are read, and what is known of the activations that they point to."""
     scope = read_ranges(claim.ranges, claim.layout)
     if given is not None and not scope.anywhere and names_layers(formula):
         scope = read_ranges(claim.ranges, claim.layout, sp.Integer(given.architecture.depth))
-    known = relations(given.architecture, scope) if given is not None else {}
+    return scope, relations(given.architecture, scope) if given is not None else {}
+
+
+def _verdict(claim: Claim, formula: str, loss: str, given: Derivation | None) -> Verdict:
+    scope, known = _setting(claim, formula, given)
     decision = decide_formula(formula, scope, lambda sides: world_for(sides.mentions, sides.scope, loss, given), known)
     return Verdict(
         label=claim.label,

@@ -174,9 +174,11 @@ class FormulaReader(MatrixReader):
         return Value(sp.IndexedBase(name)[ROW, COLUMN], value.shape)
 
     def sum(self, arguments: list[ast.expr], node: ast.AST) -> Value:
-        """`sum(M)` over the samples; `sum(expression, l, 1, L)` over layers, for counts."""
+        """`sum(M)` over samples, `sum(…, k)` over a component's index, `sum(…, l, 1, L)` over layers, for counts."""
         if len(arguments) == 4:
             return self.layer_sum(arguments, node)
+        if len(arguments) == 2 and isinstance(arguments[1], ast.Name):
+            return self.component_sum(arguments, node)
         (value,) = self.values(arguments, 1, "sum", node)
         k = index(f"_s{next(self._fresh)}")
         if self.scope.layout == "columns":
@@ -186,9 +188,15 @@ class FormulaReader(MatrixReader):
         return Value(sp.Sum(value.expr.xreplace({ROW: k}), (k, 1, self.scope.samples)), (ONE, value.shape[1]))
 
     def derivative(self, arguments: list[ast.expr], node: ast.AST) -> Value:
-        """`d(c, b[l])` or `d(loss, W[l])`."""
+        """`d(c, b[l])` or `d(loss, W[l])`, also by a component: `d(c, W[l][i, j])`."""
         if len(arguments) != 2 or not isinstance(arguments[0], ast.Name) or arguments[0].id not in ("c", "loss"):
             self.fail(node, "write d(c, ...) for one sample or d(loss, ...) for the mean, as in d(loss, W[l])")
+        match arguments[1]:
+            case ast.Subscript(value=ast.Subscript() as by, slice=position):
+                whole = self.derivative([arguments[0], by], node)
+                if whole.vector:
+                    return Value(whole.at(*self.components(position, (whole.column().shape[0],))))
+                return Value(whole.at(*self.components(position, whole.shape)))
         base, label = self._tensor(arguments[1])
         mean = arguments[0].id == "loss"
         if not mean and self.scope.layout == "rows":
@@ -202,6 +210,18 @@ class FormulaReader(MatrixReader):
             case ast.Name(id=name) if (numbered := NUMBERED.fullmatch(name)) and numbered[1] in DERIVATIVES:
                 return numbered[1], sp.Integer(numbered[2])
         self.fail(node, f"{self.source(node)} is not one of {', '.join(DERIVATIVES)} with a layer")
+
+    def component_sum(self, arguments: list[ast.expr], node: ast.AST) -> Value:
+        """The sum of a number over all values of a component's index, as in sum(W[l][j, k] * a[l-1][k], k)."""
+        body, variable = arguments
+        value = self.visit(body)
+        symbol = index(variable.id) if isinstance(variable, ast.Name) else None
+        if symbol is None or symbol not in self.ranges:
+            self.fail(variable, f"{self.source(variable)} is not an index of what is summed; write sum(a[l][k], k)")
+        if not value.scalar:
+            self.fail(body, f"a sum over an index adds up numbers, but {self.source(body)} is {value.shown}")
+        k = index(f"_k{next(self._fresh)}")
+        return Value(sp.Sum(value.expr.xreplace({symbol: k}), (k, 1, self.ranges.pop(symbol))))
 
     # Counts.
 

@@ -57,6 +57,10 @@ class PlaceError(FormulaError):
     """A formula that can be read, but speaks of a layer that does not exist for every l it is about."""
 
 
+class LayerError(FormulaError):
+    """A formula that names a layer which does not exist as the layers are counted."""
+
+
 class MatrixReader(Reader):
     """Reads one side of a formula into a `Value`, and notes what it mentions."""
 
@@ -99,7 +103,8 @@ class MatrixReader(Reader):
         if problem := self.scope.misplaced(label, kind.first):
             if set(label.free_symbols) & {self.scope.symbol(name) for name in self.scope.variables}:
                 raise PlaceError(f"{named(base, label)}: {problem}", getattr(node, "col_offset", -1) + 1)
-            self.fail(node, f"{named(base, label)}: {problem}")
+            column = getattr(node, "col_offset", -1) + 1
+            raise LayerError(f"{named(base, label)}: {problem} (column {column} of the formula {self.text!r})", column)
         self.mentions.add((base, label))
         sizes = tuple(self.scope.size(label + offset) for offset in kind.axes)
         mean = self.scope.layout == "rows" if mean is None else mean
@@ -172,7 +177,7 @@ class MatrixReader(Reader):
             self.fail(node, f"{len(sizes)} {'index is' if len(sizes) == 1 else 'indices are'} needed here")
         found = []
         for part, high in zip(nodes, sizes, strict=True):
-            if not (isinstance(part, ast.Name) and part.id in COMPONENTS):
+            if not (isinstance(part, ast.Name) and (part.id in COMPONENTS or part.id in self.scope.components)):
                 self.fail(part, f"{ast.unparse(part)} is not a component's index; they are {', '.join(COMPONENTS)}")
             i = index(part.id)
             if self.ranges.setdefault(i, high) != high:
@@ -183,7 +188,7 @@ class MatrixReader(Reader):
                 and not self.scope.coincide
                 and declared.replace("[", "").replace("]", "") != str(high).replace("[", "").replace("]", "")
             ):
-                self.fail(part, f"the index {i} is declared up to {declared}, but runs to {high} here")
+                self.wrong_shape(part, f"the index {i} is declared up to {declared}, but runs to {high} here")
             if i in found:
                 self.fail(part, f"the index {i} stands twice; the entries of a diagonal are not read")
             found.append(i)

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from derive.algebra.gradient import Derivation
 from derive.model.architecture import Architecture
-from derive.proof.certificate import Certificate, Verdict
-from derive.proof.claims import Text, read_text, source_text
-from derive.proof.decide import decide
+from derive.model.specification import to_toml
+from derive.proof.certificate import UNAUDITED, Certificate
+from derive.proof.claims import Text, source_text
 from derive.proof.instances import instances
 from derive.proof.lemmas import batching, induction
 from derive.proof.oracle import oracle
+from derive.proof.texts import find_text, text_verdicts
 
 TRUSTS = (
     "SymPy's diff of a single equation (the derived equations are compared with the text's, which do not use it)",
@@ -28,18 +29,18 @@ TRUSTS = (
 )
 NOT_COVERED = (
     "floating point: every equality is one of real numbers",
-    "the emitted source (the audit checks that)",
+    f"{UNAUDITED} (the audit checks that)",
 )
 
 
-def prove(derivation: Derivation, text: Path | Text | None = None) -> Certificate:
+def prove(derivation: Derivation, text: str | Path | Text | None = None) -> Certificate:
     """The certificate of `derivation`: formulas of the text, batching and induction, equations, oracle.
 
-    `text` is a TOML file of formulas, or None for the source text. Raises DeriveError, with file, label and
-    place, for a formula that cannot be read; one that is wrong is refuted with a counterexample.
+    `text` is a TOML file of formulas or the name of a shipped one, and None is the source text. Raises DeriveError,
+    with file, label and place, for a formula that cannot be read; one that is wrong is refuted with a counterexample.
     """
     source = source_text()
-    chosen = source if text is None else text if isinstance(text, Text) else read_text(text)
+    chosen = source if text is None else text if isinstance(text, Text) else find_text(str(text))
     own_loss = derivation.architecture.loss
     verdicts = [
         *text_verdicts(chosen, derivation),
@@ -50,13 +51,14 @@ def prove(derivation: Derivation, text: Path | Text | None = None) -> Certificat
     ]
     sizes = "-".join(map(str, derivation.architecture.sizes))
     subject = f"{chosen.title}; {sizes} ({derivation.architecture.loss})"
-    return Certificate(subject, tuple(verdicts), (*TRUSTS, *_kinks(derivation.architecture)), NOT_COVERED)
-
-
-def text_verdicts(text: Text, derivation: Derivation) -> tuple[Verdict, ...]:
-    """The verdicts about the formulas of `text`, in its order."""
-    loss = text.loss or derivation.architecture.loss
-    return tuple(verdict for claim in text.claims for verdict in decide(claim, loss, derivation))
+    return Certificate(
+        subject,
+        tuple(verdicts),
+        (*TRUSTS, *_kinks(derivation.architecture)),
+        NOT_COVERED,
+        specification=to_toml(derivation.architecture),
+        kind="proof",
+    )
 
 
 def _kinks(architecture: Architecture) -> tuple[str, ...]:

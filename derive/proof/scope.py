@@ -23,6 +23,7 @@ from derive.model.expression import read_expression
 from derive.proof.values import Layout
 
 COMPONENTS = "ijpqr"
+"""Letters that are always a component's index; any other is one if it is declared, as in k = 1..n[l]."""
 Coincide = Literal["", "widths", "all"]
 
 
@@ -97,7 +98,7 @@ def read_ranges(text: str, layout: Layout, depth: sp.Expr = L) -> Scope:
             least, anywhere = max(int(bound[1]), 1), True
         elif declared := re.fullmatch(r"([a-z])\s*=\s*(.+?)\s*\.\.\s*(.+)", part):
             name, low, high = declared.groups()
-            if name in COMPONENTS and low == "1":
+            if low == "1" and (name in COMPONENTS or re.match(r"n\b|n\d|n\[", high)):
                 components[name] = "".join(high.split())
             else:
                 variables[name] = (_bound(low, depth, part), _bound(high, depth, part))
