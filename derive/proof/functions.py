@@ -91,7 +91,8 @@ class ResidueFunctions:
                         return self.value(branch, z)
         if expr.is_number or isinstance(expr, sp.Function | sp.Pow):
             arguments = tuple(self.value(part, z) % PRIME for part in expr.args if part.has(Z))
-            return self.drawn((expr.func, expr if expr.is_number else None, arguments))
+            fixed = tuple(part for part in expr.args if not part.has(Z))
+            return self.drawn((expr.func, expr if expr.is_number else fixed, arguments))
         raise NoResidueError(str(expr))
 
     def holds(self, condition: Any, z: int) -> bool:

@@ -22,7 +22,7 @@ from derive.model.architecture import Architecture
 from derive.proof.network_data import COINCIDING, DISTINCT, Data, draw
 from derive.proof.relations import A, relation
 from derive.proof.slips import BY_TAG, SLIPS, Setting
-from derive.proof.terms import NO_LAYER, Term, entrywise, leaf, number
+from derive.proof.terms import Term, entrywise, leaf, number
 from derive.proof.truth import truths
 from derive.proof.valuation import NoValueError, Residual, fraction, key, ratio
 from derive.proof.values import Layout
@@ -242,6 +242,3 @@ def _polynomial(polynomial: sp.Poly, argument: Term) -> Term:
         part = entrywise(factor, raised) if power else factor
         total = part if total is None else Term("+", (total, part))
     return total if total is not None else number(0)
-
-
-__all__ = ["NOTHING", "NO_LAYER", "Bench", "Found", "bench", "name"]

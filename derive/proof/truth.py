@@ -146,7 +146,7 @@ def matrix_form(equation: Equation, tensors: dict[str, Tensor], layout: Layout) 
 
 @lru_cache(maxsize=256)
 def _definition(derivation: Derivation, layout: Layout, name: str) -> Term | None:
-    equation = derivation.gradient.definitions.get(name)
+    equation = derivation.gradient.definitions.get(name) or derivation.forward.definitions.get(name)
     if equation is None:
         return None
     tensors = {**derivation.forward.tensors, **derivation.gradient.tensors}
@@ -162,7 +162,7 @@ def truths(derivation: Derivation, layout: Layout, base: str, layer: int, levels
     def definition(letters: tuple[str, ...], term: Term) -> Term | None:
         return _definition(derivation, layout, named(term.head, term.layer)) if term.head in letters else None
 
-    start = definition(DERIVATIVES, leaf(base, layer))
+    start = definition((*DERIVATIVES, "z", "a"), leaf(base, layer))
     if start is None:
         return ()
     found = [expanded(start, lambda t: definition(("da",), t))]
