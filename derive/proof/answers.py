@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
@@ -18,8 +18,6 @@ from derive.proof.values import ONE, QUANTITIES, Layout, Value
 
 GRADED = ("delta", "dW", "db", "da", "z", "a")
 MAX_LENGTH = 1000
-MAX_LAYERS = 3
-"""A general l is tried at so many layers of the network at most."""
 
 QUANTITY = re.compile(rf"({'|'.join(GRADED)})\s*(?:(\d{{1,4}})|\[\s*(l|L|\d{{1,4}})\s*(?:([+-])\s*(\d{{1,4}}))?\s*\])")
 
@@ -59,6 +57,8 @@ class Line:
     """The shape of the whole in words, if it is not that of the quantity."""
     wanted: str = ""
     place_error: str = ""
+    only: str = ""
+    """The layers that the formula is about, if not about all that were asked for."""
 
     @property
     def fits(self) -> bool:
@@ -83,7 +83,7 @@ def ask(text: str, depth: int) -> Asked:
             raise FormulaError(
                 f"{text} is about hidden layers, of which this network has none; ask for {base}[L] or {base}{depth}"
             )
-        own = sorted({low, (low + high) // 2, high})[:MAX_LAYERS]
+        own = sorted({low, max(low, high - 1), high})
         label = sp.Symbol("l", integer=True, positive=True) + shift
         return Asked(text.strip(), base, label, tuple(k + shift for k in own), "l", shift)
     layer = depth + shift if name == "L" else int(digits or name) + shift
@@ -112,12 +112,20 @@ def read_line(asked: Asked, formula: str, depth: int, layout: Layout) -> Line:
             terms[layer] = TermReader(depth, asked.values(layer), layer).read(formula)
         except AbsentError as error:
             place_error = place_error or str(error)
+    if place_error and 0 < len(terms) < len(asked.layers):
+        fewer = replace(asked, layers=tuple(terms))
+        return replace(read_line(fewer, formula, depth, layout), only=f"for l = {_range(fewer)}")
     if value is None:
         return Line(asked, terms, shape_error, place_error=place_error)
     target = FormulaReader(scope).quantity(asked.base, asked.label, None)  # type: ignore[arg-type]
     if _stands_for(asked.base, value, target):
         return Line(asked, terms, place_error=place_error)
     return Line(asked, terms, None, value.shown, target.shown, place_error)
+
+
+def _range(asked: Asked) -> str:
+    low, high = min(asked.layers) - asked.offset, max(asked.layers) - asked.offset
+    return str(low) if low == high else f"{low}..{high}"
 
 
 def _scope(asked: Asked, depth: int, layout: Layout) -> Scope:
@@ -163,5 +171,3 @@ def readable_start(asked: Asked, formula: str, depth: int) -> Term | None:
         except DeriveError:
             continue
     return None
-
-

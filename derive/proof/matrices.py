@@ -248,7 +248,10 @@ class MatrixReader(Reader):
             self.fail(node, "a negative power of a matrix: write inv(...), or 1 / ... for each entry")
         if base.expr == 0 and power < 0:
             self.fail(node, "division by zero")
-        if base.expr.is_Rational and abs(power) * max(int(base.expr.p).bit_length(), base.expr.q.bit_length()) > MAX_BITS:
+        if (
+            base.expr.is_Rational
+            and abs(power) * max(int(base.expr.p).bit_length(), base.expr.q.bit_length()) > MAX_BITS
+        ):
             self.fail(node, "the number is too large")
         return base.map(base.expr**power)
 

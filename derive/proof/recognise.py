@@ -70,9 +70,7 @@ class Bench:
                 current = Residual(residual.data.changed(self.derivation, values))
             return current
 
-        return Bench(
-            self.derivation, self.setting, tuple(map(new, self.distinct)), tuple(map(new, self.coinciding))
-        )
+        return Bench(self.derivation, self.setting, tuple(map(new, self.distinct)), tuple(map(new, self.coinciding)))
 
     def is_right(self, base: str, layer: int, answer: Term) -> bool:
         """Whether the answer has the right value at distinct widths. Raises NoValueError if it has none."""

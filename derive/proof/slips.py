@@ -239,7 +239,9 @@ SLIPS: tuple[Slip, ...] = (
         "a missing 1/N",
         lambda term, s: [entrywise(Term("N"), term)] if s.layout == "rows" else [],
         "in rows the loss is the mean over the samples, so its derivatives carry 1/N",
-        _hints(_MEAN, _NO_SHAPES, "Is there a 1/N in front of the sum over s?", "Look where 1/N first belongs: delta[L]."),
+        _hints(
+            _MEAN, _NO_SHAPES, "Is there a 1/N in front of the sum over s?", "Look where 1/N first belongs: delta[L]."
+        ),
         whole=True,
     ),
     Slip(
@@ -277,7 +279,12 @@ SLIPS: tuple[Slip, ...] = (
         "the weights of a neighbouring layer",
         lambda term, s: weights(_other_weights, term, s),
         "layers l and l+1 are joined by W[l+1], so W[l+1] brings delta[l+1] back to layer l",
-        _hints(_BACK, "Which W has as many columns as layer l has units?", "delta and W have one layer.", "Look at W's layer."),
+        _hints(
+            _BACK,
+            "Which W has as many columns as layer l has units?",
+            "delta and W have one layer.",
+            "Look at W's layer.",
+        ),
     ),
     Slip(
         "missing-derivative",
@@ -299,22 +306,33 @@ SLIPS: tuple[Slip, ...] = (
         "f' taken at the wrong argument",
         _wrong_argument,
         "f' of layer l is taken at z[l], where f was taken; in terms of a it is written with a[l]",
-        _hints("Where was f taken in the forward pass?", "Compare with the shape of z[l].", "da/dz at z[l].", "Look at f'."),
+        _hints(
+            "Where was f taken in the forward pass?", "Compare with the shape of z[l].", "da/dz at z[l].", "Look at f'."
+        ),
     ),
     Slip(
         "derivative-too-early",
         "f' applied before the weights",
         _too_early,
         "backwards the error passes the weights first and then f'(z[l]) of the layer that it reaches",
-        _hints("Go backwards through z[l+1] = W a[l] + b first.", "f'(z[l]) has the width of layer l.",
-               "f'(z[i]) stands outside of the sum over k.", "Look at the brackets."),
+        _hints(
+            "Go backwards through z[l+1] = W a[l] + b first.",
+            "f'(z[l]) has the width of layer l.",
+            "f'(z[i]) stands outside of the sum over k.",
+            "Look at the brackets.",
+        ),
     ),
     Slip(
         "matrix-product-for-hadamard",
         "a matrix product with f' where entries are multiplied",
         _products_with_slope,
         "f works on each entry by itself, so f'(z) multiplies entry by entry: *, or diag(f'(z)) @",
-        _hints("f has one input and one output per unit.", "Both factors have one shape.", "No sum over i.", "Look at @ f'."),
+        _hints(
+            "f has one input and one output per unit.",
+            "Both factors have one shape.",
+            "No sum over i.",
+            "Look at @ f'.",
+        ),
     ),
     Slip(
         "outer-product-order",
@@ -349,7 +367,12 @@ SLIPS: tuple[Slip, ...] = (
         "z in place of a",
         _z_for_a,
         "what a layer hands on is a = f(z), so a is what the next layer's weights, and the loss, have seen",
-        _hints("What does the next layer read?", "z and a have one shape: it does not show.", "z = sum of W a.", "Look at z."),
+        _hints(
+            "What does the next layer read?",
+            "z and a have one shape: it does not show.",
+            "z = sum of W a.",
+            "Look at z.",
+        ),
     ),
     Slip(
         "bias-not-summed",
@@ -370,15 +393,21 @@ SLIPS: tuple[Slip, ...] = (
         "a subtraction of a row from a column, which broadcasts to every pair of samples",
         _crossed,
         "a and y need one shape before they are subtracted; (N, 1) minus (N,) has N x N entries",
-        _hints("One error for each sample and output.", "Write the shapes of a and y.", "a[s, i] - y[s, i].", "Look at y."),
+        _hints(
+            "One error for each sample and output.", "Write the shapes of a and y.", "a[s, i] - y[s, i].", "Look at y."
+        ),
     ),
     Slip(
         "transposed-layout",
         "the formula of the other layout",
         lambda term, s: [transposed(term)],
         "in rows samples are rows, in columns a vector stands upright; every product is the other one's transpose",
-        _hints("Which layout is asked for?", "Compare with the shape of what is asked for.", "Which index runs along rows?",
-               "Look at the order of all products."),
+        _hints(
+            "Which layout is asked for?",
+            "Compare with the shape of what is asked for.",
+            "Which index runs along rows?",
+            "Look at the order of all products.",
+        ),
         whole=True,
     ),
     Slip(
@@ -386,7 +415,9 @@ SLIPS: tuple[Slip, ...] = (
         "a constant factor too much",
         lambda term, s: [entrywise(number(2), term), Term("/", (term, number(2)))],
         "the 2 of the square cancels against the 1/2 of the loss, and nothing else gives a constant",
-        _hints("Differentiate the loss as it is stated.", _NO_SHAPES, "d/da (a - y)**2/2 = a - y.", "Look at the numbers."),
+        _hints(
+            "Differentiate the loss as it is stated.", _NO_SHAPES, "d/da (a - y)**2/2 = a - y.", "Look at the numbers."
+        ),
         whole=True,
     ),
 )

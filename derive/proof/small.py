@@ -31,9 +31,12 @@ from derive.proof.truth import split_name
 from derive.proof.values import Layout
 
 SMALL = (1, 2, 3, -1, -2)
-SHAPES = ((1, (1,)), (2, (1,)), (1, (2, 1)), (2, (2, 1)), (2, (2, 3, 4, 5)))
+SHAPES: dict[Layout, tuple[tuple[int, tuple[int, ...]], ...]] = {
+    "rows": ((1, (1,)), (2, (1,)), (1, (2, 1)), (2, (2, 1)), (2, (2, 3, 4, 5))),
+    "columns": ((1, (1,)), (1, (2, 1)), (1, (2, 3, 4, 5)), (2, (1,)), (2, (2, 1))),
+}
 """N and the widths, from the smallest; the first at which an answer differs is shown."""
-COINCIDING = ((2, (2,)),)
+COINCIDING: dict[Layout, tuple[tuple[int, tuple[int, ...]], ...]] = {"rows": ((2, (2,)),), "columns": ((1, (2,)),)}
 TRIES = 3
 MAX_POWER, MAX_BITS = 64, 500
 
@@ -194,7 +197,7 @@ def counterexample(
     labels: Labels = numbered,
 ) -> dict[str, Any]:
     """Names and their values in small integers, with what the answer gives and what is right; {} if none is found."""
-    for samples, widths in SHAPES if fits else (*COINCIDING, *SHAPES):
+    for samples, widths in SHAPES[layout] if fits else (*COINCIDING[layout], *SHAPES[layout]):
         for seed in range(TRIES):
             data = small(architecture, layout, samples, widths, seed)
             try:

@@ -84,6 +84,7 @@ class _Writer:
     def sum_of(self, expr: sp.Add, row: Place, column: Place) -> Term:
         positive = [part for part in expr.args if not part.could_extract_minus_sign()]
         negative = [-part for part in expr.args if part.could_extract_minus_sign()]
+        positive.sort(key=lambda part: not part.has(sp.Sum))
         if not positive:
             raise NoMatrixFormError(str(expr))
         start = reduce(lambda x, y: Term("+", (x, y)), (self.write(part, row, column) for part in positive))

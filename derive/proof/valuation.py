@@ -16,7 +16,7 @@ import sympy as sp
 
 from derive.algebra.residues import PRIME, inverse, matmul, residue
 from derive.model.expression import Z
-from derive.proof.functions import NoResidueError, ResidueFunctions
+from derive.proof.functions import NoResidueError
 from derive.proof.grammar import ELEMENTWISE
 from derive.proof.network_data import Data
 from derive.proof.terms import Term

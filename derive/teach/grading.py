@@ -1,11 +1,11 @@
 """Grading: a verdict on a learner's formula, with words that say what was written, what is wrong, and the rule.
 
-    >>> from derive.model.architecture import Architecture
-    >>> network = Architecture((3, 4, 2), ("tanh", "identity"))
-    >>> grade("delta1", "(delta2 @ W2) * (1 - a1**2)", network).verdict
-    'correct'
-    >>> grade("delta1", "delta2 @ W2", network).slip
-    'missing-derivative'
+>>> from derive.model.architecture import Architecture
+>>> network = Architecture((3, 4, 2), ("tanh", "identity"))
+>>> grade("delta1", "(delta2 @ W2) * (1 - a1**2)", network).verdict
+'correct'
+>>> grade("delta1", "delta2 @ W2", network).slip
+'missing-derivative'
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from derive.teach.words import (
     named_slips,
     not_fitting,
     right,
+    shapes,
     undecided,
-    unreadable,
     unnamed,
+    unreadable,
 )
 
 Verdict = Literal["correct", "incorrect", "unreadable", "undecided"]
@@ -129,7 +130,7 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
     except NoValueError as error:
         return Grade("undecided", None, read_as, undecided(read_as, str(error)), corrected)
     if wrong is None:
-        return Grade("correct", None, read_as, right(read_as, corrected, followed), corrected)
+        return Grade("correct", None, read_as, right(read_as, corrected, followed, line.only), corrected)
     answer = line.terms.get(wrong)
     found = NOTHING if answer is None else recognise(line, wrong, answer, benches[wrong], architecture, layout)
     if line.fits and not found.tags and answer and any(part.head in TABLES for part in answer.walk()):
@@ -150,6 +151,7 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
             fits=line.fits,
             labels=asked.labels(wrong),
         )
+    example = example or shapes(line, architecture)
     slip = found.tags[0] if len(found.tags) == 1 else None
     return Grade("incorrect", slip, read_as, message, corrected, example)
 

@@ -13,8 +13,10 @@ from derive.proof.slips import BY_TAG
 from derive.proof.values import Value
 
 
-def right(read_as: str, corrected: str, followed: str) -> str:
-    """The words for a right answer."""
+def right(read_as: str, corrected: str, followed: str, only: str) -> str:
+    """The words for a right answer; `only` says for which layers, if not for all."""
+    if only:
+        return f"Right {only}: {read_as}."
     if followed:
         return f"Right, as it follows from your own {followed}: {read_as}."
     same = "" if read_as == corrected else f" It is another way to write {corrected}."
@@ -29,7 +31,7 @@ def undecided(read_as: str, reason: str) -> str:
 def unreadable(error: DeriveError, read_as: str) -> str:
     """The words for what cannot be read, and how far it was."""
     start = f" Up to there it reads {read_as}." if read_as else ""
-    return f"This could not be read: {error}.{start}".replace("..", ".")
+    return f"This could not be read: {str(error).rstrip('.')}.{start}"
 
 
 def named_slips(found: Found) -> str:
@@ -88,10 +90,24 @@ def _repair(operator: str, operands: tuple[tuple[str, Value], ...]) -> str:
         return ""
     if b.shape[1] == a.shape[0]:
         return f"{_short(left)} must stand on the right"
-    fitting = [text for text, own, other in ((right, b.shape[1], a.shape[1]), (left, a.shape[0], b.shape[0])) if own == other]
+    fitting = [
+        text for text, own, other in ((right, b.shape[1], a.shape[1]), (left, a.shape[0], b.shape[0])) if own == other
+    ]
     turned = [f"{text[:-2]} must stand without .T" for text in fitting if text.endswith(".T")]
     turned += [f"{_short(text)} must be transposed" for text in fitting if not text.endswith(".T")]
     return f"{' or '.join(turned)}, or this is not the product that belongs here" if turned else ""
+
+
+def shapes(line: Line, architecture: Architecture) -> dict[str, object]:
+    """The shapes that do not fit, in the sizes of this network and with two samples: where there are no values."""
+    if line.shape_error is None:
+        return {}
+
+    def size(axis: object) -> int:
+        text = sized(str(axis), architecture)
+        return int(text) if text.isdecimal() else 2
+
+    return {f"shape of {text}": [size(axis) for axis in value.shape] for text, value in line.shape_error.operands}
 
 
 def _short(text: str) -> str:
