@@ -154,7 +154,7 @@ class Bench:
 
 def _factor_tags(factor: Fraction, power: int) -> tuple[str, ...]:
     """The names of a factor k * N**power."""
-    tags = ("sign",) if factor < 0 else ()
+    tags: tuple[str, ...] = ("sign",) if factor < 0 else ()
     tags += ("missing-mean",) if power > 0 else ("mean-twice",) if power < 0 else ()
     return tags + (("constant-factor",) if abs(factor) != 1 or abs(power) > 1 else ())
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache, reduce
+from typing import Any, TypeAlias
 
 import sympy as sp
 
@@ -19,7 +20,7 @@ from derive.algebra.program import Equation, Tensor
 from derive.proof.terms import DERIVATIVES, LEAVES, Term, expanded, leaf, number, times, transposed
 from derive.proof.values import Layout
 
-Place = sp.Symbol | None
+Place: TypeAlias = Any
 """The index that runs along the rows or the columns; None for an axis of length 1."""
 
 

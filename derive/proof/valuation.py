@@ -110,7 +110,6 @@ class Residual:
 
     def outer(self, left: Any, right: Any) -> Any:
         """u v^T; of all rows of samples together in rows."""
-        left, right = (a if a.shape[2] == 1 and self.data.layout == "columns" else a for a in (left, right))
         if self.data.layout == "rows":
             return self.times(left.swapaxes(1, 2), right)
         left, right = (a if a.shape[2] == 1 else a.swapaxes(1, 2) for a in (left, right))

@@ -70,7 +70,7 @@ def grade_lines(text: str, architecture: Architecture, layout: str = "rows") -> 
 
 def counts(lines: Sequence[GradedLine]) -> dict[str, int]:
     """How many lines came out how."""
-    found = Counter(line.grade.verdict for line in lines)
+    found: Counter[str] = Counter(line.grade.verdict for line in lines)
     return {verdict: found[verdict] for verdict in MARKS if found[verdict]}
 
 

@@ -117,8 +117,10 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
     read_as = f"{asked.text} = {show(line.terms[first], labels)}" if line.terms else ""
     truths = plain.truth(asked.base, first)
     corrected = f"{asked.text} = {show(truths[0], labels)}" if truths else ""
-    own = {layer: follow(plain, earlier, asked, layer, architecture, layout) for layer in asked.layers}
-    benches = {layer: plain.changed(terms) if terms else plain for layer, terms in own.items()}
+    earlier = tuple(earlier)
+    followed_up = {layer: follow(plain, earlier, asked, layer) for layer in asked.layers}
+    own = {layer: terms for layer, (terms, _) in followed_up.items()}
+    benches = {layer: current for layer, (_, current) in followed_up.items()}
     followed = ", ".join(dict.fromkeys(show(term, labels) for terms in own.values() for term in terms))
     wrong = None
     try:
@@ -130,6 +132,8 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
     except NoValueError as error:
         return Grade("undecided", None, read_as, undecided(read_as, str(error)), corrected)
     if wrong is None:
+        if all(plain.is_right(asked.base, layer, line.terms[layer]) for layer in asked.layers):
+            followed = ""
         return Grade("correct", None, read_as, right(read_as, corrected, followed, line.only), corrected)
     answer = line.terms.get(wrong)
     found = NOTHING if answer is None else recognise(line, wrong, answer, benches[wrong], architecture, layout)
@@ -161,25 +165,29 @@ def _is_right(own: Bench, plain: Bench, base: str, layer: int, term: Term) -> bo
     return own.is_right(base, layer, term) or (own is not plain and plain.is_right(base, layer, term))
 
 
-def follow(
-    plain: Bench, earlier: Iterable[Line], asked: Asked, layer: int, architecture: Architecture, layout: Layout
-) -> dict[Term, Term]:
-    """The learner's own quantities: those of earlier lines that fit, and are not right anyway."""
+def follow(plain: Bench, earlier: Iterable[Line], asked: Asked, layer: int) -> tuple[dict[Term, Term], Bench]:
+    """The learner's own quantities, and the bench on which they count.
+
+    Those of earlier lines that fit, except where they are right, or follow from what came before them.
+    """
     own: dict[Term, Term] = {}
+    current = plain
     at = asked.values(layer)
     for line in earlier:
         base = line.asked.base
         place = at["l"] + line.asked.offset if line.asked.variable and at else line.asked.layers[0]
-        if not line.fits or base not in DERIVATIVES or (base, place) == (asked.base, layer):
-            continue
         term = line.terms.get(place)
+        if not line.fits or base not in DERIVATIVES or (base, place) == (asked.base, layer) or term is None:
+            continue
         try:
-            if term is None or (not own and plain.is_right(base, place, term)):
+            if current.is_right(base, place, term):
                 continue
+            changed = {**own, leaf(base, place): term}
+            current = plain.changed(changed)
+            own = changed
         except NoValueError:
             continue
-        own[leaf(base, place)] = term
-    return own
+    return own, current
 
 
 def _seen_from(truths: Sequence[Term], own: dict[Term, Term]) -> Term:

@@ -41,7 +41,8 @@ def named_slips(found: Found) -> str:
         extra = f" (it is {_times(found.factor)} what is right)" if found.factor and abs(found.factor) != 1 else ""
         return f"This is consistent with {slips[0].what}{extra}. The rule: {slips[0].rule}."
     rules = "; ".join(slip.rule for slip in slips)
-    return f"This is consistent with {len(slips)} slips together: {' and '.join(s.what for s in slips)}. The rules: {rules}."
+    together = " and ".join(slip.what for slip in slips)
+    return f"This is consistent with {len(slips)} slips together: {together}. The rules: {rules}."
 
 
 def _times(factor: Fraction) -> str:
