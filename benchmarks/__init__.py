@@ -1,0 +1,1 @@
+"""Measurements: figures that are printed, and that fail when they are missed."""

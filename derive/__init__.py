@@ -16,10 +16,22 @@ if TYPE_CHECKING:
     from derive.model.architecture import Architecture
     from derive.model.errors import DeriveError
     from derive.proof.prove import prove
+    from derive.teach.grading import Grade, grade
 
 __version__ = "0.1.0"
 
-__all__ = ["Activation", "Architecture", "DeriveError", "audit", "differentiate", "emit", "load", "prove"]
+__all__ = [
+    "Activation",
+    "Architecture",
+    "DeriveError",
+    "Grade",
+    "audit",
+    "differentiate",
+    "emit",
+    "grade",
+    "load",
+    "prove",
+]
 
 _HOME = {
     "Activation": "derive.model.activation",
@@ -30,6 +42,8 @@ _HOME = {
     "emit": "derive.codegen.emit",
     "load": "derive.codegen.emit",
     "audit": "derive.codegen.audit",
+    "grade": "derive.teach.grading",
+    "Grade": "derive.teach.grading",
 }
 """Public name → the module that defines it."""
 

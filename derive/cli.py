@@ -20,6 +20,7 @@ COMMANDS = {
     "verify": "Give every formula of a text its verdict: proved, or refuted with a counterexample.",
     "audit": "Check a module as it stands in its file: run it in exact arithmetic, entry by entry.",
     "blindspots": "Say which slips a worked example cannot reveal, and propose the smallest that reveals all.",
+    "grade": "Grade a learner's formula, or a whole derivation: right, or which slip it is consistent with.",
     "demo": "Derive, prove, emit, audit and train a network that reads handwritten digits.",
 }
 """Name → what it does; the command itself is `derive.commands.NAME.NAME`."""
@@ -64,6 +65,7 @@ def cli(context: click.Context) -> int:
       derive generate --layers 64-32-10 --name digits
       derive verify --layers 64-32-10
       derive audit digits.py
+      derive grade delta2 "(delta3 @ W3) * f'(z2)" --layers 64-32-16-10
       derive demo
     """
     if context.invoked_subcommand is None:

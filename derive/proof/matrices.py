@@ -23,6 +23,7 @@ from derive.proof.scope import COMPONENTS, Scope
 from derive.proof.values import COLUMN, ONE, QUANTITIES, ROW, SAMPLE, Shape, Value, tensor
 
 NUMBERED = re.compile(rf"({'|'.join(sorted(QUANTITIES, key=len, reverse=True))}|n)(\d{{1,4}})")
+MAX_BITS = 4096
 NAMES = ("x", "y", "c", "loss", "N", "parameters")
 
 
@@ -51,6 +52,10 @@ class LabelReader(ScalarReader):
 
 class ShapeError(FormulaError):
     """A formula that can be read, but whose parts do not fit together."""
+
+    operands: tuple[tuple[str, Value], ...] = ()
+    """The two that met, with the words they are written in."""
+    operator: str = ""
 
 
 class PlaceError(FormulaError):
@@ -248,6 +253,11 @@ class MatrixReader(Reader):
             self.fail(node, "a negative power of a matrix: write inv(...), or 1 / ... for each entry")
         if base.expr == 0 and power < 0:
             self.fail(node, "division by zero")
+        if (
+            base.expr.is_Rational
+            and abs(power) * max(int(base.expr.p).bit_length(), base.expr.q.bit_length()) > MAX_BITS
+        ):
+            self.fail(node, "the number is too large")
         return base.map(base.expr**power)
 
     def common_shape(self, operator: str, left: Value, right: Value, node: ast.AST) -> Shape:
@@ -262,8 +272,13 @@ class MatrixReader(Reader):
     def does_not_fit(self, operator: str, left: Value, right: Value, node: ast.AST, reason: str) -> NoReturn:
         if not isinstance(node, ast.BinOp):
             self.wrong_shape(node, f"{self.plain(node)} does not fit: {reason}")
-        words = [f"{self.plain(n)} is {v.shown}" for n, v in ((node.left, left), (node.right, right))]
-        self.wrong_shape(node, f"{words[0]} and {words[1]}, so {self.plain(node)} does not fit: {reason}")
+        operands = (self.plain(node.left), left), (self.plain(node.right), right)
+        words = [f"{text} is {value.shown}" for text, value in operands]
+        try:
+            self.wrong_shape(node, f"{words[0]} and {words[1]}, so {self.plain(node)} does not fit: {reason}")
+        except ShapeError as error:
+            error.operands, error.operator = operands, operator
+            raise
 
     def plain(self, node: ast.AST) -> str:
         """The words of the text at `node`, without quotes."""

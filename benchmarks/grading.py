@@ -1,0 +1,82 @@
+"""How well slips are named: planted slips, right formulas, pairs of slips, and the time of one grade.
+
+python -m benchmarks.grading        prints the counts; fails when a figure is missed
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from itertools import islice
+
+from benchmarks.planting import ARCHITECTURES, pairs, right, slipped
+from derive.proof.slips import BY_TAG
+from derive.teach.grading import grade
+
+WANTED_RIGHT = 200
+WITHOUT_ARCHITECTURE = {"missing-path"}
+"""Needs a tensor with two readers, which no architecture has yet; see tests/proof/test_slips.py."""
+LIMIT_SECONDS = 0.050
+
+
+def main() -> int:
+    failures: list[str] = []
+    named: Counter[str] = Counter()
+    count = Counter[str]()
+    for architecture in ARCHITECTURES:
+        shown = f"{architecture.sizes} {[f.name for f in architecture.activations]}"
+        for tag, layout, quantity, formula in slipped(architecture):
+            found = grade(quantity, formula, architecture, layout)
+            count["slips"] += 1
+            named[tag] += (found.verdict, found.slip) == ("incorrect", tag)
+            if (found.verdict, found.slip) != ("incorrect", tag):
+                failures.append(f"slip {tag} in {shown} {layout}: {quantity} = {formula}: {found.verdict} {found.slip}")
+        for layout, quantity, formula in right(architecture):
+            found = grade(quantity, formula, architecture, layout)
+            count["right"] += 1
+            if found.verdict != "correct":
+                failures.append(f"right in {shown} {layout}: {quantity} = {formula}: {found.message}")
+        for tags, layout, quantity, formula in pairs(architecture):
+            found = grade(quantity, formula, architecture, layout)
+            count["pairs"] += 1
+            count["pairs that look like one slip"] += found.slip is not None
+            if found.verdict != "incorrect":
+                failures.append(f"pair {tags} in {shown} {layout}: {quantity} = {formula}: {found.verdict}")
+    slowest, median = timing()
+    missing = sorted(set(BY_TAG) - set(named) - WITHOUT_ARCHITECTURE)
+    failures += [f"slip {tag} was never planted" for tag in missing]
+    if count["right"] < WANTED_RIGHT:
+        failures.append(f"only {count['right']} right formulas")
+    if median > LIMIT_SECONDS:
+        failures.append(f"one grade takes {median * 1000:.0f} ms")
+    print(f"{len(ARCHITECTURES)} architectures, rows and columns")
+    print(f"planted slips named exactly: {named.total()} of {count['slips']}, {len(named)} tags")
+    print(
+        f"right formulas accepted:     {count['right'] - sum(f.startswith('right') for f in failures)} of {count['right']}"
+    )
+    print(
+        f"pairs marked incorrect:      {count['pairs'] - sum(f.startswith('pair') for f in failures)} of {count['pairs']}"
+    )
+    print(f"  of which look like one slip: {count['pairs that look like one slip']}")
+    print(f"one grade, warm: median {median * 1000:.1f} ms, slowest {slowest * 1000:.1f} ms")
+    for failure in failures[:60]:
+        print("  missed:", failure)
+    return 1 if failures else 0
+
+
+def timing() -> tuple[float, float]:
+    """The slowest and the median time of one grade in a process that has graded this network before."""
+    times = []
+    for architecture in ARCHITECTURES:
+        cases = [(q, f, layout) for _, layout, q, f in islice(slipped(architecture), 0, None, 5)]
+        cases += [(q, f, layout) for layout, q, f in islice(right(architecture), 0, None, 5)]
+        for quantity, formula, layout in cases:
+            start = time.perf_counter()
+            grade(quantity, formula, architecture, layout)
+            times.append(time.perf_counter() - start)
+    return max(times), sorted(times)[len(times) // 2]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""Activations on residues: functions about which only what is really true of them is known.
+
+The value of exp at a residue is drawn when it is first asked for, and its powers follow: exp(2u) = exp(u)**2.
+tanh and sigmoid are made from it, so f' = 1 - a**2 holds without being stated. The sign of a residue is
+drawn as well, sign(-u) = -sign(u); relu' is then 0 or 1. All other functions are plain tables.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from derive.algebra.residues import PRIME, inverse, residue
+from derive.model.activation import Activation
+from derive.model.expression import Z
+
+PARTS = 12
+MULTIPLES = [sign * m for m in (1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 48) for sign in (1, -1)]
+"""exp at m/12 of a known argument is known too."""
+
+
+class NoResidueError(Exception):
+    """The value has no meaning modulo the prime."""
+
+
+@dataclass
+class ResidueFunctions:
+    """Functions of residues; equal arguments have equal values."""
+
+    activations: tuple[Activation, ...]
+    draw: random.Random
+    known: dict[tuple[Any, int], int] = field(default_factory=dict)
+    formulas: dict[tuple[int, int], sp.Expr] = field(default_factory=dict)
+
+    def __call__(self, function: Any, array: Any) -> Any:
+        """For `evaluate`: an opaque activation, applied to each entry."""
+        return self.activation(int(function.activation[1:]), function.order, array)
+
+    def activation(self, layer: int, order: int, array: Any) -> Any:
+        """f of a layer, or its derivative, at each entry."""
+        key = (layer, order)
+        if key not in self.formulas:
+            formula = self.activations[layer - 1].formula
+            self.formulas[key] = formula.diff(Z, order) if order else formula
+        return self.each(self.formulas[key], array)
+
+    def each(self, formula: sp.Expr, array: Any) -> Any:
+        """A formula in Z at each entry."""
+        if formula == Z:
+            return array
+        values = [self.at(formula, int(z)) for z in array.ravel()]
+        return np.array(values, dtype=np.int64).reshape(array.shape)
+
+    def at(self, formula: sp.Expr, z: int) -> int:
+        key = (formula, z)
+        if key not in self.known:
+            self.known[key] = self.value(formula, z) % PRIME
+        return self.known[key]
+
+    def value(self, expr: sp.Expr, z: int) -> int:
+        if expr == Z:
+            return z
+        if expr.is_Rational:
+            return residue(expr)
+        match expr:
+            case sp.Add():
+                return sum(self.value(part, z) for part in expr.args)
+            case sp.Mul():
+                product = 1
+                for part in expr.args:
+                    product = product * self.value(part, z) % PRIME
+                return product
+            case sp.Pow(base=base, exp=power) if power.is_Integer:
+                return pow(self.value(base, z), int(power), PRIME)
+            case sp.exp():
+                return self.exponential(self.value(expr.args[0], z) % PRIME)
+            case sp.tanh():
+                square = self.exponential(2 * self.value(expr.args[0], z) % PRIME)
+                return (square - 1) * inverse(square + 1)
+            case sp.sinh() | sp.cosh():
+                up = self.exponential(self.value(expr.args[0], z) % PRIME)
+                down = inverse(up)
+                return (up + (down if isinstance(expr, sp.cosh) else -down)) * inverse(2)
+            case sp.Piecewise():
+                for branch, condition in expr.args:
+                    if self.holds(condition, z):
+                        return self.value(branch, z)
+        if expr.is_number or isinstance(expr, sp.Function | sp.Pow):
+            arguments = tuple(self.value(part, z) % PRIME for part in expr.args if part.has(Z))
+            fixed = tuple(part for part in expr.args if not part.has(Z))
+            return self.drawn((expr.func, expr if expr.is_number else fixed, arguments))
+        raise NoResidueError(str(expr))
+
+    def holds(self, condition: Any, z: int) -> bool:
+        if condition in (sp.true, sp.false):
+            return bool(condition)
+        if not isinstance(condition, sp.core.relational.Relational):
+            raise NoResidueError(str(condition))
+        sign = self.sign(self.value(condition.lhs - condition.rhs, z) % PRIME)
+        return bool(condition.func(sp.Integer(sign), 0))
+
+    def sign(self, value: int) -> int:
+        if value == 0:
+            return 0
+        smaller = min(value, PRIME - value)
+        drawn = 1 if self.drawn(("sign", smaller)) % 2 else -1
+        return drawn if smaller == value else -drawn
+
+    def exponential(self, value: int) -> int:
+        if value == 0:
+            return 1
+        if ("exp", value) not in self.known:
+            root, part = self.draw.randrange(2, PRIME - 1), value * inverse(PARTS) % PRIME
+            for m in MULTIPLES:
+                self.known[("exp", part * m % PRIME)] = pow(root, m, PRIME)
+        return self.known[("exp", value)]
+
+    def drawn(self, key: tuple[Any, ...]) -> int:
+        where = (key, 0)
+        if where not in self.known:
+            self.known[where] = self.draw.randrange(1, PRIME)
+        return self.known[where]

@@ -1,0 +1,124 @@
+"""Reading a formula into a `Term`, whatever its shapes: the labels become the numbers of layers.
+
+Whether the shapes fit, and what could not be read, is said by `proof.grammar`, which reads the same
+grammar; here a formula is only taken apart so that it can be evaluated.
+"""
+
+from __future__ import annotations
+
+import ast
+from fractions import Fraction
+from typing import ClassVar
+
+from derive.model.errors import FormulaError
+from derive.model.reader import Reader, parse
+from derive.proof.grammar import ACTIVATION, ELEMENTWISE
+from derive.proof.matrices import NUMBERED, with_df
+from derive.proof.terms import BINARY, LEAVES, NO_LAYER, Term, leaf, number
+from derive.proof.values import DERIVATIVES, QUANTITIES
+
+FUNCTIONS = {"diag": 1, "sum": 1, "outer": 2, "inv": 1}
+NO_TREE = "is not read in answers that are graded"
+
+
+class AbsentError(FormulaError):
+    """A layer that the network does not have."""
+
+
+class TermReader(Reader):
+    """Reads one formula about a network of `depth` layers; `labels` gives the value of l, if there is one."""
+
+    what: ClassVar[str] = "formula"
+
+    def __init__(self, depth: int, labels: dict[str, int], own: int) -> None:
+        self.depth = depth
+        self.labels = {"L": depth, **labels}
+        self.own = own
+
+    def read(self, text: str) -> Term:
+        """The tree of `text`."""
+        self.text = " ".join(text.split())
+        term = self.visit(parse(with_df(self.text), self.what))
+        assert isinstance(term, Term)
+        return term
+
+    def layer(self, node: ast.expr) -> int:
+        match node:
+            case ast.Constant(value=int(value)):
+                return value
+            case ast.Name(id=name) if name in self.labels:
+                return self.labels[name]
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
+                return self.layer(left) + self.layer(right)
+            case ast.BinOp(left=left, op=ast.Sub(), right=right):
+                return self.layer(left) - self.layer(right)
+        self.fail(node, f"{self.source(node)} is not a layer")
+
+    def quantity(self, base: str, layer: int, node: ast.AST) -> Term:
+        if not QUANTITIES[base].first <= layer <= self.depth:
+            raise AbsentError(f"{base}{layer}: the layers are {QUANTITIES[base].first}..{self.depth}")
+        return leaf(base, layer)
+
+    def activated(self, name: str, layer: int, argument: Term) -> Term:
+        if not 1 <= layer <= self.depth:
+            raise AbsentError(f"{name}{layer}: the layers are 1..{self.depth}")
+        return Term("df" if ACTIVATION[name] else "f", (argument,), layer)
+
+    def number(self, value: float, node: ast.AST) -> Term:
+        return number(Fraction(str(value)))
+
+    def negative(self, value: Term, node: ast.AST) -> Term:
+        return Term("negative", (value,))
+
+    def binary(self, operator: str, left: Term, right: Term, node: ast.AST) -> Term:
+        if operator == "**" and right.head == "negative" and right.parts[0].head == "number":
+            right = number(-right.parts[0].number)
+        return Term(operator, (left, right)) if operator in BINARY else self.fail(node, f"{operator} {NO_TREE}")
+
+    def attribute(self, value: Term, attribute: str, node: ast.AST) -> Term:
+        if attribute != "T":
+            self.fail(node, f".{attribute} has no meaning here; .T is the transpose")
+        return Term("T", (value,))
+
+    def name(self, name: str, node: ast.AST) -> Term:
+        if (numbered := NUMBERED.fullmatch(name)) and numbered[1] in LEAVES:
+            return self.quantity(numbered[1], int(numbered[2]), node)
+        if name == "x":
+            return leaf("a", 0)
+        if name in ("y", "N"):
+            return Term(name)
+        self.fail(node, f"{name} {NO_TREE}")
+
+    def subscript(self, base: ast.expr, index: ast.expr, node: ast.AST) -> Term:
+        if isinstance(base, ast.Name) and base.id in LEAVES:
+            return self.quantity(base.id, self.layer(index), node)
+        self.fail(node, f"{self.source(node)} {NO_TREE}")
+
+    def call(self, name: str, arguments: list[ast.expr], node: ast.AST) -> Term:
+        if name == "d" and len(arguments) == 2:
+            term = self.visit(arguments[1])
+            if term.head in DERIVATIVES:
+                return leaf(DERIVATIVES[term.head], term.layer)
+            self.fail(node, f"{self.source(node)} {NO_TREE}")
+        if name in ("a", "z") or ((numbered := NUMBERED.fullmatch(name)) and numbered[1] in ("a", "z")):
+            if [getattr(argument, "id", "") for argument in arguments] == ["x"]:
+                return self.name(name, node)
+            self.fail(node, f"{self.source(node)} {NO_TREE}")
+        parts = tuple(self.visit(argument) for argument in arguments)
+        if name in ACTIVATION and len(parts) == 1:
+            at = parts[0]
+            return self.activated(name, at.layer if at.head == "z" and at.layer != NO_LAYER else self.own, at)
+        if name.rstrip("0123456789") in ACTIVATION and len(parts) == 1:
+            base = name.rstrip("0123456789")
+            return self.activated(base, int(name[len(base) :]), parts[0])
+        if len(parts) == FUNCTIONS.get(name, 0) or (name in ELEMENTWISE and len(parts) == 1):
+            return Term(name, parts)
+        self.fail(node, f"{self.source(node)} {NO_TREE}")
+
+    def apply(self, function: ast.expr, arguments: list[ast.expr], node: ast.AST) -> Term:
+        match function, arguments:
+            case ast.Subscript(value=ast.Name(id=name), slice=label), [argument] if name in ACTIVATION:
+                return self.activated(name, self.layer(label), self.visit(argument))
+            case ast.Subscript(value=ast.Name(id=name), slice=label), [ast.Name(id="x")] if name in ("a", "z"):
+                return self.quantity(name, self.layer(label), node)
+        self.fail(node, f"{self.source(node)} {NO_TREE}")

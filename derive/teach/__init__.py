@@ -1,0 +1,1 @@
+"""Teaching: what was derived, in words for people who learn it."""

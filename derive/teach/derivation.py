@@ -1,0 +1,80 @@
+"""Grading a whole derivation: one equation a line, each judged from the lines before it.
+
+A learner's own quantity that came out wrong is used as it was written, so that one slip costs one line.
+
+    >>> from derive.model.architecture import Architecture
+    >>> text = "delta2 = (a2 - y) / N  # the output is linear\\ndW2 = delta2.T @ a1"
+    >>> [line.grade.verdict for line in grade_lines(text, Architecture((3, 4, 2), ("tanh", "identity")))]
+    ['correct', 'correct']
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from derive.model.architecture import Architecture
+from derive.model.errors import DeriveError, FormulaError
+from derive.proof.answers import Asked, Line, ask, read_line, split_line
+from derive.teach.grading import Grade, judge, read_layout, refused
+
+MAX_LINES = 200
+
+
+@dataclass(frozen=True)
+class GradedLine:
+    """One line of a derivation, and its grade."""
+
+    number: int
+    text: str
+    grade: Grade
+
+    @property
+    def mark(self) -> str:
+        return MARKS[self.grade.verdict]
+
+
+MARKS = {"correct": "✓", "incorrect": "✗", "unreadable": "…", "undecided": "?"}
+
+
+def grade_lines(text: str, architecture: Architecture, layout: str = "rows") -> tuple[GradedLine, ...]:
+    """The grade of every equation in `text`; empty lines and what follows a `#` are left out.
+
+    Raises DeriveError if there is no equation in it, or more than can be read.
+    """
+    own_layout = read_layout(layout)
+    lines = [(number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), 1)]
+    lines = [(number, line) for number, line in lines if line]
+    if not lines:
+        raise DeriveError("there is no equation in it; write one a line, as in delta2 = (delta3 @ W3) * f'(z2)")
+    if len(lines) > MAX_LINES:
+        raise DeriveError(f"{len(lines)} equations; at most {MAX_LINES} are read")
+    earlier: list[Line] = []
+    graded = []
+    for number, line in lines:
+        asked: Asked | None = None
+        formula = line
+        try:
+            quantity, formula = split_line(line)
+            asked = ask(quantity, architecture.depth)
+            read = read_line(asked, formula, architecture.depth, own_layout)
+        except FormulaError as error:
+            graded.append(GradedLine(number, line, refused(asked, formula, architecture, error)))
+            continue
+        graded.append(GradedLine(number, line, judge(read, architecture, own_layout, earlier)))
+        earlier.append(read)
+    return tuple(graded)
+
+
+def counts(lines: Sequence[GradedLine]) -> dict[str, int]:
+    """How many lines came out how."""
+    found: Counter[str] = Counter(line.grade.verdict for line in lines)
+    return {verdict: found[verdict] for verdict in MARKS if found[verdict]}
+
+
+def to_json(lines: Sequence[GradedLine]) -> str:
+    """Every line with its grade, and how many came out how."""
+    entries = [{"line": line.number, "text": line.text, **asdict(line.grade)} for line in lines]
+    return json.dumps({"lines": entries, "counts": counts(lines)}, ensure_ascii=False, indent=2) + "\n"

@@ -1,0 +1,229 @@
+"""Grading: a verdict on a learner's formula, with words that say what was written, what is wrong, and the rule.
+
+>>> from derive.model.architecture import Architecture
+>>> network = Architecture((3, 4, 2), ("tanh", "identity"))
+>>> grade("delta1", "(delta2 @ W2) * (1 - a1**2)", network).verdict
+'correct'
+>>> grade("delta1", "delta2 @ W2", network).slip
+'missing-derivative'
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+from derive.model.architecture import Architecture
+from derive.model.errors import DeriveError, FormulaError, unknown
+from derive.proof.answers import Asked, Line, ask, read_line, readable_start, split_line
+from derive.proof.recognise import NOTHING, Bench, Found, bench, name
+from derive.proof.small import counterexample
+from derive.proof.terms import DERIVATIVES, Term, leaf, show
+from derive.proof.valuation import NoValueError
+from derive.proof.values import Layout
+from derive.teach.words import (
+    misfit,
+    named_slips,
+    not_fitting,
+    right,
+    shapes,
+    undecided,
+    unnamed,
+    unreadable,
+)
+
+Verdict = Literal["correct", "incorrect", "unreadable", "undecided"]
+TABLES = ("log", "sqrt", "sin", "cos", "atan", "erf")
+"""Functions whose identities are not all known here: an answer with them is not called wrong for its value."""
+OWN_NAMES = ("bias-not-summed", "missing-mean", "mean-twice")
+"""Slips that make a formula right in the other layout, and keep their names nevertheless."""
+OTHER: dict[Layout, Layout] = {"rows": "columns", "columns": "rows"}
+
+
+@dataclass(frozen=True)
+class Grade:
+    """A verdict on one formula."""
+
+    verdict: Verdict
+    slip: str | None = None
+    read_as: str = ""
+    message: str = ""
+    corrected: str = ""
+    counterexample: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n"
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def grade(
+    quantity: str,
+    formula: str,
+    architecture: Architecture,
+    layout: str = "rows",
+    given: Sequence[str] = (),
+) -> Grade:
+    """The verdict on `quantity = formula` in a network; `given` are the learner's own earlier lines.
+
+    What cannot be read is a verdict of its own, never "incorrect". Raises DeriveError for a layout that
+    does not exist.
+    """
+    own_layout = read_layout(layout)
+    asked: Asked | None = None
+    try:
+        asked = ask(quantity, architecture.depth)
+        line = read_line(asked, formula, architecture.depth, own_layout)
+        earlier = [read_given(text, asked, architecture, own_layout) for text in given]
+    except FormulaError as error:
+        return refused(asked, formula, architecture, error)
+    return judge(line, architecture, own_layout, earlier)
+
+
+def read_layout(layout: str) -> Layout:
+    """The layout that a name stands for."""
+    for known in get_args(Layout):
+        if layout == known:
+            found: Layout = known
+            return found
+    raise unknown("layout", layout, get_args(Layout), "--layout")
+
+
+def read_given(text: str, asked: Asked, architecture: Architecture, layout: Layout) -> Line:
+    """An earlier line of the learner's. Raises FormulaError, which says that it is the given line that is at fault."""
+    try:
+        left, formula = split_line(text)
+        return read_line(ask(left, architecture.depth), formula, architecture.depth, layout)
+    except FormulaError as error:
+        raise FormulaError(f"the given line {text.strip()!r}: {error}", error.column) from None
+
+
+def refused(asked: Asked | None, formula: str, architecture: Architecture, error: DeriveError) -> Grade:
+    """The verdict on what cannot be read, with how far it could be."""
+    start = readable_start(asked, formula, architecture.depth) if asked else None
+    read_as = show(start, asked.labels(asked.layers[0])) if start and asked else ""
+    return Grade("unreadable", None, read_as, unreadable(error, read_as))
+
+
+def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Iterable[Line] = ()) -> Grade:
+    """The verdict on a line that could be read, judged from earlier lines where those are wrong."""
+    asked = line.asked
+    plain = bench(architecture, layout)
+    first = next(iter(line.terms), asked.layers[0])
+    labels = asked.labels(first)
+    read_as = f"{asked.text} = {show(line.terms[first], labels)}" if line.terms else ""
+    truths = plain.truth(asked.base, first)
+    corrected = f"{asked.text} = {show(truths[0], labels)}" if truths else ""
+    earlier = tuple(earlier)
+    followed_up = {layer: follow(plain, earlier, asked, layer) for layer in asked.layers}
+    own = {layer: terms for layer, (terms, _) in followed_up.items()}
+    benches = {layer: current for layer, (_, current) in followed_up.items()}
+    followed = ", ".join(dict.fromkeys(show(term, labels) for terms in own.values() for term in terms))
+    wrong = None
+    try:
+        for layer in asked.layers:
+            term = line.terms.get(layer)
+            if not line.fits or term is None or not _is_right(benches[layer], plain, asked.base, layer, term):
+                wrong = layer if term is not None else first
+                break
+    except NoValueError as error:
+        return Grade("undecided", None, read_as, undecided(read_as, str(error)), corrected)
+    if wrong is None:
+        if all(plain.is_right(asked.base, layer, line.terms[layer]) for layer in asked.layers):
+            followed = ""
+        return Grade("correct", None, read_as, right(read_as, corrected, followed, line.only), corrected)
+    answer = line.terms.get(wrong)
+    found = NOTHING if answer is None else recognise(line, wrong, answer, benches[wrong], architecture, layout)
+    if line.fits and not found.tags and answer and any(part.head in TABLES for part in answer.walk()):
+        return Grade("undecided", None, read_as, undecided(read_as, "functions other than f occur in it"), corrected)
+    trouble = _trouble(line, architecture)
+    words = named_slips(found) if found.tags else unnamed(trouble)
+    message = misfit(read_as or line.asked.text, words, trouble, corrected, followed)
+    example: dict[str, Any] = {}
+    if answer is not None and truths:
+        truth = _seen_from(plain.truth(asked.base, wrong), own[wrong])
+        example = counterexample(
+            architecture,
+            layout,
+            leaf(asked.base, wrong),
+            answer,
+            truth,
+            own[wrong],
+            fits=line.fits,
+            labels=asked.labels(wrong),
+        )
+    example = example or shapes(line, architecture)
+    slip = found.tags[0] if len(found.tags) == 1 else None
+    return Grade("incorrect", slip, read_as, message, corrected, example)
+
+
+def _is_right(own: Bench, plain: Bench, base: str, layer: int, term: Term) -> bool:
+    """Whether a line is right as it follows from the earlier ones, or right altogether."""
+    return own.is_right(base, layer, term) or (own is not plain and plain.is_right(base, layer, term))
+
+
+def follow(plain: Bench, earlier: Iterable[Line], asked: Asked, layer: int) -> tuple[dict[Term, Term], Bench]:
+    """The learner's own quantities, and the bench on which they count.
+
+    Those of earlier lines that fit, except where they are right, or follow from what came before them.
+    """
+    own: dict[Term, Term] = {}
+    current = plain
+    at = asked.values(layer)
+    for line in earlier:
+        base = line.asked.base
+        place = at["l"] + line.asked.offset if line.asked.variable and at else line.asked.layers[0]
+        term = line.terms.get(place)
+        if not line.fits or base not in DERIVATIVES or (base, place) == (asked.base, layer) or term is None:
+            continue
+        try:
+            if current.is_right(base, place, term):
+                continue
+            changed = {**own, leaf(base, place): term}
+            current = plain.changed(changed)
+            own = changed
+        except NoValueError:
+            continue
+    return own, current
+
+
+def _seen_from(truths: Sequence[Term], own: dict[Term, Term]) -> Term:
+    """The right formula in which the learner's own quantities occur, so that they count."""
+    for truth in truths:
+        if any(part in own for part in truth.walk()):
+            return truth
+    return truths[0]
+
+
+def recognise(line: Line, layer: int, answer: Term, own: Bench, architecture: Architecture, layout: Layout) -> Found:
+    """The name of what went wrong, in this layout or as a formula of the other one."""
+    base = line.asked.base
+    found = name(own, base, layer, answer)
+    if found.tags and found.tags[0] in OWN_NAMES:
+        return found
+    if found.tags and len(found.tags) == 1 and line.fits:
+        return found
+    other_layout = OTHER[layout]
+    try:
+        text = show(answer)
+        there = read_line(ask(f"{base}{layer}", architecture.depth), text, architecture.depth, other_layout)
+        if not there.fits:
+            return found
+        other = bench(architecture, other_layout)
+        if other.is_right(base, layer, answer):
+            return Found(("transposed-layout",), None, answer)
+        if not found.tags and (second := name(other, base, layer, answer)).tags:
+            return Found(("transposed-layout", *second.tags), second.factor, second.form)
+    except (DeriveError, NoValueError):
+        pass
+    return found
+
+
+def _trouble(line: Line, architecture: Architecture) -> str:
+    """What does not fit, in words with the sizes of this network."""
+    if line.place_error:
+        return line.place_error
+    return not_fitting(line, architecture)
