@@ -1,6 +1,7 @@
 # Everything sets itself up: only Python >= 3.11 and make are assumed.
 #   make demo       the main job on real data
 #   make test       lint, types, tests and doctests
+#   make grading    how exactly slips are named, over planted slips and right formulas
 #   make generated  the committed modules again, from generated/*.toml
 #   make clean      remove what these targets made
 
@@ -9,7 +10,7 @@ READY := .venv/.ready
 MODULES := generated/first_readable.py generated/first_fast.py generated/four_layers.py generated/higham.py \
            generated/digits.py
 
-.PHONY: demo test generated clean FORCE
+.PHONY: demo test grading generated clean FORCE
 
 demo: $(READY)
 	$(BIN)/derive demo
@@ -19,6 +20,9 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2
+
+grading: $(READY)
+	$(BIN)/python -m benchmarks.grading
 
 generated: $(MODULES)
 

@@ -19,7 +19,7 @@ from derive.algebra.gradient import Derivation, differentiate
 from derive.algebra.residues import PRIME, inverse
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
-from derive.proof.network_data import COINCIDING, DISTINCT, Data, draw
+from derive.proof.network_data import COINCIDING, DISTINCT, draw
 from derive.proof.slip_rules import Setting
 from derive.proof.slips import BY_TAG, SLIPS
 from derive.proof.slopes import slope
@@ -207,19 +207,21 @@ def name(bench: Bench, base: str, layer: int, answer: Term) -> Found:
 @lru_cache(maxsize=16)
 def bench(architecture: Architecture, layout: Layout) -> Bench:
     """The bench of a network, made once."""
-    derivation = differentiate(architecture)
-    setting = Setting(layout, architecture.depth, tuple(_slope(f) for f in architecture.activations))
+    return bench_of(differentiate(architecture), layout)
 
-    def drawn(samples: int, widths: tuple[int, ...], seed: int) -> Residual:
-        data: Data = draw(derivation, layout, samples, widths, seed)
-        return Residual(data)
 
-    return Bench(
-        derivation,
-        setting,
-        tuple(drawn(n, widths, seed) for seed, (n, widths) in enumerate(DISTINCT)),
-        tuple(drawn(n, widths, seed) for seed, (n, widths) in enumerate(COINCIDING, 10)),
-    )
+def bench_of(derivation: Derivation, layout: Layout) -> Bench:
+    """The bench of a derivation, which need not be that of an architecture."""
+    activations = derivation.architecture.activations
+    setting = Setting(layout, len(activations), tuple(_slope(f) for f in activations))
+
+    def drawn(sizes: tuple[tuple[int, tuple[int, ...]], ...], first: int) -> tuple[Residual, ...]:
+        return tuple(
+            Residual(draw(derivation, layout, samples, widths, seed))
+            for seed, (samples, widths) in enumerate(sizes, first)
+        )
+
+    return Bench(derivation, setting, drawn(DISTINCT, 0), drawn(COINCIDING, 10))
 
 
 def _slope(activation: Activation) -> Callable[[Term], Term] | None:
