@@ -138,7 +138,7 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
     if wrong is None:
         if any(leaf(asked.base, layer) in line.terms[layer].walk() for layer in asked.layers):
             return Grade("undecided", None, read_as, circular(read_as, asked.text), corrected)
-        if all(plain.is_right(asked.base, layer, line.terms[layer]) for layer in asked.layers):
+        if not any(part in own[layer] for layer in asked.layers for part in line.terms[layer].walk()):
             followed = ""
         return Grade("correct", None, read_as, right(read_as, corrected, followed, line.only), corrected)
     answer = line.terms.get(wrong)

@@ -17,7 +17,30 @@ from derive.proof.slopes import slope
 from derive.proof.term_reader import TermReader
 from derive.proof.terms import Term, derivative, leaf, relative, rewrites, show, transposed
 
-TAGS = ["missing-transpose", "inverse-for-transpose", "gradient-for-weight", "wrong-weight-index", "missing-derivative", "missing-derivative-output", "derivative-at-wrong-argument", "matrix-product-for-hadamard", "hadamard-for-outer", "outer-product-order", "missing-activation-transpose", "wrong-activation-index", "z-for-a", "sign", "constant-factor", "missing-mean", "mean-twice", "bias-not-summed", "missing-path", "transposed-layout", "derivative-too-early", "broadcast"]
+TAGS = [
+    "missing-transpose",
+    "inverse-for-transpose",
+    "gradient-for-weight",
+    "wrong-weight-index",
+    "missing-derivative",
+    "missing-derivative-output",
+    "derivative-at-wrong-argument",
+    "matrix-product-for-hadamard",
+    "hadamard-for-outer",
+    "outer-product-order",
+    "missing-activation-transpose",
+    "wrong-activation-index",
+    "z-for-a",
+    "sign",
+    "constant-factor",
+    "missing-mean",
+    "mean-twice",
+    "bias-not-summed",
+    "missing-path",
+    "transposed-layout",
+    "derivative-too-early",
+    "broadcast",
+]
 NETWORK = Architecture((3, 4, 5, 2), ("tanh", "sigmoid", "tanh"))
 
 
