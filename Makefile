@@ -2,6 +2,7 @@
 #   make demo       the main job on real data
 #   make test       lint, types, tests and doctests
 #   make figures    the figures that derive is held to, measured
+#   make grading    how exactly slips are named, over planted slips and right formulas
 #   make generated  the committed modules again, from generated/*.toml
 #   make clean      remove what these targets made
 
@@ -10,7 +11,7 @@ READY := .venv/.ready
 MODULES := generated/first_readable.py generated/first_fast.py generated/four_layers.py generated/higham.py \
            generated/digits.py
 
-.PHONY: demo test figures generated clean FORCE
+.PHONY: demo test figures generated clean grading FORCE
 
 demo: $(READY)
 	$(BIN)/derive demo
@@ -23,6 +24,9 @@ test: $(READY)
 
 figures: $(READY)
 	$(BIN)/python -m benchmarks.figures
+
+grading: $(READY)
+	$(BIN)/python -m benchmarks.grading
 
 generated: $(MODULES)
 

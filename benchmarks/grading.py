@@ -11,6 +11,7 @@ from collections import Counter
 from itertools import islice
 
 from benchmarks.planting import ARCHITECTURES, pairs, right, slipped
+from derive.model.architecture import Architecture
 from derive.proof.slips import BY_TAG
 from derive.teach.grading import grade
 
@@ -45,19 +46,16 @@ def main() -> int:
                 failures.append(f"pair {tags} in {shown} {layout}: {quantity} = {formula}: {found.verdict}")
     slowest, median = timing()
     missing = sorted(set(BY_TAG) - set(named) - WITHOUT_ARCHITECTURE)
-    failures += [f"slip {tag} was never planted" for tag in missing]
+    failures += [f"tag {tag} was never planted" for tag in missing]
     if count["right"] < WANTED_RIGHT:
         failures.append(f"only {count['right']} right formulas")
-    if median > LIMIT_SECONDS:
-        failures.append(f"one grade takes {median * 1000:.0f} ms")
+    if slowest > LIMIT_SECONDS:
+        failures.append(f"one grade takes {slowest * 1000:.0f} ms")
+    missed = Counter(failure.split()[0] for failure in failures)
     print(f"{len(ARCHITECTURES)} architectures, rows and columns")
     print(f"planted slips named exactly: {named.total()} of {count['slips']}, {len(named)} tags")
-    print(
-        f"right formulas accepted:     {count['right'] - sum(f.startswith('right') for f in failures)} of {count['right']}"
-    )
-    print(
-        f"pairs marked incorrect:      {count['pairs'] - sum(f.startswith('pair') for f in failures)} of {count['pairs']}"
-    )
+    print(f"right formulas accepted:     {count['right'] - missed['right']} of {count['right']}")
+    print(f"pairs marked incorrect:      {count['pairs'] - missed['pair']} of {count['pairs']}")
     print(f"  of which look like one slip: {count['pairs that look like one slip']}")
     print(f"one grade, warm: median {median * 1000:.1f} ms, slowest {slowest * 1000:.1f} ms")
     for failure in failures[:60]:
@@ -72,10 +70,14 @@ def timing() -> tuple[float, float]:
         cases = [(q, f, layout) for _, layout, q, f in islice(slipped(architecture), 0, None, 5)]
         cases += [(q, f, layout) for layout, q, f in islice(right(architecture), 0, None, 5)]
         for quantity, formula, layout in cases:
-            start = time.perf_counter()
-            grade(quantity, formula, architecture, layout)
-            times.append(time.perf_counter() - start)
+            times.append(min(_seconds(quantity, formula, architecture, layout) for _ in range(3)))
     return max(times), sorted(times)[len(times) // 2]
+
+
+def _seconds(quantity: str, formula: str, architecture: Architecture, layout: str) -> float:
+    start = time.perf_counter()
+    grade(quantity, formula, architecture, layout)
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

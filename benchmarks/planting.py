@@ -107,7 +107,7 @@ def _slope(layer: int, slips: frozenset[str], f: str) -> str:
 
 
 def _with_slope(text: str, f: str, slips: frozenset[str]) -> str:
-    return f"({text}) @ {f}" if "matrix-product-for-hadamard" in slips else f"({text}) * {f}"
+    return f"({text}) @ ({f})" if "matrix-product-for-hadamard" in slips else f"({text}) * {f}"
 
 
 def _output(architecture: Architecture, layout: str, layer: int, slips: frozenset[str], f: str) -> str:
@@ -183,7 +183,7 @@ def _others(architecture: Architecture, layout: str, base: str, layer: int, tag:
             if architecture.activations[layer].name != "identity":
                 yield f"(({inner}) @ W{above}) * {f}" if rows else f"(W{above}.T @ ({inner})) * {f}"
         case "derivative-at-wrong-argument", "delta":
-            if layer < depth:
+            if layer < depth and architecture.activations[layer].name != "identity":
                 yield f"({back}) * f'(z{above})"
                 yield f"({back}) * f{layer}'(z{above})"
             if architecture.activations[layer - 1].name == "tanh" and layer < depth:

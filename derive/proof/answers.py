@@ -49,6 +49,8 @@ class Line:
     """What was read: a tree for each layer, and what is wrong with the shapes or the layers, if anything is."""
 
     asked: Asked
+    text: str
+    """What stands to the right of the equals sign."""
     terms: Mapping[int, Term]
     """Layer → tree; a layer is left out where the formula speaks of one that does not exist."""
     shape_error: ShapeError | None = None
@@ -116,11 +118,11 @@ def read_line(asked: Asked, formula: str, depth: int, layout: Layout) -> Line:
         fewer = replace(asked, layers=tuple(terms))
         return replace(read_line(fewer, formula, depth, layout), only=f"for l = {_range(fewer)}")
     if value is None:
-        return Line(asked, terms, shape_error, place_error=place_error)
+        return Line(asked, formula.strip(), terms, shape_error, place_error=place_error)
     target = FormulaReader(scope).quantity(asked.base, asked.label, None)  # type: ignore[arg-type]
     if _stands_for(asked.base, value, target):
-        return Line(asked, terms, place_error=place_error)
-    return Line(asked, terms, None, value.shown, target.shown, place_error)
+        return Line(asked, formula.strip(), terms, place_error=place_error)
+    return Line(asked, formula.strip(), terms, None, value.shown, target.shown, place_error)
 
 
 def _range(asked: Asked) -> str:

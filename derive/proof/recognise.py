@@ -7,21 +7,22 @@ are evaluated once for each quantity, and an answer is looked up among them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
 from derive.algebra.gradient import Derivation, differentiate
 from derive.algebra.residues import PRIME, inverse
+from derive.model.activation import Activation
 from derive.model.architecture import Architecture
-from derive.proof.network_data import COINCIDING, DISTINCT, Data, draw
-from derive.proof.relations import A, relation
-from derive.proof.slips import BY_TAG, SLIPS, Setting
+from derive.proof.network_data import COINCIDING, DISTINCT, draw
+from derive.proof.slip_rules import Setting
+from derive.proof.slips import BY_TAG, SLIPS
+from derive.proof.slopes import slope
 from derive.proof.terms import Term, entrywise, leaf, number
 from derive.proof.truth import truths
 from derive.proof.valuation import NoValueError, Residual, fraction, key, ratio
@@ -206,37 +207,33 @@ def name(bench: Bench, base: str, layer: int, answer: Term) -> Found:
 @lru_cache(maxsize=16)
 def bench(architecture: Architecture, layout: Layout) -> Bench:
     """The bench of a network, made once."""
-    derivation = differentiate(_plain(architecture))
-    setting = Setting(layout, architecture.depth, tuple(_slope(f) for f in architecture.activations))
-
-    def drawn(samples: int, widths: tuple[int, ...], seed: int) -> Residual:
-        data: Data = draw(derivation, layout, samples, widths, seed)
-        return Residual(data)
-
-    return Bench(
-        derivation,
-        setting,
-        tuple(drawn(n, widths, seed) for seed, (n, widths) in enumerate(DISTINCT)),
-        tuple(drawn(n, widths, seed) for seed, (n, widths) in enumerate(COINCIDING, 10)),
-    )
+    return bench_of(differentiate(architecture), layout)
 
 
-def _plain(architecture: Architecture) -> Architecture:
-    """The architecture without what gradients do not depend on, so that they are derived once."""
-    return replace(architecture)
+def bench_of(derivation: Derivation, layout: Layout) -> Bench:
+    """The bench of a derivation, which need not be that of an architecture."""
+    activations = derivation.architecture.activations
+    setting = Setting(layout, len(activations), tuple(_slope(f) for f in activations))
+
+    def drawn(sizes: tuple[tuple[int, tuple[int, ...]], ...], first: int) -> tuple[Residual, ...]:
+        return tuple(
+            Residual(draw(derivation, layout, samples, widths, seed))
+            for seed, (samples, widths) in enumerate(sizes, first)
+        )
+
+    return Bench(derivation, setting, drawn(DISTINCT, 0), drawn(COINCIDING, 10))
 
 
-def _slope(activation: Any) -> Any:
-    """What f' is of f(z), as a function of terms; None if it is no polynomial."""
-    found = relation(activation)
-    return None if found is None or found.is_number else lambda argument: _polynomial(sp.Poly(found, A), argument)
+def _slope(activation: Activation) -> Callable[[Term], Term] | None:
+    """What f' is of f(z), as a function of terms; None if it is no polynomial, or a constant."""
+    found = slope(activation)
+    return None if found is None or len(found) < 2 else lambda argument: _polynomial(found, argument)
 
 
-def _polynomial(polynomial: sp.Poly, argument: Term) -> Term:
-    total: Term | None = None
-    for (power,), coefficient in sorted(polynomial.terms()):
-        factor = number(Fraction(int(coefficient.p), int(coefficient.q)))
-        raised = argument if power == 1 else Term("**", (argument, number(power)))
-        part = entrywise(factor, raised) if power else factor
-        total = part if total is None else Term("+", (total, part))
-    return total if total is not None else number(0)
+def _polynomial(coefficients: tuple[Fraction, ...], argument: Term) -> Term:
+    parts = [
+        entrywise(number(c), Term("**", (argument, number(power)))) if power else number(c)
+        for power, c in enumerate(coefficients)
+        if c
+    ]
+    return reduce(lambda x, y: Term("+", (x, y)), parts)

@@ -7,29 +7,30 @@ the indices, the line. Nothing here looks at an answer; `proof.recognise` compar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
-from derive.proof.terms import Term, derivative, entrywise, leaf, number, rewrites, times, transposed
-from derive.proof.values import Layout
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Where a formula stands: its layout, the depth of the network, and f' in terms of a, where it has such a form."""
-
-    layout: Layout
-    depth: int
-    slopes: tuple[Callable[[Term], Term] | None, ...] = ()
-    """For each layer 1..L: the term that f' is of f(z), or None."""
-
-    def layers(self, *wanted: int) -> list[int]:
-        """Those of the layers that exist."""
-        return [layer for layer in wanted if 1 <= layer <= self.depth]
-
-
-Local = Callable[[Term, Setting], Iterable[Term]]
+from derive.proof.slip_rules import (
+    Local,
+    Setting,
+    crossed,
+    dropped,
+    entrywise_outer,
+    inverses,
+    leaf_of,
+    one_path,
+    other_activation,
+    other_order,
+    other_weights,
+    products_with_slope,
+    too_early,
+    unsummed,
+    untransposed,
+    weights,
+    wrong_argument,
+    z_for_a,
+)
+from derive.proof.terms import Term, entrywise, leaf, number, rewrites, transposed
 
 
 @dataclass(frozen=True)
@@ -62,158 +63,6 @@ class Slip:
             yield from self.forms(truth, setting)
         else:
             yield from rewrites(truth, lambda term: self.forms(term, setting))
-
-
-def is_weight(term: Term) -> bool:
-    """W, or its transpose."""
-    return term.head == "W" or (term.head == "T" and term.parts[0].head == "W")
-
-
-def weights(new: Callable[[Term, Setting], Iterable[Term]], term: Term, setting: Setting) -> Iterator[Term]:
-    """In a product with W or its transpose: what `new` puts in its place."""
-    if term.head == "@":
-        for position, part in enumerate(term.parts):
-            if is_weight(part):
-                for other in new(part, setting):
-                    yield term.with_parts(*(other if i == position else p for i, p in enumerate(term.parts)))
-
-
-def _inverses(part: Term, setting: Setting) -> Iterator[Term]:
-    matrix = part.parts[0] if part.head == "T" else part
-    yield Term("inv", (matrix,))
-    yield transposed(Term("inv", (matrix,)))
-
-
-def _leaf_of(new: Callable[[Term], Term], part: Term) -> Term:
-    """`new` in the place of W, with its transpose kept."""
-    return Term("T", (new(part.parts[0]),)) if part.head == "T" else new(part)
-
-
-def _other_weights(part: Term, setting: Setting) -> Iterator[Term]:
-    layer = part.parts[0].layer if part.head == "T" else part.layer
-    for other in setting.layers(layer - 1, layer + 1):
-        yield _leaf_of(partial(lambda k, _: leaf("W", k), other), part)
-
-
-def _derivative_factor(term: Term) -> tuple[Term, Term] | None:
-    """(the other factor, f') of a product entry by entry with f'."""
-    if term.head == "*" and term.parts[1].head == "df":
-        return term.parts[0], term.parts[1]
-    return None
-
-
-def _dropped(output: bool, term: Term, setting: Setting) -> Iterator[Term]:
-    found = _derivative_factor(term)
-    if found and (found[1].layer == setting.depth) == output:
-        yield found[0]
-
-
-def _wrong_argument(term: Term, setting: Setting) -> Iterator[Term]:
-    if term.head != "df" or term.parts[0] != leaf("z", term.layer):
-        return
-    layer = term.layer
-    for other in (layer, layer - 1):
-        yield derivative(layer, leaf("a", other))
-    for other in setting.layers(layer - 1, layer + 1):
-        yield derivative(other)
-        yield derivative(layer, leaf("z", other))
-    slope = setting.slopes[layer - 1] if setting.slopes else None
-    if slope is not None:
-        for argument in (leaf("z", layer), leaf("a", layer - 1), *(leaf("a", k) for k in setting.layers(layer + 1))):
-            yield slope(argument)
-
-
-def _products_with_slope(term: Term, setting: Setting) -> Iterator[Term]:
-    found = _derivative_factor(term)
-    if found:
-        x, slope = found
-        for left, right in ((x, slope), (slope, x)):
-            yield times(left, right)
-            yield times(left, transposed(right))
-            yield times(transposed(left), right)
-
-
-def _outer(term: Term) -> tuple[Term, Term] | None:
-    """(delta, a) of the outer product delta a^T, or of its sum over the samples."""
-    if term.head != "@" or any(is_weight(part) for part in term.parts):
-        return None
-    left, right = term.parts
-    return (left, transposed(right)) if right.head == "T" else (transposed(left), right)
-
-
-def _entrywise_outer(term: Term, setting: Setting) -> Iterator[Term]:
-    if found := _outer(term):
-        delta, a = found
-        for product in (entrywise(delta, a), entrywise(delta, transposed(a)), entrywise(transposed(delta), a)):
-            yield product
-            yield transposed(product)
-            if setting.layout == "rows":
-                yield Term("sum", (product,))
-
-
-def _other_order(term: Term, setting: Setting) -> Iterator[Term]:
-    if found := _outer(term):
-        delta, a = found
-        if setting.layout == "rows":
-            yield times(transposed(a), delta)
-            yield times(a, transposed(delta))
-        else:
-            yield times(a, transposed(delta))
-            yield times(transposed(a), delta)
-
-
-def _untransposed(term: Term, setting: Setting) -> Iterator[Term]:
-    if found := _outer(term):
-        delta, a = found
-        yield times(delta, a)
-        if setting.layout == "rows":
-            yield times(transposed(delta), transposed(a))
-
-
-def _other_activation(term: Term, setting: Setting) -> Iterator[Term]:
-    if found := _outer(term):
-        _, a = found
-        if a.head == "a":
-            for other in (a.layer + 1, a.layer - 1, a.layer + 2):
-                if 0 <= other <= setting.depth:
-                    yield term.with_parts(*(_in_place(part, a, leaf("a", other)) for part in term.parts))
-
-
-def _in_place(part: Term, old: Term, new: Term) -> Term:
-    return transposed(new) if part == transposed(old) else new if part == old else part
-
-
-def _z_for_a(term: Term, setting: Setting) -> Iterator[Term]:
-    if term.head == "a" and term.layer > 0:
-        yield leaf("z", term.layer)
-
-
-def _too_early(term: Term, setting: Setting) -> Iterator[Term]:
-    found = _derivative_factor(term)
-    if found and found[0].head == "@" and any(is_weight(part) for part in found[0].parts):
-        product, slope = found
-        for own in (slope, *(derivative(k) for k in setting.layers(slope.layer + 1))):
-            yield product.with_parts(*(part if is_weight(part) else entrywise(part, own) for part in product.parts))
-
-
-def _crossed(term: Term, setting: Setting) -> Iterator[Term]:
-    if term.head == "-" and term.parts[1].head == "y":
-        a, y = term.parts
-        yield Term("-", (a, transposed(y)))
-        yield Term("-", (transposed(a), y))
-
-
-def _one_path(term: Term, setting: Setting) -> Iterator[Term]:
-    if term.head == "+":
-        yield from term.parts
-
-
-def _unsummed(term: Term, setting: Setting) -> Iterator[Term]:
-    if term.head == "sum":
-        yield term.parts[0]
-
-
-SIZES = Hints("", "shapes show nothing here", "", "")
 
 
 def _hints(rule: str, shapes: str, indices: str, line: str) -> Hints:
@@ -263,21 +112,21 @@ SLIPS: tuple[Slip, ...] = (
     Slip(
         "inverse-for-transpose",
         "the inverse of W in place of its transpose",
-        lambda term, s: weights(_inverses, term, s),
+        lambda term, s: weights(inverses, term, s),
         "errors are passed back by the transpose of W; nothing is undone, and W need not even be square",
         _hints(_BACK, "Only a square matrix has an inverse.", "W.T has the entry W[k, i] at (i, k).", "Look at inv."),
     ),
     Slip(
         "gradient-for-weight",
         "the gradient dW in place of the weights W",
-        lambda term, s: weights(lambda part, _: [_leaf_of(lambda w: leaf("dW", w.layer), part)], term, s),
+        lambda term, s: weights(lambda part, _: [leaf_of(lambda w: leaf("dW", w.layer), part)], term, s),
         "the derivative of z = W a + b by a is W itself, so W passes the error back",
         _hints(_BACK, "W and dW have one shape: it does not show.", "dz[k]/da[i] = W[k, i].", "Look at dW."),
     ),
     Slip(
         "wrong-weight-index",
         "the weights of a neighbouring layer",
-        lambda term, s: weights(_other_weights, term, s),
+        lambda term, s: weights(other_weights, term, s),
         "layers l and l+1 are joined by W[l+1], so W[l+1] brings delta[l+1] back to layer l",
         _hints(
             _BACK,
@@ -289,14 +138,14 @@ SLIPS: tuple[Slip, ...] = (
     Slip(
         "missing-derivative",
         "a missing f'(z) in a hidden layer",
-        lambda term, s: _dropped(False, term, s),
+        lambda term, s: dropped(False, term, s),
         "between z[l] and a[l] = f(z[l]) stands f, so the chain rule multiplies by f'(z[l])",
         _hints("Each step of the forward pass gives a factor.", _NO_SHAPES, "da[i]/dz[i] = f'(z[i]).", "Where is f'?"),
     ),
     Slip(
         "missing-derivative-output",
         "a missing f'(z) at the output",
-        lambda term, s: _dropped(True, term, s),
+        lambda term, s: dropped(True, term, s),
         "with least squares delta[L] = (a[L] - y) * f'(z[L]), up to 1/N; f' cancels only in pairs such as sigmoid "
         "with cross-entropy",
         _hints("The loss sees a[L], not z[L].", _NO_SHAPES, "da[i]/dz[i] = f'(z[i]).", "Look at delta[L]."),
@@ -304,7 +153,7 @@ SLIPS: tuple[Slip, ...] = (
     Slip(
         "derivative-at-wrong-argument",
         "f' taken at the wrong argument",
-        _wrong_argument,
+        wrong_argument,
         "f' of layer l is taken at z[l], where f was taken; in terms of a it is written with a[l]",
         _hints(
             "Where was f taken in the forward pass?", "Compare with the shape of z[l].", "da/dz at z[l].", "Look at f'."
@@ -313,7 +162,7 @@ SLIPS: tuple[Slip, ...] = (
     Slip(
         "derivative-too-early",
         "f' applied before the weights",
-        _too_early,
+        too_early,
         "backwards the error passes the weights first and then f'(z[l]) of the layer that it reaches",
         _hints(
             "Go backwards through z[l+1] = W a[l] + b first.",
@@ -325,7 +174,7 @@ SLIPS: tuple[Slip, ...] = (
     Slip(
         "matrix-product-for-hadamard",
         "a matrix product with f' where entries are multiplied",
-        _products_with_slope,
+        products_with_slope,
         "f works on each entry by itself, so f'(z) multiplies entry by entry: *, or diag(f'(z)) @",
         _hints(
             "f has one input and one output per unit.",
@@ -337,35 +186,35 @@ SLIPS: tuple[Slip, ...] = (
     Slip(
         "outer-product-order",
         "the outer product the wrong way round",
-        _other_order,
+        other_order,
         "dW[l] has the shape of W[l]: delta on the side of its rows, a on that of its columns",
         _hints(_OUTER, "dW[l] is n[l] x n[l-1].", "dW[i, j] = delta[i] * a[j].", "Look at the order of the factors."),
     ),
     Slip(
         "hadamard-for-outer",
         "a product entry by entry where the outer product belongs",
-        _entrywise_outer,
+        entrywise_outer,
         "each weight W[i, j] has its own derivative delta[i] * a[j]: delta @ a.T in columns, delta.T @ a in rows",
         _hints(_OUTER, "dW[l] is n[l] x n[l-1].", "dW[i, j] has two indices.", "Look at *."),
     ),
     Slip(
         "missing-activation-transpose",
         "the outer product without the transpose that makes it one",
-        _untransposed,
+        untransposed,
         "an outer product needs one factor standing and one lying: delta @ a.T in columns, delta.T @ a in rows",
         _hints(_OUTER, "n x 1 and m x 1 do not fit.", "dW[i, j] = delta[i] * a[j].", "Where is .T?"),
     ),
     Slip(
         "wrong-activation-index",
         "the activation of another layer",
-        _other_activation,
+        other_activation,
         "W[l] multiplies a[l-1] in the forward pass, so dW[l] is made of delta[l] and a[l-1]",
         _hints(_OUTER, "dW[l] has n[l-1] columns.", "dz[i]/dW[i, j] = a[j] of layer l-1.", "Look at a's layer."),
     ),
     Slip(
         "z-for-a",
         "z in place of a",
-        _z_for_a,
+        z_for_a,
         "what a layer hands on is a = f(z), so a is what the next layer's weights, and the loss, have seen",
         _hints(
             "What does the next layer read?",
@@ -377,21 +226,21 @@ SLIPS: tuple[Slip, ...] = (
     Slip(
         "bias-not-summed",
         "delta not summed over the samples",
-        _unsummed,
+        unsummed,
         "all samples share one bias, so its derivative adds up over them: db[l] = sum(delta[l])",
         _hints("How many biases are there?", "db[l] is 1 x n[l].", "db[i] has no index s.", "Where is the sum?"),
     ),
     Slip(
         "missing-path",
         "one path only, where several meet",
-        _one_path,
+        one_path,
         "where a tensor is read twice its derivative is the sum over both readers: += and not =",
         _hints("Who reads this tensor?", _NO_SHAPES, "One term for each reader.", "Count the terms."),
     ),
     Slip(
         "broadcast",
         "a subtraction of a row from a column, which broadcasts to every pair of samples",
-        _crossed,
+        crossed,
         "a and y need one shape before they are subtracted; (N, 1) minus (N,) has N x N entries",
         _hints(
             "One error for each sample and output.", "Write the shapes of a and y.", "a[s, i] - y[s, i].", "Look at y."

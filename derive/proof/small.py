@@ -25,7 +25,7 @@ from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
 from derive.proof.network_data import stack
-from derive.proof.relations import A, relation
+from derive.proof.slopes import slope
 from derive.proof.terms import Labels, Term, numbered, show
 from derive.proof.truth import split_name
 from derive.proof.values import Layout
@@ -87,10 +87,10 @@ class SmallFunctions:
             exact = activation.formula.diff(Z, order).subs(Z, sp.Rational(z.numerator, z.denominator))
             if exact.is_Rational:
                 return _fraction(exact)
-        slope = relation(activation) if order == 1 else None
-        if slope is not None:
+        coefficients = slope(activation) if order == 1 else None
+        if coefficients is not None:
             a = self.at(layer, 0, z)
-            return _fraction(slope.subs(A, sp.Rational(a.numerator, a.denominator)))
+            return sum((c * a**k for k, c in enumerate(coefficients)), Fraction(0))
         return Fraction(self.draw.choice(SMALL))
 
 

@@ -18,7 +18,14 @@ from derive.proof.terms import BINARY, LEAVES, NO_LAYER, Term, leaf, number
 from derive.proof.values import DERIVATIVES, QUANTITIES
 
 FUNCTIONS = {"diag": 1, "sum": 1, "outer": 2, "inv": 1}
+MAX_FUNCTIONS = 6
 NO_TREE = "is not read in answers that are graded"
+
+
+def _functions(term: Term) -> int:
+    """How many functions stand within one another."""
+    inner = max((_functions(part) for part in term.parts), default=0)
+    return inner + (term.head in ELEMENTWISE or term.head in ("f", "df", "inv"))
 
 
 class AbsentError(FormulaError):
@@ -40,6 +47,8 @@ class TermReader(Reader):
         self.text = " ".join(text.split())
         term = self.visit(parse(with_df(self.text), self.what))
         assert isinstance(term, Term)
+        if _functions(term) > MAX_FUNCTIONS:
+            raise FormulaError(f"more than {MAX_FUNCTIONS} functions stand within one another")
         return term
 
     def layer(self, node: ast.expr) -> int:

@@ -132,7 +132,10 @@ def _shown(term: Term, labels: Labels) -> tuple[str, int]:
             return f"-{_within(inner, UNARY, labels)}", UNARY
         case operator, (left, right) if operator in BINARY:
             strength = BINARY[operator]
-            shown = _operand(left, operator, strength, labels), _operand(right, operator, strength + 1, labels)
+            tighter = (1, 0) if operator == "**" else (0, 1)  # a power is read from the right
+            shown = tuple(
+                _operand(x, operator, strength + t, labels) for x, t in zip((left, right), tighter, strict=True)
+            )
             return f" {operator} ".join(shown), strength
         case ("f" | "df") as head, (argument,):
             own = argument == leaf("z", term.layer)

@@ -118,11 +118,11 @@ class Residual:
     def inverse_matrix(self, array: Any) -> Any:
         if array.shape[1] != array.shape[2]:
             raise NoValueError("inv needs a square matrix")
-        return np.stack([_inverse(matrix) for matrix in array])
+        return np.stack([inverse_of(matrix) for matrix in array])
 
 
-def _inverse(matrix: Any) -> Any:
-    """The inverse modulo the prime, by Gauss and Jordan."""
+def inverse_of(matrix: Any) -> Any:
+    """The inverse modulo the prime, by Gauss and Jordan. Raises ZeroDivisionError."""
     n = len(matrix)
     rows = [[int(v) for v in row] + [int(i == j) for j in range(n)] for i, row in enumerate(matrix)]
     for i in range(n):

@@ -24,6 +24,7 @@ from derive.proof.terms import DERIVATIVES, Term, leaf, show
 from derive.proof.valuation import NoValueError
 from derive.proof.values import Layout
 from derive.teach.words import (
+    circular,
     misfit,
     named_slips,
     not_fitting,
@@ -77,9 +78,12 @@ def grade(
     try:
         asked = ask(quantity, architecture.depth)
         line = read_line(asked, formula, architecture.depth, own_layout)
-        earlier = [read_given(text, asked, architecture, own_layout) for text in given]
     except FormulaError as error:
         return refused(asked, formula, architecture, error)
+    try:
+        earlier = [read_given(text, architecture, own_layout) for text in given]
+    except FormulaError as error:
+        return refused(None, formula, architecture, error)
     return judge(line, architecture, own_layout, earlier)
 
 
@@ -92,7 +96,7 @@ def read_layout(layout: str) -> Layout:
     raise unknown("layout", layout, get_args(Layout), "--layout")
 
 
-def read_given(text: str, asked: Asked, architecture: Architecture, layout: Layout) -> Line:
+def read_given(text: str, architecture: Architecture, layout: Layout) -> Line:
     """An earlier line of the learner's. Raises FormulaError, which says that it is the given line that is at fault."""
     try:
         left, formula = split_line(text)
@@ -114,7 +118,7 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
     plain = bench(architecture, layout)
     first = next(iter(line.terms), asked.layers[0])
     labels = asked.labels(first)
-    read_as = f"{asked.text} = {show(line.terms[first], labels)}" if line.terms else ""
+    read_as = f"{asked.text} = {show(line.terms[first], labels)}" if line.terms else f"{asked.text} = {line.text}"
     truths = plain.truth(asked.base, first)
     corrected = f"{asked.text} = {show(truths[0], labels)}" if truths else ""
     earlier = tuple(earlier)
@@ -132,7 +136,9 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
     except NoValueError as error:
         return Grade("undecided", None, read_as, undecided(read_as, str(error)), corrected)
     if wrong is None:
-        if all(plain.is_right(asked.base, layer, line.terms[layer]) for layer in asked.layers):
+        if any(leaf(asked.base, layer) in line.terms[layer].walk() for layer in asked.layers):
+            return Grade("undecided", None, read_as, circular(read_as, asked.text), corrected)
+        if not any(part in own[layer] for layer in asked.layers for part in line.terms[layer].walk()):
             followed = ""
         return Grade("correct", None, read_as, right(read_as, corrected, followed, line.only), corrected)
     answer = line.terms.get(wrong)
@@ -141,7 +147,7 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
         return Grade("undecided", None, read_as, undecided(read_as, "functions other than f occur in it"), corrected)
     trouble = _trouble(line, architecture)
     words = named_slips(found) if found.tags else unnamed(trouble)
-    message = misfit(read_as or line.asked.text, words, trouble, corrected, followed)
+    message = misfit(read_as, words, trouble, corrected, followed)
     example: dict[str, Any] = {}
     if answer is not None and truths:
         truth = _seen_from(plain.truth(asked.base, wrong), own[wrong])

@@ -28,6 +28,11 @@ def undecided(read_as: str, reason: str) -> str:
     return f"You wrote {read_as}. Whether this is right was not decided: {reason}."
 
 
+def circular(read_as: str, asked: str) -> str:
+    """The words for a formula that uses what it should say."""
+    return f"You wrote {read_as}. That is true, but it says nothing: {asked} itself stands on the right."
+
+
 def unreadable(error: DeriveError, read_as: str) -> str:
     """The words for what cannot be read, and how far it was."""
     start = f" Up to there it reads {read_as}." if read_as else ""

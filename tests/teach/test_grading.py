@@ -1,0 +1,210 @@
+"""Grades: right in every way of writing, slips by name, follow-through, and what cannot be read."""
+
+from __future__ import annotations
+
+import json
+import time
+from itertools import islice
+
+import pytest
+
+from benchmarks.planting import ARCHITECTURES, pairs, right, slipped
+from derive import Architecture, DeriveError, grade
+from derive.teach.derivation import grade_lines, to_json
+
+NETWORK = Architecture((3, 4, 5, 2), ("tanh", "sigmoid", "tanh"))
+FEW = 17
+"""Every so manieth case; all of them are in `make grading`."""
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: "-".join(map(str, a.sizes)))
+def test_planted_slips_are_named(architecture):
+    for tag, layout, quantity, formula in islice(slipped(architecture), 0, None, FEW):
+        found = grade(quantity, formula, architecture, layout)
+        assert (found.verdict, found.slip) == ("incorrect", tag), (layout, quantity, formula)
+
+
+def test_each_tag_is_named_somewhere():
+    named = set()
+    for tag, layout, quantity, formula in slipped(ARCHITECTURES[0]):
+        if (tag, layout) not in named:
+            assert grade(quantity, formula, ARCHITECTURES[0], layout).slip == tag
+            named.add((tag, layout))
+    assert len({tag for tag, _ in named}) == 21
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: "-".join(map(str, a.sizes)))
+def test_right_formulas_are_accepted(architecture):
+    for layout, quantity, formula in islice(right(architecture), 0, None, FEW):
+        found = grade(quantity, formula, architecture, layout)
+        assert found.verdict == "correct", (layout, quantity, formula, found.message)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES[:3], ids=lambda a: "-".join(map(str, a.sizes)))
+def test_pairs_of_slips_are_incorrect(architecture):
+    for _, layout, quantity, formula in islice(pairs(architecture), 0, None, 3 * FEW):
+        assert grade(quantity, formula, architecture, layout).verdict == "incorrect", (layout, quantity, formula)
+
+
+@pytest.mark.parametrize(
+    ("layout", "quantity", "formula"),
+    [
+        ("rows", "delta[l]", "(delta[l+1] @ W[l+1]) * f'(z[l])"),
+        ("rows", "dW[l]", "delta[l].T @ a[l-1]"),
+        ("rows", "dW[l]", "((delta[l+1] @ W[l+1]) * df(z[l])).T @ a[l-1]"),
+        ("columns", "delta[l]", "diag(f'(z[l])) @ W[l+1].T @ delta[l+1]"),
+        ("columns", "dW[l]", "outer(delta[l], a[l-1])"),
+        ("rows", "delta[L]", "(a[L] - y) * f'(z[L]) / N"),
+        ("rows", "delta2", "delta2 = da2 * df(z2)"),
+        ("rows", "dW1", "((((a3 - y) * df(z3) / N @ W3) * a2 * (1 - a2) @ W2) * (1 - a1**2)).T @ x"),
+    ],
+)
+def test_general_layers_and_lines_written_out(layout, quantity, formula):
+    assert grade(quantity, formula, NETWORK, layout).verdict == "correct"
+
+
+def test_a_message_says_what_was_written_what_is_wrong_and_the_rule():
+    found = grade("delta2", "(W3 @ delta3) * f'(z2)", NETWORK)
+    assert found.message.startswith("You wrote delta2 = (W3 @ delta3) * f'(z2). ")
+    assert "W3 is 2×5 and delta3 is N×2, so W3 must stand on the right." in found.message
+    found = grade("delta2", "delta3 @ W3", NETWORK)
+    assert "consistent with a missing f'(z)" in found.message
+    assert "The rule: " in found.message
+    assert found.corrected == "delta2 = (delta3 @ W3) * f'(z2)"
+
+
+def test_two_slips_are_named_together():
+    found = grade("delta2", "-(delta3 @ W3)", NETWORK)
+    assert (found.verdict, found.slip) == ("incorrect", None)
+    assert "2 slips together" in found.message
+
+
+@pytest.mark.parametrize("formula", ["delta3 @ W3", "-(delta3 @ W3) * df(z2)", "2*a2", "(delta3 @ W3.T) * df(z2)"])
+@pytest.mark.parametrize("network", ARCHITECTURES[:1] + ARCHITECTURES[2:4])
+def test_the_counterexample_really_differs(formula, network):
+    example = grade("delta2", formula, network).counterexample
+    assert example["yours"] != example["right"]
+    assert example["N"] >= 1
+    assert json.loads(json.dumps(example)) == example
+
+
+def test_follow_through():
+    own = ["delta2 = delta3 @ W3"]
+    assert grade("dW2", "delta2.T @ a1", NETWORK, given=own).verdict == "correct"
+    assert "your own delta2" in grade("delta1", "(delta2 @ W2) * df(z1)", NETWORK, given=own).message
+    assert grade("dW2", "((delta3 @ W3) * df(z2)).T @ a1", NETWORK, given=own).verdict == "correct"
+    assert grade("dW2", "(delta3 @ W3).T @ a1", NETWORK, given=own).verdict == "correct"
+    assert grade("dW2", "(delta3 @ W3).T @ a1", NETWORK).slip == "missing-derivative"
+    assert grade("dW1", "delta1.T @ a1", NETWORK, given=own).slip == "wrong-activation-index"
+    assert grade("dW2", "delta2 @ a1.T", NETWORK, "columns", ["delta2 = W3.T @ delta3"]).verdict == "correct"
+
+
+def test_a_given_line_that_does_not_fit_is_not_used():
+    assert grade("dW2", "delta2.T @ a1", NETWORK, given=["delta2 = W3 @ delta3"]).verdict == "correct"
+
+
+@pytest.mark.parametrize(
+    ("quantity", "formula", "words"),
+    [
+        ("delta2", "delta3 @ @ W3", ["column 10", "Up to there it reads delta3"]),
+        ("delta2", "delta3 @ W9", ["layer 9 does not exist", "1..3"]),
+        ("delta2", "(delta3 @ W3", ["never closed"]),
+        ("delta2", "detla3 @ W3", ["unknown name 'detla3'"]),
+        ("delta2", "__import__('os')", ["unknown function"]),
+        ("delta2", "", ["empty"]),
+        ("delta2", "dW2 = a1", ["asked for is delta2"]),
+        ("gamma2", "a1", ["not a quantity"]),
+        ("delta9", "a1", ["no such layer", "1..3"]),
+    ],
+)
+def test_what_cannot_be_read_is_unreadable(quantity, formula, words):
+    found = grade(quantity, formula, NETWORK)
+    assert (found.verdict, found.slip, found.counterexample) == ("unreadable", None, {})
+    assert all(word in found.message for word in words), found.message
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "a1+" * 5000,
+        "(" * 400 + "a2" + ")" * 400,
+        "delta3" + " @ W3 @ W3.T" * 24,
+        "((((9**64)**64)**64)**64)**64",
+        "((((a2**64)**64)**64)**64)**64",
+        "f(" * 50 + "z2" + ")" * 50,
+        "*".join(["(a2 + z2)"] * 50),
+        "exp(exp(exp(exp(exp(z2)))))",
+    ],
+)
+def test_long_and_deep_input_ends_quickly(formula):
+    start = time.process_time()
+    assert grade("delta2", formula, NETWORK).verdict != "correct"
+    assert time.process_time() - start < 2  # a second, and the first grade of a network
+
+
+def test_undecided_is_not_a_pass():
+    assert grade("delta2", "sqrt(z2)", NETWORK).verdict == "undecided"
+    assert grade("delta2", "delta2", NETWORK).verdict == "undecided"
+
+
+def test_a_layout_that_does_not_exist():
+    with pytest.raises(DeriveError, match="--layout"):
+        grade("delta2", "a1", NETWORK, "row")
+
+
+DERIVATION = """# backwards
+delta3 = (a3 - y) / N * f'(z3)
+dW3 = delta3.T @ a2
+delta2 = delta3 @ W3           # forgets f'
+dW2 = delta2.T @ a1
+db2 = delta2
+
+delta1 = (delta2 @ @ W2)
+"""
+
+
+def test_a_derivation_is_graded_line_by_line():
+    lines = grade_lines(DERIVATION, NETWORK)
+    assert [line.number for line in lines] == [2, 3, 4, 5, 6, 8]
+    assert "".join(line.mark for line in lines) == "✓✓✗✓✗…"
+    assert [line.grade.slip for line in lines] == [None, None, "missing-derivative", None, "bias-not-summed", None]
+    document = json.loads(to_json(lines))
+    assert document["counts"] == {"correct": 3, "incorrect": 2, "unreadable": 1}
+    assert document["lines"][2]["line"] == 4
+
+
+def test_the_command(derive, tmp_path):
+    layers = ("--layers", "3-4-5-2")
+    assert derive("grade", "dW2", "delta2.T @ a1", *layers).status == 0
+    assert derive("grade", "dW2", "a1.T @ delta2", *layers).status == 1
+    assert derive("grade", "delta3", "-(y - a3) / N", *layers).status == 0
+    assert derive("grade", "dW2", "a1.T @", *layers).status == 2
+    assert "For example, with N = 2" in derive("grade", "db2", "delta2", *layers).out
+    found = json.loads(derive("grade", "dW2", "a1.T @ delta2", *layers, "--json").out)
+    assert list(found) == ["verdict", "slip", "read_as", "message", "corrected", "counterexample"]
+    assert found["slip"] == "outer-product-order"
+    given = ("--given", "delta2 = delta3 @ W3")
+    assert derive("grade", "dW2", "delta2.T @ a1", *layers, *given).out.startswith("Right, as it follows")
+    (tmp_path / "d.txt").write_text(DERIVATION)
+    result = derive("grade", "--file", "d.txt", *layers)
+    assert result.status == 1
+    assert result.out.rstrip().endswith("3 correct, 2 incorrect, 1 unreadable")
+    (tmp_path / "d.txt").write_text("dW2 = delta2.T @ a1\n")
+    assert derive("grade", "--file", "d.txt", *layers).status == 0
+    assert json.loads(derive("grade", "--file", "d.txt", *layers, "--json").out)["counts"] == {"correct": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("delta2",), "nothing to grade"),
+        (("delta2", "a1"), "no architecture"),
+        (("delta2", "a1", "--file", "d.txt"), "--file"),
+        (("--file", "absent.txt", "--layers", "2-3-1"), "absent.txt"),
+        (("delta1", "a1", "--layers", "2-3-1", "--layout", "diagonal"), "--layout"),
+    ],
+)
+def test_a_command_that_cannot_be_used(derive, arguments, words):
+    result = derive("grade", *arguments)
+    assert (result.status, result.out) == (2, "")
+    assert words in result.err
