@@ -178,7 +178,7 @@ class StandIn:
         arrays = [self.entries(value) for value in inputs]
         fixed = [not isinstance(value, np.ndarray) for value in inputs]
         # A number combined with one value for each sample: then z has to be remembered, as for exp(-z).
-        of_neurons = any(fixed) and any(a.ndim == 2 and len(a) == self.samples for a in arrays)
+        of_neurons = any(fixed) and any(a.ndim == 2 and self.samples in a.shape for a in arrays)
         if not of_neurons and all((a >= 0).all() for a in arrays):
             if name in RESIDUES:
                 return RESIDUES[name](*arrays)

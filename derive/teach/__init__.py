@@ -1,0 +1,1 @@
+"""What people read: lessons, grading, and code and formulas that somebody wrote by hand."""
