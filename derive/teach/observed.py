@@ -148,13 +148,13 @@ def gradients(result: Any, order: list[str], shapes: dict[str, tuple[int, ...]])
         parts = list(result)
         if len(parts) == len(order):
             return dict(zip(order, parts, strict=True))
-        if len(parts) == len(order) + 1 and np.ndim(parts[0]) == 0:
+        if len(parts) == len(order) + 1 and getattr(parts[0], "ndim", 0) == 0:
             return dict(zip(order, parts[1:], strict=True))
         if len(parts) == 2:
             return gradients(parts[1], order, shapes)
         return {}
-    total = sum(int(np.prod(shapes[name])) for name in order)
-    if np.ndim(result) != 1 or len(result) != total:
+    ends = [int(end) for end in np.cumsum([np.prod(shapes[name]) for name in order])]
+    if getattr(result, "ndim", 0) != 1 or len(result) != ends[-1]:
         return {}
-    ends = np.cumsum([int(np.prod(shapes[name])) for name in order])[:-1]
-    return {name: part.reshape(shapes[name]) for name, part in zip(order, np.split(result, ends), strict=True)}
+    cut = zip(order, [0, *ends], ends, strict=False)
+    return {name: result[start:end].reshape(shapes[name]) for name, start, end in cut}

@@ -98,17 +98,17 @@ def arranged(value: Any, shape: tuple[int, ...]) -> Iterator[Any]:
 
 def slip_of(kind: str, tensors: Tensors, wrong: Any, convention: float = 1.0) -> str | None:
     """The tag of the slip that `wrong` is consistent with, in place of the quantity `kind` of this layer."""
-    right = np.asarray(tensors.at(kind)) * convention
+    right: Any = np.asarray(tensors.at(kind)) * convention
     for tag, factor in SCALED:
         if any(close(value, right * factor(tensors.samples)) for value in arranged(wrong, right.shape)):
             return tag
     for tag, form in FORMS.get(kind, ()):
         try:
-            slipped = np.asarray(form(tensors)) * convention
+            slipped: Any = np.asarray(form(tensors)) * convention
         except (KeyError, ValueError):
             continue
-        for factor in (1.0, tensors.samples, 1 / tensors.samples):
-            if any(close(value, slipped * factor) for value in arranged(wrong, slipped.shape)):
+        for scale in (1.0, tensors.samples, 1 / tensors.samples):
+            if any(close(value, slipped * scale) for value in arranged(wrong, slipped.shape)):
                 last = tag == "missing-derivative" and tensors.label == tensors.depth
                 return f"{tag}-output" if last else tag
     if right.ndim == 2 and close(np.asarray(wrong).T, right):
