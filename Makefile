@@ -2,6 +2,8 @@
 #   make demo       the main job on real data
 #   make test       lint, types, tests and doctests
 #   make generated  the committed modules again, from generated/*.toml
+#   make mutants    faults planted in emitted modules: the audit has to catch every one
+#   make mutation   mutation testing of derive/proof itself, on a random sample (takes an hour)
 #   make clean      remove what these targets made
 
 BIN := .venv/bin
@@ -9,7 +11,7 @@ READY := .venv/.ready
 MODULES := generated/first_readable.py generated/first_fast.py generated/four_layers.py generated/higham.py \
            generated/digits.py
 
-.PHONY: demo test generated clean FORCE
+.PHONY: demo test generated mutants mutation clean FORCE
 
 demo: $(READY)
 	$(BIN)/derive demo
@@ -21,6 +23,13 @@ test: $(READY)
 	$(BIN)/python -m pytest -n 2
 
 generated: $(MODULES)
+
+mutants: $(READY)
+	$(BIN)/python -m benchmarks.mutants
+
+mutation: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mutation]'
+	$(BIN)/python -m benchmarks.mutation
 
 # FORCE: always made again, since they are made from the whole of derive/ and templates/.
 FORCE:
