@@ -4,6 +4,8 @@
 #   make figures    the figures that derive is held to, measured
 #   make grading    how exactly slips are named, over planted slips and right formulas
 #   make generated  the committed modules again, from generated/*.toml
+#   make mutants    faults planted in emitted modules: the audit has to catch every one
+#   make mutation   mutation testing of derive/proof itself, on a random sample (takes an hour)
 #   make clean      remove what these targets made
 
 BIN := .venv/bin
@@ -11,7 +13,7 @@ READY := .venv/.ready
 MODULES := generated/first_readable.py generated/first_fast.py generated/four_layers.py generated/higham.py \
            generated/digits.py
 
-.PHONY: demo test figures generated clean grading FORCE
+.PHONY: demo test figures generated clean grading mutants mutation FORCE
 
 demo: $(READY)
 	$(BIN)/derive demo
@@ -29,6 +31,13 @@ grading: $(READY)
 	$(BIN)/python -m benchmarks.grading
 
 generated: $(MODULES)
+
+mutants: $(READY)
+	$(BIN)/python -m benchmarks.mutants
+
+mutation: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mutation]'
+	$(BIN)/python -m benchmarks.mutation
 
 # FORCE: always made again, since they are made from the whole of derive/ and templates/.
 FORCE:

@@ -30,6 +30,7 @@ from derive.codegen.audit import audit
 from derive.codegen.emit import emit
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
+from derive.model.errors import DeriveError
 from derive.model.specification import to_toml
 
 SWISH = Activation("swish", "z / (1 + exp(-beta*z))", (("beta", 1.5),))
@@ -92,8 +93,11 @@ def consistent(architecture: Architecture, style: str) -> Iterator[Mutant]:
 def task(network: int, mutant: Mutant) -> Result:
     """Audit one mutant, until something betrays it."""
     architecture, _ = NETWORKS[network]
-    with limited(SECONDS) as in_time:
-        certificate = audit(mutant.text, architecture, to_the_end=False)
+    try:
+        with limited(SECONDS) as in_time:
+            certificate = audit(mutant.text, architecture, to_the_end=False)
+    except DeriveError:
+        return Result(network, mutant, "refused")
     if not in_time:
         return Result(network, mutant, "", LATE)
     broken = [v for v in certificate.verdicts if not v.holds]
@@ -191,23 +195,29 @@ def main() -> int:
     parser.add_argument("--limit", type=int, help="a random sample of so many mutants instead of all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--minutes", type=float, default=60, help="report then, whatever is done")
     given = parser.parse_args()
     began = time.monotonic()
     work = all_mutants(given.seed, given.limit)
-    results = run(work, given.workers)
+    results = run(work, given.workers, began + 60 * given.minutes)
     return report(results, time.monotonic() - began)
 
 
-def run(work: list[tuple[int, Mutant]], workers: int) -> list[Result]:
+def run(work: list[tuple[int, Mutant]], workers: int, until: float) -> list[Result]:
+    """The results of all mutants, or of those that are done by then."""
     from rich.progress import Progress
 
     with ProcessPoolExecutor(workers) as pool, Progress(transient=True) as bar:
         shown = bar.add_task(f"auditing {len(work)} mutants", total=len(work))
         jobs = [pool.submit(task, *each) for each in work]
-        results = []
+        results: list[Result] = []
         for job in as_completed(jobs):
-            results.append(job.result())
+            if not job.cancelled():
+                results.append(job.result())
             bar.advance(shown)
+            if time.monotonic() > until:
+                pool.shutdown(wait=False, cancel_futures=True)
+                break
         return results
 
 
@@ -235,7 +245,12 @@ def report(results: list[Result], seconds: float) -> int:
     return 1 if survivors else 0
 
 
-WAYS = {"digest": "by the header", "frame": "as syntax", "module": "since it cannot run"}
+WAYS = {
+    "refused": "since it is no module",
+    "digest": "by the header",
+    "frame": "as syntax",
+    "module": "since it cannot run",
+}
 
 
 if __name__ == "__main__":

@@ -177,15 +177,22 @@ def main() -> int:
     return 0
 
 
+def finished(session: Path) -> int:
+    """How many jobs of a session have a result, also those that were left out."""
+    with use_db(session, WorkDB.Mode.open) as db:
+        return int(db.num_results)
+
+
 def watch(running: list[Any], sessions: list[Path], size: int, until: float) -> None:
     """Say how far the work is until it is done or the time is over."""
     from rich.progress import Progress
 
+    skipped = sum(map(finished, sessions))
     with Progress(transient=True) as bar:
         task = bar.add_task("mutants", total=size)
         while any(process.poll() is None for process in running) and time.monotonic() < until:
-            time.sleep(5)
-            bar.update(task, completed=sum(1 for session in sessions for _ in outcomes(session)))
+            time.sleep(20)
+            bar.update(task, completed=sum(map(finished, sessions)) - skipped)
     for process in running:
         if process.poll() is None:
             process.terminate()

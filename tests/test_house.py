@@ -21,7 +21,7 @@ EXCEPTIONS = {("derive.codegen.audit", "derive.proof.certificate")}
 """Across the landing: the audit may use the certificate's type."""
 
 JINJA = ("derive.codegen.emit", "derive.teach")
-RUNS_TEXT = {"derive.codegen.emit", "derive.codegen.namespace"}
+RUNS_TEXT = {"derive.codegen.emit", "derive.codegen.namespace", "derive.teach.observed"}
 """Modules that may execute source: what derive itself has emitted, and a module that is to be audited."""
 
 FORBIDDEN = {"eval", "exec", "compile", "__import__", "parse_expr", "parse_latex", "lambdify", "S"}

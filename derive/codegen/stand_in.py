@@ -100,6 +100,9 @@ class StandIn:
             def sum(self, axis: Any = None, keepdims: Any = False, out: Any = None) -> Any:  # type: ignore[override]
                 return owner.total(self, axis, keepdims, out)
 
+            def mean(self, axis: Any = None, keepdims: Any = False) -> Any:  # type: ignore[override]
+                return owner.mean(self, axis, keepdims)
+
             def __setitem__(self, key: Any, value: Any) -> None:
                 self.view(np.ndarray)[key] = owner.entries(value)
 
@@ -170,7 +173,7 @@ class StandIn:
         arrays = [self.entries(value) for value in inputs]
         fixed = [not isinstance(value, np.ndarray) for value in inputs]
         # A number combined with one value for each sample: then z has to be remembered, as for exp(-z).
-        of_neurons = any(fixed) and any(a.ndim == 2 and len(a) == self.samples for a in arrays)
+        of_neurons = any(fixed) and any(a.ndim == 2 and self.samples in a.shape for a in arrays)
         if not of_neurons and all((a >= 0).all() for a in arrays):
             if name in RESIDUES:
                 return RESIDUES[name](*arrays)
@@ -242,6 +245,10 @@ class StandIn:
     def total(self, array: Any, axis: Any, keepdims: bool, out: Any) -> Any:
         return self.written(self.resolved(array).sum(axis=axis, keepdims=keepdims) % PRIME, out)
 
+    def mean(self, array: Any, axis: Any = None, keepdims: Any = False) -> Any:
+        total = self.resolved(self.total(array, axis, keepdims, None))
+        return self.array(total * inverse(array.size // max(total.size, 1)) % PRIME)
+
     def written(self, result: Any, out: Any) -> Any:
         """The result as an array of the stand-in, in `out` if that is given."""
         if out is None:
@@ -276,5 +283,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "empty_like": lambda np_, array, **_: np_.empty(array.shape),
     "concatenate": lambda np_, arrays: np_.array(np.concatenate([np_.entries(a) for a in arrays])),
     "ravel": lambda np_, array: np_.array(np_.entries(array).ravel()),
-    "sum": lambda np_, array, axis=None: np_.total(array, axis, False, None),
+    "sum": lambda np_, array, axis=None, keepdims=False: np_.total(array, axis, keepdims, None),
+    "mean": lambda np_, array, axis=None, keepdims=False: np_.mean(array, axis, keepdims),
+    "transpose": lambda np_, array: array.T,
+    "outer": lambda np_, left, right: np_.product(left.reshape(-1, 1), right.reshape(1, -1)),
+    "reshape": lambda np_, array, shape: array.reshape(shape),
 }

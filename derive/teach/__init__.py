@@ -1,1 +1,1 @@
-"""Teaching: what was derived, in words for people who learn it."""
+"""Words for people: grades of formulas, and what is wrong in a function written by hand."""

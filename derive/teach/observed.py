@@ -1,0 +1,160 @@
+"""Running a function that somebody wrote, with every array that its lines assign noted on the way."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from derive.codegen.emit import read_module
+from derive.model.errors import DeriveError, shorten
+
+INPUTS = {**dict.fromkeys(("X", "x", "a0", "A0"), "X"), **dict.fromkeys(("Y", "y", "T", "t"), "Y"), "theta": "theta"}
+"""Argument names → what is meant."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text of a file, and the function in it that computes the gradients."""
+
+    path: str
+    text: str
+    function: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A line gave a variable this value."""
+
+    line: int
+    name: str
+    value: Any
+
+
+@dataclass
+class Trace:
+    """What was assigned, in the order in which it was."""
+
+    path: str
+    noted: list[Noted] = field(default_factory=list)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Note the assignments of everything that runs inside and stands in the file."""
+        before = sys.gettrace()
+        sys.settrace(self._called)
+        try:
+            yield
+        finally:
+            sys.settrace(before)
+
+    def _called(self, frame: Any, event: str, argument: Any) -> Any:
+        if frame.f_code.co_filename != self.path or frame.f_code.co_name == "<module>":
+            return None
+        seen = {name: _copy(value) for name, value in frame.f_locals.items()}
+        current = [frame.f_lineno]
+
+        def local(frame: Any, event: str, argument: Any) -> Any:
+            if event in ("line", "return"):
+                for name, value in frame.f_locals.items():
+                    copy = _copy(value)
+                    if copy is not None and not _same(copy, seen.get(name)):
+                        seen[name] = copy
+                        self.noted.append(Noted(current[0], name, copy))
+                current[0] = frame.f_lineno
+            return local
+
+        return local
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.size <= 10**5:
+        return np.array(value, dtype=float)
+    return np.array(value, dtype=float) if isinstance(value, float | np.floating) else None
+
+
+def _same(left: Any, right: Any) -> bool:
+    return right is not None and left.shape == right.shape and bool(np.array_equal(left, right, equal_nan=True))
+
+
+def read_source(path: Path, function: str | None) -> Source:
+    """The function that the file is to be audited for. Raises DeriveError if it is not clear which one."""
+    text = read_module(path)
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None)
+        raise DeriveError(f"{path}: not Python{f', line {line}' if line else ''}: {error}") from None
+    defined = {
+        node.name: tuple(a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+    }
+    fitting = [name for name, arguments in defined.items() if _fits(arguments)]
+    if function is not None and function not in defined:
+        raise DeriveError(
+            f"--function: {path} has no function {shorten(function)}; it has {', '.join(defined) or 'none'}"
+        )
+    if function is None and len(fitting) != 1:
+        found = f"has several: {', '.join(fitting)}; choose one with --function" if fitting else "has none"
+        raise DeriveError(f"{path}: expected one function of W1, b1, …, X, Y or of theta, X, Y; it {found}")
+    name = function or fitting[0]
+    return Source(str(path), text, name, defined[name])
+
+
+def _fits(arguments: tuple[str, ...]) -> bool:
+    meant = {INPUTS.get(name, name) for name in arguments}
+    return {"X", "Y"} <= meant and ("theta" in meant or "W1" in meant)
+
+
+def call(function: Callable[..., Any], source: Source, given: dict[str, Any]) -> Any:
+    """What the function returns for the parameters and data that its arguments are named after."""
+    values = {}
+    defaults = inspect.signature(function).parameters
+    for name in source.arguments:
+        known = INPUTS.get(name, name)
+        if known in given:
+            values[name] = given[known]
+        elif defaults[name].default is inspect.Parameter.empty:
+            raise DeriveError(
+                f"{source.path}: {source.function} takes {name!r}; expected W1, b1, …, X, Y or theta, X, Y"
+            )
+    return function(**values)
+
+
+def load_function(source: Source) -> Callable[..., Any]:
+    """The function, after the whole file has been run as it is."""
+    scope: dict[str, Any] = {"__name__": "audited", "__file__": source.path}
+    exec(compile(source.text, source.path, "exec"), scope)
+    found: Callable[..., Any] = scope[source.function]
+    return found
+
+
+def gradients(result: Any, order: list[str], shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+    """The gradients by the names dW1, db1, … from whatever a function returns: with or without the loss first."""
+    if isinstance(result, dict):
+        wanted = {re.sub(r"^d?([Wb])_?(\d+)$", r"d\1\2", str(key)): value for key, value in result.items()}
+        return {name: wanted[f"d{name}"] for name in order if f"d{name}" in wanted}
+    if isinstance(result, tuple | list):
+        parts = list(result)
+        if len(parts) == len(order):
+            return dict(zip(order, parts, strict=True))
+        if len(parts) == len(order) + 1 and getattr(parts[0], "ndim", 0) == 0:
+            return dict(zip(order, parts[1:], strict=True))
+        if len(parts) == 2:
+            return gradients(parts[1], order, shapes)
+        return {}
+    ends = [int(end) for end in np.cumsum([np.prod(shapes[name]) for name in order])]
+    if getattr(result, "ndim", 0) != 1 or len(result) != ends[-1]:
+        return {}
+    cut = zip(order, [0, *ends], ends, strict=False)
+    return {name: result[start:end].reshape(shapes[name]) for name, start, end in cut}

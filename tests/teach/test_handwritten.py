@@ -1,0 +1,141 @@
+"""Functions written by hand: each gradient gets its verdict, the first wrong line is found, the slip has its name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from derive.model.architecture import Architecture
+from derive.teach.handwritten import Convention, audit_function
+
+ROWS = """import numpy as np
+
+def backprop(W1, b1, W2, b2, X, Y):
+    N = len(X)
+    z1 = X @ W1.T + b1
+    a1 = np.tanh(z1)
+    z2 = a1 @ W2.T + b2
+    delta2 = (z2 - Y) / N
+    dW2 = delta2.T @ a1
+    db2 = delta2.sum(axis=0)
+    delta1 = (delta2 @ W2) * (1 - a1**2)
+    dW1 = delta1.T @ X
+    db1 = delta1.sum(axis=0)
+    return dW1, db1, dW2, db2
+"""
+COLUMNS = """import numpy as np
+
+def gradients(W1, b1, W2, b2, X, Y):
+    m = X.shape[1]
+    Z1 = np.dot(W1, X) + b1
+    A1 = np.tanh(2 * Z1 / 2)
+    Z2 = np.dot(W2, A1) + b2
+    dZ2 = Z2 - Y
+    dW2 = np.dot(dZ2, A1.T) / m
+    db2 = np.sum(dZ2, axis=1, keepdims=True) / m
+    dZ1 = np.dot(W2.T, dZ2) * (1 - np.power(A1, 2))
+    dW1 = np.dot(dZ1, X.T) / m
+    db1 = np.sum(dZ1, axis=1, keepdims=True) / m
+    return {"W1": dW1, "b1": db1, "dW2": dW2, "db2": db2}
+"""
+FLAT = """import numpy as np
+
+def value_and_gradient(theta, x, y):
+    W, b = theta[:6].reshape(3, 2), theta[6:9]
+    V, c = theta[9:21].reshape(4, 3), theta[21:]
+    h = np.tanh(x @ W.T + b)
+    e = h @ V.T + c - y
+    back = (e @ V) * (1 - h * h)
+    parts = [back.T @ x, back.sum(0), e.T @ h, e.sum(0)]
+    return (e**2).sum() / 2 / len(x), np.concatenate([p.ravel() for p in parts]) / len(x)
+"""
+NETWORK = Architecture((2, 3, 4), ("tanh", "identity"))
+
+
+def audited(folder: Path, text: str, layout: str = "rows", loss: str = "mean"):
+    path = folder / "own.py"
+    path.write_text(text)
+    return audit_function(path, NETWORK, None, Convention(layout, loss))
+
+
+@pytest.mark.parametrize(("text", "layout"), [(ROWS, "rows"), (COLUMNS, "columns"), (FLAT, "rows")])
+def test_what_is_right_is_proved(tmp_path, text, layout):
+    certificate = audited(tmp_path, text, layout)
+    assert [v.verdict for v in certificate.verdicts] == ["proved"] * 4, certificate.verdicts
+
+
+def test_the_sum_of_the_samples_is_another_convention(tmp_path):
+    assert audited(tmp_path, ROWS.replace(") / N", ")"), loss="sum").holds
+    assert not audited(tmp_path, ROWS, loss="sum").holds
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "slip", "refuted"),
+    [
+        ("(1 - a1**2)", "1", 11, "missing-derivative", "W1 b1"),
+        (") / N", ")", 12, "missing-mean", "W1 b1 W2 b2"),
+        ("(1 - a1**2)", "(1 - z1**2)", 11, "z-for-a", "W1 b1"),
+        ("(1 - a1**2)", "(1 - np.tanh(a1)**2)", 11, "derivative-at-wrong-argument", "W1 b1"),
+        ("delta2.sum(axis=0)", "delta2", 10, "bias-not-summed", "b2"),
+        ("z2 - Y", "Y - z2", 8, "sign", "W1 b1 W2 b2"),
+        ("delta2.T @ a1", "delta2.T @ z1", 9, "z-for-a", "W2"),
+        ("delta1.T @ X", "X.T @ delta1", 12, "outer-product-order", "W1"),
+        ("delta1.T @ X", "2 * delta1.T @ X", 12, "constant-factor", "W1"),
+    ],
+)
+def test_slips_are_found_where_they_stand(tmp_path, right, wrong, line, slip, refuted):
+    assert right in ROWS
+    certificate = audited(tmp_path, ROWS.replace(right, wrong))
+    short = [v for v in certificate.verdicts if v.verdict == "refuted"]
+    assert [v.label for v in short] == [f"d{name}" for name in refuted.split()]
+    assert slip in short[0].note
+    assert f"line {line}:" in short[0].note
+
+
+def test_shapes_that_do_not_fit_are_explained_at_equal_widths(tmp_path):
+    (verdict,) = audited(tmp_path, ROWS.replace("delta2 @ W2", "delta2 @ W2.T")).verdicts
+    assert verdict.verdict == "refuted"
+    assert "line 11" in verdict.note
+    assert "missing-transpose" in verdict.note
+
+
+def test_agreement_in_floats_is_no_proof(tmp_path):
+    text = ROWS.replace("delta2.sum(axis=0)", "np.einsum('si->i', delta2)")
+    verdicts = audited(tmp_path, text).verdicts
+    assert {v.verdict for v in verdicts} == {"undecided"}
+    assert "einsum" in verdicts[0].note
+
+
+def test_a_nan_does_not_pass(tmp_path):
+    verdicts = audited(tmp_path, ROWS.replace("dW1 = delta1.T @ X", "dW1 = delta1.T @ X * float('nan')")).verdicts
+    assert verdicts[0].verdict == "refuted"
+
+
+def test_the_command_says_that_it_runs_the_file(derive):
+    Path("own.py").write_text(COLUMNS)
+    options = ("--layers", "2-3-4", "--layout", "columns", "--json")
+    result = derive("audit", "own.py", *options)
+    assert result.status == 0, result.out
+    assert "running this file" in result.err
+    assert [f["verdict"] for f in json.loads(result.out)["formulas"]] == ["proved"] * 4
+    Path("own.py").write_text(ROWS.replace("a1**2", "a1"))
+    assert derive("audit", "own.py", "--layers", "2-3-4").status == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = 1\n", "it has none"),
+        (ROWS + ROWS.replace("backprop", "again"), "--function"),
+        ("def f(:\n", "not Python"),
+        (ROWS.replace("b2, X", "b2, secret, X"), "secret"),
+    ],
+)
+def test_unusable_files_get_one_line(derive, text, words):
+    Path("own.py").write_text(text)
+    result = derive("audit", "own.py", "--layers", "2-3-4")
+    assert result.status == 2
+    assert words in result.err
+    assert "Traceback" not in result.err
