@@ -148,9 +148,15 @@ EXACT: dict[str, Any] = {
 @lru_cache(maxsize=256)
 def small(architecture: Architecture, layout: Layout, samples: int, widths: tuple[int, ...], seed: int) -> SmallData:
     """The network at these sizes, in small integers."""
-    derivation = differentiate(architecture)
-    draw = random.Random(f"small {seed}")
-    functions = SmallFunctions(architecture.activations, draw)
+    functions = SmallFunctions(architecture.activations, random.Random(f"small {seed}"))
+    return drawn_network(architecture, layout, samples, widths, functions)
+
+
+def drawn_network(
+    architecture: Architecture, layout: Layout, samples: int, widths: tuple[int, ...], functions: SmallFunctions
+) -> SmallData:
+    """The network at these sizes with parameters and inputs that are small integers, and these activations."""
+    derivation, draw = differentiate(architecture), functions.draw
     sizes: dict[sp.Expr, int] = {size(k): widths[k % len(widths)] for k in range(architecture.depth + 1)}
     raws = []
     inputs = _inputs(derivation, {**sizes, N: samples}, draw, functions)

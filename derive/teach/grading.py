@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, FormulaError, unknown
 from derive.proof.answers import Asked, Line, ask, read_line, readable_start, split_line
+from derive.proof.reals import differ
 from derive.proof.recognise import NOTHING, Bench, Found, bench, name
 from derive.proof.small import counterexample
 from derive.proof.terms import DERIVATIVES, Term, leaf, show
@@ -143,20 +144,22 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
         return Grade("correct", None, read_as, right(read_as, corrected, followed, line.only), corrected)
     answer = line.terms.get(wrong)
     found = NOTHING if answer is None else recognise(line, wrong, answer, benches[wrong], architecture, layout)
-    if line.fits and not found.tags and answer and any(part.head in TABLES for part in answer.walk()):
-        return Grade("undecided", None, read_as, undecided(read_as, "functions other than f occur in it"), corrected)
+    truth = None if own[wrong] or not truths else plain.truth(asked.base, wrong)[0]
+    if line.fits and not found.tags and _open(answer, truth, architecture, layout):
+        reason = "not all identities of the functions in it are known here"
+        return Grade("undecided", None, read_as, undecided(read_as, reason), corrected)
     trouble = _trouble(line, architecture)
     words = named_slips(found) if found.tags else unnamed(trouble)
     message = misfit(read_as, words, trouble, corrected, followed)
     example: dict[str, Any] = {}
     if answer is not None and truths:
-        truth = _seen_from(plain.truth(asked.base, wrong), own[wrong])
+        seen = _seen_from(plain.truth(asked.base, wrong), own[wrong])
         example = counterexample(
             architecture,
             layout,
             leaf(asked.base, wrong),
             answer,
-            truth,
+            seen,
             own[wrong],
             fits=line.fits,
             labels=asked.labels(wrong),
@@ -164,6 +167,13 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
     example = example or shapes(line, architecture)
     slip = found.tags[0] if len(found.tags) == 1 else None
     return Grade("incorrect", slip, read_as, message, corrected, example)
+
+
+def _open(answer: Term | None, truth: Term | None, architecture: Architecture, layout: Layout) -> bool:
+    """Whether a difference in value proves nothing, since functions occur of which not every identity is known."""
+    if answer is None or not any(part.head in TABLES for part in answer.walk()):
+        return False
+    return truth is None or not differ(architecture, layout, answer, truth)
 
 
 def _is_right(own: Bench, plain: Bench, base: str, layer: int, term: Term) -> bool:

@@ -143,7 +143,10 @@ def test_long_and_deep_input_ends_quickly(formula):
 
 
 def test_undecided_is_not_a_pass():
-    assert grade("delta2", "sqrt(z2)", NETWORK).verdict == "undecided"
+    identity = "(delta3 @ W3) * df(z2) * (sin(b2)**2 + cos(b2)**2)"
+    assert grade("delta2", identity, NETWORK).verdict == "undecided"
+    assert grade("delta2", "sin(z2)", NETWORK).verdict == "incorrect"
+    assert grade("delta2", "sqrt(exp(z2))", NETWORK).verdict == "incorrect"
     assert grade("delta2", "delta2", NETWORK).verdict == "undecided"
 
 
