@@ -260,7 +260,7 @@ def test_the_command_in_a_header_makes_the_module_again(architecture, style):
     words = command(architecture, style).split()
     context = generate.make_context("generate", words[2:])
     given_style = context.params.pop("style")
-    for other in ("no_audit", "destination"):
+    for other in ("no_audit", "certificate", "destination"):
         context.params.pop(other)
     assert (Request(**context.params).architecture(), given_style) == (architecture, style)
 
