@@ -60,7 +60,7 @@ def verify(text: str | None, certificate: Path | None, as_json: bool, **given: A
 
             derivation = differentiate(architecture)
             report("proving the formulas", 0.2)
-            found = prove(derivation, text)
+            found = prove(derivation, None if text is None else Path(text))
     return show(found, as_json)
 
 

@@ -11,6 +11,7 @@ import ast
 import random
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,24 @@ class UnfitError(Exception):
     """Shapes that NumPy refuses, or a matrix without an inverse."""
 
 
+@cache
+def _rational(function: Activation, order: int) -> sp.Expr | None:
+    """f or f', if it is made of sums, products and cases only; None if it is not."""
+    formula = function.formula
+    if formula.atoms(sp.Function) - formula.atoms(sp.Piecewise):
+        return None
+    return formula.diff(Z) if order else formula
+
+
+@cache
+def _coefficients(function: Activation) -> tuple[Fraction, ...] | None:
+    """Those of the polynomial g in f' = g(f), the highest first; None if there is none."""
+    g = relation(function)
+    if g is None:
+        return None
+    return tuple(Fraction(int(x.p), int(x.q)) for x in sp.Poly(g, A).all_coeffs())
+
+
 @dataclass
 class Neuron:
     """An activation at exact numbers; None is one about which nothing is known."""
@@ -48,16 +67,17 @@ class Neuron:
     def _value(self, order: int, z: Any) -> Any:
         if self.activation is None:
             return self._drawn()
-        formula = self.activation.formula
-        if not formula.atoms(sp.Function) - formula.atoms(sp.Piecewise):
-            exact = (formula.diff(Z) if order else formula).subs(Z, sp.Rational(z))
+        if (formula := _rational(self.activation, order)) is not None:
+            exact = formula.xreplace({Z: sp.Rational(z.numerator, z.denominator)})
             if exact.is_Rational:
                 return Fraction(int(exact.p), int(exact.q))
-        g = relation(self.activation) if order else None
-        if g is None:
+        coefficients = _coefficients(self.activation) if order else None
+        if coefficients is None:
             return self._drawn()
-        slope = g.subs(A, sp.Rational(self(0, z)))
-        return Fraction(int(slope.p), int(slope.q))
+        value, result = self(0, z), Fraction(0)
+        for coefficient in coefficients:
+            result = result * value + coefficient
+        return result
 
     def _drawn(self) -> Fraction:
         return Fraction(self.draw.choice((-1, 1)) * self.draw.randint(2, VALUES))
