@@ -17,7 +17,7 @@ from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, shorten
 
 FRAME = (
-    *("unpack", "pack", "initialize", "standardize", "train", "check_gradient", "new_state", "Parameters"),
+    *("unpack", "pack", "initialize", "standardize", "train", "check_gradient", "new_state", "Parameters", "State"),
     *("_real", "_theta", "_in_place", "_matrix", "_data", "_finite", "_explained"),
 )
 """What every emitted module has around its equations."""
