@@ -187,7 +187,22 @@ def without_dead_start(text: str) -> str:
     return folded(re.sub(r"self\.N = (0|\(0\)|\(-?1e-06\)|\(-1\))$", "self.N = 0", text, flags=re.MULTILINE))
 
 
-FORMS = {"the same after constant folding": folded, "State.N starts with no batch's size": without_dead_start}
+def with_last_axis(text: str) -> str:
+    """Sums along an axis are of matrices, whose last axis is axis 1."""
+    return folded(re.sub(r"axis=\(?-1\)?", "axis=1", text))
+
+
+def with_one_length(text: str) -> str:
+    """Y has as many rows as X once `_data` has let them pass."""
+    return folded(text.replace("len(Y)", "len(X)"))
+
+
+FORMS = {
+    "the same after constant folding": folded,
+    "State.N starts with no batch's size": without_dead_start,
+    "the last axis of a matrix is axis 1": with_last_axis,
+    "X and Y have the same number of rows": with_one_length,
+}
 
 
 def main() -> int:
