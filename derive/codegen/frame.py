@@ -109,6 +109,8 @@ def _calls(text: str) -> dict[str, list[str]]:
 
 def _at_door(function: ast.FunctionDef) -> Iterator[str]:
     for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith(("_data(", "_matrix(")):
+            yield " ".join(map(ast.dump, node.targets))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DOOR:
             rest = node.args[1:] if node.func.id == "_explained" else [] if node.func.id == "float" else node.args
             yield " ".join([node.func.id, *map(ast.dump, rest)])
