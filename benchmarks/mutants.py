@@ -166,7 +166,17 @@ def parses(text: str) -> bool:
 
 
 class _Folded(ast.NodeTransformer):
-    """Syntax trees in which no sign stands twice and no constant is composed."""
+    """Syntax trees in which no sign stands twice, and none inside a square."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Pow) and getattr(node.right, "value", None) == 2:
+            base = node.left
+            if isinstance(base, ast.UnaryOp) and isinstance(base.op, ast.USub):
+                node.left = base = base.operand
+            if isinstance(base, ast.BinOp) and isinstance(base.op, ast.Sub):
+                base.left, base.right = sorted((base.left, base.right), key=ast.dump)
+        return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         self.generic_visit(node)

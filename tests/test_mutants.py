@@ -29,3 +29,4 @@ def test_what_is_equivalent_is_shown_by_syntax():
     text = emitted(0)
     assert justified(text, text.replace("z >= 0", "z >= --0"))
     assert not justified(text, text.replace("z >= 0", "z >= 1"))
+    assert justified(text, text.replace("(a1 - Y) ** 2", "(Y - a1) ** 2"))
