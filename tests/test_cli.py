@@ -131,7 +131,7 @@ def test_the_text_of_a_user_reaches_the_proof(derive, rooms, tmp_path):
 
 
 def test_without_a_specification_the_module_speaks_for_itself(derive, rooms, tmp_path):
-    (tmp_path / "module.py").write_text("")
+    (tmp_path / "module.py").write_text("SPEC = 0\n")
     derive("audit", "module.py")
     derive("audit", "module.py", *SMALL)
     assert [question[1] for _, *question in rooms.asked] == [None, Architecture((2, 3, 1), ("tanh", "identity"))]

@@ -105,8 +105,8 @@ class _Comparison:
     def steps(self, gradient: Any) -> None:
         """Whether steps from zero states move theta as the optimiser's equations say, and return the loss.
 
-        The second step takes the default learning rate, the third fewer samples than the buffers were made for,
-        the fourth all of them again.
+        The first step sees one sample, so that the next needs larger buffers; the second takes the default
+        learning rate, the third fewer samples than the buffers were made for.
         """
         optimizer = self.truth.architecture.optimizer
         moved, X, Y = self.arguments()
@@ -116,7 +116,7 @@ class _Comparison:
         values |= dict.fromkeys(program.counters, 0)
         values["theta"] = self.theta
         same = True
-        for rate, rows in (((0.3,), len(X)), ((), len(X)), ((), len(X) - 2), ((0.3,), len(X))):
+        for rate, rows in (((0.3,), 1), ((), len(X)), ((0.3,), len(X) - 1)):
             loss, gradient = self.module["loss_and_gradient"](moved, X[:rows], Y[:rows])
             number = residue(sp.Rational(3 if rate else 1, 10))
             values |= {"g": self.stand_in.resolved(gradient), "learning_rate": number}

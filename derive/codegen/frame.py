@@ -17,7 +17,7 @@ from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, shorten
 
 FRAME = (
-    *("unpack", "pack", "initialize", "standardize", "train", "check_gradient", "new_state", "Parameters"),
+    *("unpack", "pack", "initialize", "standardize", "train", "check_gradient", "new_state", "Parameters", "State"),
     *("_real", "_theta", "_in_place", "_matrix", "_data", "_finite", "_explained"),
 )
 """What every emitted module has around its equations."""
@@ -109,5 +109,8 @@ def _calls(text: str) -> dict[str, list[str]]:
 
 def _at_door(function: ast.FunctionDef) -> Iterator[str]:
     for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith(("_data(", "_matrix(")):
+            yield " ".join(map(ast.dump, node.targets))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DOOR:
-            yield node.func.id
+            rest = node.args[1:] if node.func.id == "_explained" else [] if node.func.id == "float" else node.args
+            yield " ".join([node.func.id, *map(ast.dump, rest)])

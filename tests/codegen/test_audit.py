@@ -67,6 +67,10 @@ FAULTS = {
         ("where=t", "where=~t"),
         ("np.divide(da2, N, out=da2)", "np.divide(da2, 2 * N, out=da2)"),
         ("np.multiply(0.9, v", "np.multiply(0.99, v"),
+        ("state.N != len(X)", "state.N < len(X)"),
+        ("self.N = 0", "self.N = 1"),
+        ("    _in_place(theta)\n", ""),
+        ("    return value\n\n\ndef train", "    return 2 * value\n\n\ndef train"),
     ],
 }
 
