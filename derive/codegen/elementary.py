@@ -20,6 +20,8 @@ from sympy.codegen.cfunctions import expm1, log1p
 from derive.model.activation import breakpoints
 from derive.model.expression import Z
 
+MAX_POWER = 60
+"""A kernel's power beyond which a power is a kernel of its own: polynomials of high degree take for ever."""
 HYPERBOLIC = (sp.tanh, sp.sinh, sp.cosh)
 
 
@@ -116,14 +118,20 @@ def normal(expr: sp.Expr) -> Normal:
 
 
 def _units(expr: sp.Expr) -> dict[sp.Expr, sp.Rational]:
-    """For every monomial m in an exponent, the largest rational u that makes all c*m multiples of u*m."""
+    """For every monomial m in an exponent, the largest rational u that makes all c*m multiples of u*m.
+
+    There is none where a multiple would be a high power, as for exp(z) beside exp(1.000001*z): then every
+    exponential is a kernel of its own, which leaves a relation unused but claims nothing false.
+    """
     units: dict[sp.Expr, sp.Rational] = {}
+    largest: dict[sp.Expr, sp.Rational] = {}
     for exponential in expr.atoms(sp.exp):
         for term in sp.Add.make_args(sp.expand(exponential.args[0])):
             number, monomial = term.as_coeff_Mul()
             if number.is_Rational and monomial.is_polynomial(Z) and not monomial.has(sp.Function):
                 units[monomial] = common_unit([abs(number), units.get(monomial, sp.S.Zero)])
-    return units
+                largest[monomial] = max(abs(number), largest.get(monomial, sp.S.Zero))
+    return {monomial: unit for monomial, unit in units.items() if largest[monomial] <= MAX_POWER * unit}
 
 
 def common_unit(numbers: Iterable[sp.Rational]) -> sp.Rational:
@@ -148,9 +156,9 @@ class _Walk:
             return self.exponential(expr.args[0])
         if isinstance(expr, sp.log):
             return self.logarithm(expr.args[0])
-        if isinstance(expr, sp.Pow) and not expr.exp.is_Integer:
+        if isinstance(expr, sp.Pow) and not (expr.exp.is_Integer and abs(expr.exp) <= MAX_POWER):
             base = sp.cancel(sp.together(self.visit(expr.base)))
-            if expr.exp.is_Rational:
+            if expr.exp.is_Rational and abs(expr.exp.p) <= MAX_POWER:
                 return self.kernel(self.meaning(base) ** sp.Rational(1, expr.exp.q)) ** expr.exp.p
             return self.kernel(self.meaning(base) ** self.visit(expr.exp))
         if isinstance(expr, sp.Function):
@@ -180,6 +188,8 @@ class _Walk:
             return result
         top, bottom = (part.as_content_primitive() for part in sp.fraction(sp.cancel(sp.together(self.visit(rest)))))
         number, primitive = top[0] / bottom[0], top[1] / bottom[1]
+        if abs(number.p) > MAX_POWER:
+            return result * self.kernel(sp.exp(self.meaning(number * primitive)))
         symbols = sorted(top[1].free_symbols, key=str)
         if symbols and sp.Poly(top[1], *symbols).LC().is_negative:
             number, primitive = -number, -primitive

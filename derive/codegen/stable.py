@@ -13,7 +13,7 @@ from functools import cache
 import sympy as sp
 from sympy.codegen.cfunctions import expm1, log1p
 
-from derive.codegen.elementary import branch_at, common_unit, equal, kinks, pieces
+from derive.codegen.elementary import MAX_POWER, branch_at, common_unit, equal, kinks, pieces
 from derive.model.expression import Z
 
 E = sp.Symbol("E", positive=True)
@@ -92,7 +92,10 @@ def _in_exponential(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
     exponents = [e.args[0].as_independent(Z, as_Add=False) for e in expr.atoms(sp.exp) if e.has(Z)]
     if not exponents or len({shape for _, shape in exponents}) != 1 or not all(c.is_Rational for c, _ in exponents):
         return None
-    unit = common_unit(abs(c) for c, _ in exponents) * exponents[0][1]
+    step = common_unit(abs(c) for c, _ in exponents)
+    if max(abs(c) for c, _ in exponents) > MAX_POWER * step:
+        return None
+    unit = step * exponents[0][1]
     replaced = expr.replace(lambda e: isinstance(e, sp.exp) and e.has(Z), lambda e: E ** sp.cancel(e.args[0] / unit))
     return sp.together(replaced), unit
 

@@ -163,3 +163,13 @@ def test_users_own_expressions(text: str) -> None:
 def test_normal_forms_are_shared() -> None:
     assert normal(sp.tanh(Z) ** 2 + 1 / sp.cosh(Z) ** 2).value == 1
     assert normal(sp.log(sp.exp(2 * Z) + sp.exp(Z)) - Z - sp.log(1 + sp.exp(Z))).value == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["exp(-z) / (1 + exp(-1.000001*z)**2)", "(1 + z**2)**0.25 + tanh(z)", "1/(1+exp(-z)) + 1/(1+exp(1.0000003*z))"],
+)
+def test_nearly_equal_exponents_do_not_make_polynomials_of_high_degree(text: str) -> None:
+    formula = read_expression(text, {"z": Z})
+    assert equal(stable(formula), formula)
+    assert not equal(formula, formula + sp.tanh(Z))
