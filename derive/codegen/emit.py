@@ -27,12 +27,14 @@ from derive.codegen.notes import note
 from derive.codegen.schedule import Instruction, allocate, flatten, lines, prune
 from derive.codegen.specialize import Helper, specialize
 from derive.model.architecture import Architecture
-from derive.model.errors import DeriveError, unknown
+from derive.model.errors import unknown
 from derive.model.expression import Z
+from derive.model.sources import read_text
 from derive.model.specification import to_toml
 from derive.model.tables import ACTIVATIONS, STYLES
 
 WIDTH = 110
+MAX_BYTES = 20_000_000  # of a module: one of a thousand layers has about one
 LOSS = RENAMED["loss"]
 NO_CERTIFICATE = ("Certificate: none; this module was made without proof or audit.",)
 
@@ -119,12 +121,7 @@ def load(source: str | Path) -> ModuleType:
 
 def read_module(path: Path) -> str:
     """The text of the Python file at `path`; a DeriveError if it cannot be read."""
-    try:
-        return path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise DeriveError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise DeriveError(f"{path}: cannot be read: it is not UTF-8 text") from None
+    return read_text(path, "module", MAX_BYTES)
 
 
 def command(architecture: Architecture, style: str) -> str:

@@ -11,6 +11,7 @@ from derive.commands.console import SHORTFALL, UNUSABLE, progress
 from derive.commands.files import check_readable
 from derive.commands.options import FILE, Request, architecture_options
 from derive.model.errors import DeriveError
+from derive.model.sources import read_text
 
 MAX_BYTES = 200_000
 STATUS = {"correct": 0, "incorrect": SHORTFALL, "undecided": SHORTFALL, "unreadable": UNUSABLE}
@@ -83,7 +84,8 @@ def grade(
 def _grade_file(path: Path, request: Request, layout: str, as_json: bool) -> int:
     """Each line of the file with ✓ or what is wrong; 1 if a line is wrong, 2 if others cannot be read."""
     architecture = request.architecture()
-    text = _read(path)
+    check_readable(path)
+    text = read_text(path, "derivation", MAX_BYTES)
     with progress() as report:
         report("deriving what is right", 0.0)
         from derive.teach.derivation import counts, grade_lines, to_json
@@ -102,16 +104,6 @@ def _grade_file(path: Path, request: Request, layout: str, as_json: bool) -> int
         click.echo(", ".join(f"{count} {verdict}" for verdict, count in counts(lines).items()))
     statuses = {STATUS[line.grade.verdict] for line in lines}
     return SHORTFALL if SHORTFALL in statuses else max(statuses)
-
-
-def _read(path: Path) -> str:
-    check_readable(path)
-    if path.stat().st_size > MAX_BYTES:
-        raise DeriveError(f"{path}: larger than {MAX_BYTES} bytes, which no derivation needs")
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise DeriveError(f"{path}: cannot be read: it is not UTF-8 text") from None
 
 
 def _shown(counterexample: dict[str, Any]) -> str:

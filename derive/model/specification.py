@@ -10,7 +10,6 @@ activation is a table `[activation.NAME]` with an `expression` and the constants
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,35 +17,21 @@ from typing import Any
 from derive.model.activation import Activation, activation
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, shorten, unknown
+from derive.model.sources import read_text, toml_table
 from derive.model.tables import ACTIVATIONS
 
-MAX_BYTES = 1_000_000
 KEYS = ("name", "sizes", "activations", "inputs", "layer", "activation", "loss", "optimizer", "dtype")
 LAYER_KEYS = ("units", "activation")
 
 
 def read_specification(path: Path) -> Architecture:
     """The architecture that the TOML file at `path` describes."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DeriveError(f"{path}: larger than {MAX_BYTES} bytes, which no specification needs")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        if isinstance(error, DeriveError):
-            raise
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise DeriveError(f"{path}: cannot be read: {reason}") from None
-    return from_toml(text, str(path))
+    return from_toml(read_text(path, "specification"), str(path))
 
 
 def from_toml(text: str, where: str = "specification") -> Architecture:
     """The architecture that TOML `text` describes; `where` opens every error message."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DeriveError(f"{where}: not valid TOML: {error}") from None
-    except RecursionError:
-        raise DeriveError(f"{where}: not valid TOML: nested too deeply") from None
+    table = toml_table(text, where)
     try:
         return from_table(table)
     except DeriveError as error:

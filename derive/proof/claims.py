@@ -18,19 +18,18 @@ A `[[definition]]` (label, printed, meaning) is notation: nothing is claimed, so
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 
+from derive.model import sources
 from derive.model.errors import DeriveError, shorten, unknown
 from derive.model.tables import LOSSES
 from derive.proof.conventions import Conventions, read_conventions, usual
 from derive.proof.values import Layout
 
-MAX_BYTES = 1_000_000
 MAX_FORMULAS = 500
 SOURCE_TEXT = "diy-deep-learning.toml"
 KEYS = ("title", "source", "layout", "loss", "conventions", "formula", "definition")
@@ -63,6 +62,8 @@ class Text:
     loss: str = ""
     """The loss that the text speaks about; that of the network if it does not say."""
     source: str = ""
+    where: str = ""
+    """Its file, for error messages."""
 
 
 def source_text() -> Text:
@@ -72,27 +73,14 @@ def source_text() -> Text:
 
 def read_text(path: Path) -> Text:
     """The formulas in the TOML file at `path`. Raises DeriveError with the file and the place in it."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DeriveError(f"{path}: larger than {MAX_BYTES} bytes, which no list of formulas needs")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DeriveError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise DeriveError(f"{path}: cannot be read: it is not UTF-8 text") from None
-    return from_toml(text, str(path))
+    return from_toml(sources.read_text(path, "list of formulas"), str(path))
 
 
 def from_toml(text: str, where: str = "text") -> Text:
     """The formulas that TOML `text` lists; `where` opens every error message."""
+    table = sources.toml_table(text, where)
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DeriveError(f"{where}: not valid TOML: {error}") from None
-    except RecursionError:
-        raise DeriveError(f"{where}: not valid TOML: nested too deeply") from None
-    try:
-        return _from_table(table)
+        return replace(_from_table(table), where=where)
     except DeriveError as error:
         raise DeriveError(f"{where}: {error}") from None
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from derive.model.errors import DeriveError, shorten
+from derive.model.sources import read_text
 
 MAX_BYTES = 20_000_000
 MAX_FORMULAS = 100_000
@@ -60,14 +61,7 @@ def seal(content: Mapping[str, Any]) -> str:
 
 def read_certificate(path: Path) -> dict[str, Any]:
     """The certificate in the file at `path`. Raises DeriveError if it is none; whether it is true is not asked."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DeriveError(f"{path}: larger than {MAX_BYTES} bytes, which no certificate needs")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DeriveError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise DeriveError(f"{path}: cannot be read: it is not UTF-8 text") from None
+    text = read_text(path, "certificate", MAX_BYTES)
     try:
         content = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
         _checked(content, FIELDS, "the certificate")

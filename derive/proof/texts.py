@@ -51,7 +51,10 @@ def text_certificate(text: Text) -> Certificate:
 def text_verdicts(text: Text, derivation: Derivation | None = None) -> tuple[Verdict, ...]:
     """The verdicts about the formulas of `text`, in its order; numbered layers are those of `derivation`."""
     loss = text.loss or (derivation.architecture.loss if derivation else LOSS)
-    return tuple(verdict for claim in text.claims for verdict in claim_verdicts(claim, loss, derivation))
+    try:
+        return tuple(verdict for claim in text.claims for verdict in claim_verdicts(claim, loss, derivation))
+    except DeriveError as error:
+        raise DeriveError(f"{text.where}: {error}" if text.where else str(error)) from None
 
 
 def claim_verdicts(claim: Claim, loss: str, given: Derivation | None = None) -> tuple[Verdict, ...]:
