@@ -49,7 +49,7 @@ def main() -> int:
     failures += [f"tag {tag} was never planted" for tag in missing]
     if count["right"] < WANTED_RIGHT:
         failures.append(f"only {count['right']} right formulas")
-    if slowest > LIMIT_SECONDS:
+    if slowest > LIMIT_SECONDS and "--untimed" not in sys.argv[1:]:
         failures.append(f"one grade takes {slowest * 1000:.0f} ms")
     missed = Counter(failure.split()[0] for failure in failures)
     print(f"{len(ARCHITECTURES)} architectures, rows and columns")
