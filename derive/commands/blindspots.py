@@ -53,15 +53,15 @@ def blindspots(samples: str, as_json: bool, **given: Any) -> int:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    from derive.proof.slipped import NOT_ASKED
+    from derive.proof.asked import NOT_ASKED, formula
 
     yield f"{report.setting.shown}"
     yield ""
     width = max(len(finding.slip.tag) for finding in report.findings)
-    formula = max(len(_formula(finding)) for finding in report.findings)
+    wide = max(len(formula(finding.slip)) for finding in report.findings)
     for finding in report.findings:
         mark = click.style("✓", fg="green") if finding.revealed else click.style("✗", fg="red", bold=True)
-        yield f"{mark} {finding.slip.tag:<{width}}  {_formula(finding):<{formula}}  {_shown(finding)}".rstrip()
+        yield f"{mark} {finding.slip.tag:<{width}}  {formula(finding.slip):<{wide}}  {_shown(finding)}".rstrip()
         if finding.why:
             yield f"  {'':<{width}}  {finding.why}"
     unseen = [finding for finding in report.findings if not finding.revealed]
@@ -79,12 +79,6 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"The smallest example that reveals them all: {report.proposal.shown}; {report.proposal.count} numbers."
 
 
-def _formula(finding: Finding) -> str:
-    from derive.proof.slipped import FORMS
-
-    return f"{FORMS[finding.slip.form].quantity} = {finding.slip.formula}"
-
-
 def _shown(finding: Finding) -> str:
     """Hidden in layers 1, 2; by its shape in layer 3."""
     if not finding.layers:
@@ -99,7 +93,7 @@ def _shown(finding: Finding) -> str:
 
 
 def _dict(report: Report) -> dict[str, Any]:
-    from derive.proof.slipped import NOT_ASKED
+    from derive.proof.asked import NOT_ASKED, formula
 
     return {
         "example": _setting(report.setting),
@@ -107,7 +101,7 @@ def _dict(report: Report) -> dict[str, Any]:
         "slips": [
             {
                 "slip": finding.slip.tag,
-                "formula": _formula(finding),
+                "formula": formula(finding.slip),
                 "revealed": finding.revealed,
                 "layers": {str(layer): how for layer, how in finding.layers},
                 "why": finding.why,

@@ -17,8 +17,11 @@ import numpy as np
 from derive.model.activation import Activation, activation
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
-from derive.proof.example import Example, UnfitError
-from derive.proof.slipped import FORMS, SLIPS, Slip
+from derive.proof.arrays import UnfitError
+from derive.proof.asked import ASKED, LINES, NEEDS, form_of, layers_of, line_of
+from derive.proof.example import Example
+from derive.proof.slips import Slip
+from derive.proof.terms import leaf
 
 SEEDS = range(12)
 DEEPEST = 20
@@ -99,17 +102,14 @@ def blindspots(architecture: Architecture, samples: int) -> Report:
 
 def findings_of(setting: Setting) -> tuple[Finding, ...]:
     """How every slip shows in the example."""
-    return tuple(Finding(slip, tuple((k, _how(slip, k, setting)) for k in _layers(slip, setting))) for slip in SLIPS)
+    return tuple(Finding(slip, tuple((k, _how(slip, k, setting)) for k in _layers(slip, setting))) for slip in ASKED)
 
 
-def _layers(slip: Slip, setting: Setting) -> range:
+def _layers(slip: Slip, setting: Setting) -> tuple[int, ...]:
     """The layers in which the slip can be made."""
-    depth = len(setting.activations)
     if slip.tag == "broadcast" and setting.sizes[-1] != 1:
-        return range(0)
-    where = {"output": range(depth, depth + 1), "hidden": range(1, depth), "every": range(1, depth + 1)}
-    layers = where[FORMS[slip.form].layers]
-    return range(2, depth + 1) if slip.tag == "z-for-a" else layers
+        return ()
+    return layers_of(slip, len(setting.activations))
 
 
 @lru_cache(maxsize=128)
@@ -123,11 +123,14 @@ def _example(setting: Setting, seed: int) -> Example:
 
 def _how(slip: Slip, layer: int, setting: Setting) -> How:
     """How a slip shows in one layer; hidden only if it is at all the random numbers that are tried."""
+    name = line_of(slip)
+    form = form_of(slip, name, layer, len(setting.activations))
+    assert form is not None
     for seed in SEEDS:
         example = _example(setting, seed)
-        truth = example.at(FORMS[slip.form].formula, layer)
+        truth = example.value(leaf(LINES[name], layer))
         try:
-            value: Any = example.at(slip.formula, layer)
+            value: Any = example.value(form)
         except UnfitError:
             return "shape"
         if value.shape != truth.shape:
@@ -175,7 +178,9 @@ def _special(function: Activation) -> Cause:
 def _explained(finding: Finding, setting: Setting) -> Finding:
     """The finding with the fewest causes that together hide the slip."""
     if not finding.layers:
-        return replace(finding, why=f"it cannot be made here, since it needs {finding.slip.needs or 'a hidden layer'}")
+        return replace(
+            finding, why=f"it cannot be made here, since it needs {NEEDS.get(finding.slip.tag, 'a hidden layer')}"
+        )
     if not finding.hidden:
         return finding
     causes = _causes(setting)
@@ -223,5 +228,5 @@ def _small(functions: tuple[Activation | None, ...]) -> list[Setting]:
 def _reveals_all(setting: Setting) -> bool:
     return all(
         bool(layers := _layers(slip, setting)) and all(_how(slip, k, setting) != "hidden" for k in layers)
-        for slip in SLIPS
+        for slip in ASKED
     )

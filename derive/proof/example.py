@@ -7,7 +7,6 @@ it is used, f' = g(f), its values being drawn when they are first needed.
 
 from __future__ import annotations
 
-import ast
 import random
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -19,17 +18,13 @@ import sympy as sp
 
 from derive.model.activation import Activation
 from derive.model.expression import Z
-from derive.model.reader import Reader, parse
-from derive.proof.matrices import LabelReader, with_df
+from derive.proof.arrays import Arrays
 from derive.proof.relations import A, relation
-from derive.proof.slipped import FORMS
+from derive.proof.terms import Term
+from derive.proof.truth import line
 
 WEIGHTS, VALUES = 9, 99
 """The largest weight or datum, and the largest value of an opaque activation."""
-
-
-class UnfitError(Exception):
-    """Shapes that NumPy refuses, or a matrix without an inverse."""
 
 
 @cache
@@ -84,7 +79,7 @@ class Neuron:
 
 
 @dataclass
-class Example(Reader):
+class Example(Arrays):
     """The numbers of one example, and the formulas on them."""
 
     sizes: tuple[int, ...]
@@ -93,12 +88,11 @@ class Example(Reader):
     seed: int
     mean: int = 0
     """What N stands for, if it is not the number of rows."""
-    what = "formula"
 
     def __post_init__(self) -> None:
         self.draw = random.Random(f"{self.sizes} {self.samples} {self.seed}")
         self.depth = len(self.activations)
-        self.labels = {"L": self.depth}
+        self.known: dict[Term, Any] = {}
         self.neurons = {f: Neuron(f, self.draw) for f in self.activations}
         self.values: dict[str, Any] = {"y": self._random(self.samples, self.sizes[-1])}
         self.values["a0"] = self._random(self.samples, self.sizes[0])
@@ -106,81 +100,25 @@ class Example(Reader):
             self.values[f"W{k}"] = self._random(self.sizes[k], self.sizes[k - 1])
             self.values[f"b{k}"] = self._random(1, self.sizes[k])
             self.values[f"z{k}"] = self.values[f"a{k - 1}"] @ self.values[f"W{k}"].T + self.values[f"b{k}"]
-            self.values[f"a{k}"] = self._applied(k, 0, self.values[f"z{k}"])
+            self.values[f"a{k}"] = self.applied("f", k, self.values[f"z{k}"])
         for k in range(self.depth, 0, -1):
-            delta = "output" if k == self.depth else "step"
-            for name, form in ((f"delta{k}", delta), (f"dW{k}", "dW"), (f"db{k}", "db")):
-                self.values[name] = self.at(FORMS[form].formula, k)
-
-    def at(self, formula: str, layer: int) -> Any:
-        """The value of `formula` for l = `layer`. Raises UnfitError where NumPy would refuse it."""
-        self.labels = {"L": self.depth, "l": layer}
-        self.text = formula
-        try:
-            return self.visit(parse(with_df(formula), "formula"))
-        except ValueError as error:
-            raise UnfitError(str(error)) from None
+            for base in ("delta", "dW", "db"):
+                self.values[f"{base}{k}"] = self.value(line(base, k, self.depth))
 
     def _random(self, rows: int, columns: int) -> Any:
         entries = [Fraction(self.draw.choice((-1, 1)) * self.draw.randint(1, WEIGHTS)) for _ in range(rows * columns)]
         return np.array(entries, dtype=object).reshape(rows, columns)
 
-    def _applied(self, layer: int, order: int, array: Any) -> Any:
+    def number(self, value: Fraction) -> Any:
+        return value
+
+    def mean_over(self) -> Any:
+        return Fraction(self.mean or self.samples)
+
+    def applied(self, head: str, layer: int, array: Any) -> Any:
         neuron = self.neurons[self.activations[layer - 1]]
-        return np.array([neuron(order, z) for z in array.ravel()], dtype=object).reshape(array.shape)
+        return np.array([neuron(int(head == "df"), z) for z in array.ravel()], dtype=object).reshape(array.shape)
 
-    # What the grammar means on numbers.
-
-    def number(self, value: float, node: ast.AST) -> Any:
-        return Fraction(str(value))
-
-    def name(self, name: str, node: ast.AST) -> Any:
-        return Fraction(self.mean or self.samples) if name == "N" else self.values[name]
-
-    def subscript(self, base: ast.expr, index: ast.expr, node: ast.AST) -> Any:
-        return self.values[f"{ast.unparse(base)}{self._layer(index)}"]
-
-    def _layer(self, node: ast.expr) -> int:
-        return int(LabelReader({k: sp.Integer(v) for k, v in self.labels.items()}).read(ast.unparse(node)))
-
-    def attribute(self, value: Any, attribute: str, node: ast.AST) -> Any:
-        return value.T
-
-    def negative(self, value: Any, node: ast.AST) -> Any:
-        return -value
-
-    def binary(self, operator: str, left: Any, right: Any, node: ast.AST) -> Any:
-        match operator:
-            case "+":
-                return left + right
-            case "-":
-                return left - right
-            case "*":
-                return left * right
-            case "/":
-                return left / right
-            case "@":
-                return left @ right
-        self.fail(node, f"the operator {operator} has no place here")
-
-    def call(self, name: str, arguments: list[ast.expr], node: ast.AST) -> Any:
-        (argument,) = arguments
-        match name:
-            case "sum":
-                return self.visit(argument).sum(axis=0, keepdims=True)
-            case "inv":
-                return _inverse(self.visit(argument))
-            case "df":
-                assert isinstance(argument, ast.Subscript)
-                return self._applied(self._layer(argument.slice), 1, self.visit(argument))
-        self.fail(node, f"unknown function {name!r}")
-
-
-def _inverse(matrix: Any) -> Any:
-    if matrix.shape[0] != matrix.shape[1]:
-        raise UnfitError("inv needs a square matrix")
-    try:
+    def inverse(self, matrix: Any) -> Any:
         inverse = sp.Matrix(matrix.tolist()).inv()
-    except ValueError:
-        raise UnfitError("the matrix has no inverse") from None
-    return np.array([Fraction(int(x.p), int(x.q)) for x in inverse], dtype=object).reshape(matrix.shape)
+        return np.array([Fraction(int(x.p), int(x.q)) for x in inverse], dtype=object).reshape(matrix.shape)

@@ -132,9 +132,9 @@ def other_order(term: Term, setting: Setting) -> Iterator[Term]:
 def untransposed(term: Term, setting: Setting) -> Iterator[Term]:
     if found := _outer(term):
         delta, a = found
-        yield times(delta, a)
         if setting.layout == "rows":
             yield times(transposed(delta), transposed(a))
+        yield times(delta, a)
 
 
 def other_activation(term: Term, setting: Setting) -> Iterator[Term]:
@@ -178,3 +178,5 @@ def one_path(term: Term, setting: Setting) -> Iterator[Term]:
 def unsummed(term: Term, setting: Setting) -> Iterator[Term]:
     if term.head == "sum":
         yield term.parts[0]
+        if setting.layout == "rows":
+            yield Term("sum", (transposed(term.parts[0]),))  # over the units

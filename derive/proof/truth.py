@@ -14,9 +14,10 @@ from typing import Any, TypeAlias
 
 import sympy as sp
 
-from derive.algebra.gradient import Derivation
+from derive.algebra.gradient import Derivation, differentiate
 from derive.algebra.notation import N, is_opaque, named
 from derive.algebra.program import Equation, Tensor
+from derive.model.architecture import Architecture
 from derive.proof.terms import DERIVATIVES, LEAVES, Term, expanded, leaf, number, times, transposed
 from derive.proof.values import Layout
 
@@ -175,3 +176,10 @@ def truths(derivation: Derivation, layout: Layout, base: str, layer: int, levels
             break
         found.append(deeper)
     return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def line(base: str, layer: int, depth: int) -> Term:
+    """The right formula of a derivative in rows, by the line above, in a network of any widths and activations."""
+    derivation = differentiate(Architecture((2,) * (depth + 1), ("tanh",) * depth))
+    return truths(derivation, "rows", base, layer, 0)[0]

@@ -25,9 +25,9 @@ from derive.codegen.truth import drawn, names_of
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.proof.certificate import Certificate, Verdict
+from derive.teach.naming import arranged, close, slip_of
 from derive.teach.observed import Noted, Source, Trace, call, gradients, load_function, read_source
 from derive.teach.reference import Point, exact_gradients, point
-from derive.teach.slipped import Tensors, arranged, close, slip_of
 
 TRUSTS = (
     "the derived gradients, which `derive verify` proves",
@@ -185,9 +185,8 @@ def _meant(name: str) -> str:
 
 
 def _slip(quantity: str, value: Any, at: Point, convention: Convention) -> str | None:
-    kind, label = re.fullmatch(r"([A-Za-z]+)(\d+)", quantity).groups()  # type: ignore[union-attr]
-    tensors = Tensors(at.values, at.slope, at.from_output, int(label), at.architecture.depth, at.samples)
-    return slip_of(kind, tensors, value, convention.factor(at.samples) if kind in ("dW", "db") else 1.0)
+    of_loss = quantity.startswith(("dW", "db"))
+    return slip_of(quantity, at, value, convention.factor(at.samples) if of_loss else 1.0)
 
 
 def _equal(left: Any, right: Any) -> bool:

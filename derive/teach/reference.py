@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,11 @@ from derive.codegen.neurons import Neurons
 from derive.codegen.truth import Truth
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
+from derive.proof.arrays import Arrays
+from derive.proof.terms import Term
+
+SLOPE_OF_A = "df of a"
+"""The head of a term that is f' as a function of a = f(z), such as 1 - a**2."""
 
 
 class Floats(Arithmetic):
@@ -43,22 +49,30 @@ class Floats(Arithmetic):
 
 
 @dataclass(frozen=True)
-class Point:
+class Point(Arrays):
     """An architecture at random parameters and data, with every quantity of its derivation."""
 
     architecture: Architecture
     samples: int
     values: dict[str, Any]
+    known: dict[Term, Any] = field(default_factory=dict, compare=False)
 
-    def slope(self, label: int, array: Any) -> Any:
-        """f'_l of every entry."""
-        return _floats(self.architecture.activations[label - 1].formula.diff(Z), array)
+    def number(self, value: Fraction) -> Any:
+        return float(value)
 
-    def from_output(self, label: int, array: Any) -> Any:
-        """f'_l written in a = f_l(z), at every entry; as it is in z if there is no such form."""
-        formula = self.architecture.activations[label - 1].formula
-        form = from_output(formula)
+    def mean_over(self) -> Any:
+        return self.samples
+
+    def applied(self, head: str, layer: int, array: Any) -> Any:
+        """f or f' of every entry; f' in terms of a is as it is in z if there is no such form."""
+        formula = self.architecture.activations[layer - 1].formula
+        if head == "f":
+            return _floats(formula, array)
+        form = from_output(formula) if head == SLOPE_OF_A else None
         return _floats(formula.diff(Z) if form is None else form.xreplace({A: Z}), array)
+
+    def inverse(self, matrix: Any) -> Any:
+        return np.linalg.inv(matrix)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

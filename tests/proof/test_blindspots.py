@@ -6,9 +6,11 @@ import pytest
 
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
+from derive.proof.asked import ASKED, LINES, NOT_ASKED, formula, line_of
 from derive.proof.blindspots import SEEDS, Setting, blindspots, findings_of
 from derive.proof.example import Example
-from derive.proof.slipped import FORMS, NOT_ASKED, SLIPS
+from derive.proof.slips import BY_TAG
+from derive.proof.term_reader import TermReader
 
 
 def look(sizes, samples, *activations):
@@ -93,15 +95,21 @@ def test_large_examples_and_bad_ones():
 def test_the_right_formulas_of_the_example_are_those_of_the_derivation():
     example = Example((2, 3, 2), 3, Architecture((2, 3, 2), ("tanh", "sigmoid")).activations, 0)
     values = example.values
-    assert (example.at("1 - a[1] * a[1]", 1) == example.at("f'(z[1])", 1)).all()
-    assert (example.at("a[L] * (1 - a[L])", 2) == example.at("f'(z[L])", 2)).all()
+
+    def at(text, layer):
+        return example.value(TermReader(2, {"l": layer}, layer).read(text))
+
+    assert (at("1 - a[1] * a[1]", 1) == at("f'(z[1])", 1)).all()
+    assert (at("a[L] * (1 - a[L])", 2) == at("f'(z[L])", 2)).all()
     assert (values["dW1"] == values["delta1"].T @ values["a0"]).all()
     assert (values["db2"] == values["delta2"].sum(axis=0, keepdims=True)).all()
 
 
 def test_every_slip_is_known_by_its_tag_and_differs_from_its_form():
-    assert {slip.form for slip in SLIPS} == set(FORMS)
-    assert len({slip.tag for slip in SLIPS} | set(NOT_ASKED)) == len(SLIPS) + 1 == 22
+    assert {line_of(slip) for slip in ASKED} == set(LINES)
+    assert len({slip.tag for slip in ASKED} | set(NOT_ASKED)) == len(ASKED) + 1 == 22
+    assert formula(BY_TAG["missing-transpose"]) == "delta[l] = (delta[l+1] @ W[l+1].T) * f'(z[l])"
+    assert len({formula(slip) for slip in ASKED}) == len(ASKED)
     assert len(SEEDS) >= 8  # a relu is dead at half of the numbers
 
 

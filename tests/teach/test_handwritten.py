@@ -79,6 +79,8 @@ def test_the_sum_of_the_samples_is_another_convention(tmp_path):
         ("(1 - a1**2)", "(1 - z1**2)", 11, "z-for-a", "W1 b1"),
         ("(1 - a1**2)", "(1 - np.tanh(a1)**2)", 11, "derivative-at-wrong-argument", "W1 b1"),
         ("delta2.sum(axis=0)", "delta2", 10, "bias-not-summed", "b2"),
+        ("delta2.sum(axis=0)", "delta2.sum(axis=1)", 10, "bias-not-summed", "b2"),
+        ("delta2 @ W2", "delta2 @ dW2", 11, "gradient-for-weight", "W1 b1"),
         ("z2 - Y", "Y - z2", 8, "sign", "W1 b1 W2 b2"),
         ("delta2.T @ a1", "delta2.T @ z1", 9, "z-for-a", "W2"),
         ("delta1.T @ X", "X.T @ delta1", 12, "outer-product-order", "W1"),

@@ -1,0 +1,61 @@
+"""Which slips an example is asked about, and in which line of the text each is made.
+
+A slip has many forms (`proof.slips`); here it stands for the first that it gives to the right line.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from derive.proof.slip_rules import Setting
+from derive.proof.slips import SLIPS, Slip
+from derive.proof.terms import Term, relative, show
+from derive.proof.truth import line
+
+LINES = {"step": "delta", "dW": "dW", "db": "db", "output": "delta"}
+"""The four lemmas and what they define, in the order in which one is looked for where a slip can be made."""
+WHOLE = {"transposed-layout": "dW"}
+"""Where a slip in a whole line is made, if not in the output's."""
+NEEDS = {"z-for-a": "a layer below that is not the input", "broadcast": "a single output"}
+"""What an example has to have so that a slip can be made at all, if that is not a hidden layer."""
+NOT_ASKED: dict[str, str] = {"missing-path": "it needs a fork, such as a residual connection"}
+"""Slips that no example of this kind can show, and why."""
+ASKED = tuple(slip for slip in SLIPS if slip.tag not in NOT_ASKED)
+"""Every slip of a network without forks."""
+SHOWN_DEPTH, SHOWN_LAYER = 4, 2
+"""A network deep enough, and a layer in its midst, to write a formula for l."""
+
+
+@cache
+def line_of(slip: Slip) -> str:
+    """The lemma in which the slip is made."""
+    if slip.whole:
+        return WHOLE.get(slip.tag, "output")
+    return next(
+        name
+        for name in LINES
+        if form_of(slip, name, SHOWN_DEPTH if name == "output" else SHOWN_LAYER, SHOWN_DEPTH) is not None
+    )
+
+
+@cache
+def form_of(slip: Slip, name: str, layer: int, depth: int) -> Term | None:
+    """What the slip makes of a lemma; None where it cannot be made."""
+    truth = line(LINES[name], layer, depth)
+    return next(iter(slip.slipped(truth, Setting("rows", depth))), None)
+
+
+def layers_of(slip: Slip, depth: int) -> tuple[int, ...]:
+    """The layers in which the slip can be made."""
+    name = line_of(slip)
+    where = {"output": range(depth, depth + 1), "step": range(1, depth)}.get(name, range(1, depth + 1))
+    return tuple(layer for layer in where if form_of(slip, name, layer, depth) is not None)
+
+
+def formula(slip: Slip) -> str:
+    """The slip's form in rows for any layer l, with what it would define."""
+    name = line_of(slip)
+    layer, letter = (SHOWN_DEPTH, "L") if name == "output" else (SHOWN_LAYER, "l")
+    form = form_of(slip, name, layer, SHOWN_DEPTH)
+    assert form is not None
+    return f"{LINES[name]}[{letter}] = {show(form, relative(letter, layer))}"
