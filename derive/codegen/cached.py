@@ -79,11 +79,11 @@ def _candidates(f: sp.Expr, slope: sp.Expr) -> Iterator[sp.Expr]:
         eliminated = sp.resultant(sp.numer(sp.together(output - _X)), sp.numer(sp.together(derivative - _D)), *back[:1])
         for factor, _ in sp.factor_list(eliminated)[1]:
             if sp.degree(factor, _D) == 1:
-                candidate = sp.cancel(-factor.subs(_D, 0) / factor.coeff(_D, 1)).subs(_X, back[1])
-                candidate = sp.expand(candidate)
+                found = sp.expand(sp.cancel(-factor.subs(_D, 0) / factor.coeff(_D, 1)))
+                power = sp.factor(found)  # before exp(a) stands in it, which may have a high power
+                candidate = (power if power.is_Pow else sp.factor_terms(found)).subs(_X, back[1])
                 if _safe(candidate) and normal(candidate.subs(A, f) - slope).value == 0:
-                    factored = sp.factor(candidate)
-                    yield factored if factored.is_Pow else sp.factor_terms(candidate)
+                    yield candidate
 
 
 def _generators(f: sp.Expr, slope: sp.Expr) -> Iterator[tuple[sp.Expr, sp.Expr, tuple[sp.Symbol, sp.Expr]]]:

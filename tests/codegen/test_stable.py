@@ -173,3 +173,9 @@ def test_nearly_equal_exponents_do_not_make_polynomials_of_high_degree(text: str
     formula = read_expression(text, {"z": Z})
     assert equal(stable(formula), formula)
     assert not equal(formula, formula + sp.tanh(Z))
+
+
+def test_nor_does_the_derivative_from_the_output() -> None:
+    found = from_output(read_expression("log(1 + exp(1.000001*z))", {"z": Z}))
+    assert found is not None
+    assert not found.has(Z)
