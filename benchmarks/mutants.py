@@ -207,11 +207,47 @@ def with_one_length(text: str) -> str:
     return folded(text.replace("len(Y)", "len(X)"))
 
 
+def with_default_axis(text: str) -> str:
+    """`np.add.reduce` sums along axis 0 unless told otherwise."""
+    return folded(re.sub(r"(np\.add\.reduce\([^()]*), axis=0", r"\1", text))
+
+
+def with_one_name(text: str) -> str:
+    """Where f is the identity, a line copies z into a and da into delta: either name means the same array."""
+    for copy, source in re.findall(r"^    ((?:a|delta)\d+) = ((?:z|da)\d+)\b", text, flags=re.MULTILINE):
+        text = re.sub(rf"\b{source}\b", copy, text)
+    return folded(text)
+
+
+def with_one_sum(text: str) -> str:
+    """c is only summed up, so the order in which its terms are does not matter."""
+    return folded(re.sub(r"(^    c = .*)\.sum\((?:axis=\(?-?[01]\)?)?\)", r"\1.sum()", text, flags=re.MULTILINE))
+
+
+def with_clamped_end(text: str) -> str:
+    """A slice of theta that ends beyond its end ends with it: END of the last bias as a product of numbers above 1."""
+    *_, last = re.finditer(r"^END_b\d+ = .*$", text, flags=re.MULTILINE)
+    return folded(
+        text[: last.start()] + re.sub(r"\(\((\w+)\) \* \((\w+)\)\)", r"\1 + \2", last[0]) + text[last.end() :]
+    )
+
+
+def with_two_sizes(text: str) -> str:
+    """Of two sizes, the last is the second."""
+    two = re.search(r"^SIZES = n0, n1 = ", text, flags=re.MULTILINE)
+    return folded(text.replace("SIZES[(-1):]", "SIZES[1:]") if two else text)
+
+
 FORMS = {
     "the same after constant folding": folded,
     "State.N starts with no batch's size": without_dead_start,
     "the last axis of a matrix is axis 1": with_last_axis,
     "X and Y have the same number of rows": with_one_length,
+    "np.add.reduce sums along axis 0 by default": with_default_axis,
+    "a line copies one name into the other": with_one_name,
+    "c is only summed up": with_one_sum,
+    "a slice ends with its array": with_clamped_end,
+    "of two sizes, the last is the second": with_two_sizes,
 }
 
 

@@ -106,6 +106,9 @@ class StandIn:
             def __setitem__(self, key: Any, value: Any) -> None:
                 self.view(np.ndarray)[key] = owner.entries(value)
 
+            def __index__(self) -> int:
+                raise NotUnderstoodError("an array or a decimal number as an index")
+
             def __bool__(self) -> bool:
                 raise NotUnderstoodError("a decision that depends on the value of an array")
 
@@ -271,6 +274,8 @@ class StandIn:
         return self.array(np.where(condition, self.entries(inside), self.entries(outside)))
 
     def copyto(self, target: Any, source: Any, where: Any = True) -> None:
+        if isinstance(where, self.exact):
+            raise NotUnderstoodError("np.copyto where numbers stand, not truth values")
         np.copyto(target.view(np.ndarray), self.entries(source), where=np.asarray(where, bool))
 
 
