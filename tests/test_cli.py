@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from derive.algebra.gradient import differentiate
 from derive.cli import COMMANDS
-from derive.codegen.emit import command, load
+from derive.codegen.emit import load
+from derive.codegen.header import command
 from derive.commands.generate import generate
 from derive.commands.options import Request, define, read_sizes
 from derive.model.activation import Activation

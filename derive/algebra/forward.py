@@ -34,19 +34,19 @@ def parameters(label: Label, kind: str = "dense") -> tuple[Tensor, ...]:
 
 def _axis(text: str, label: Label) -> sp.Expr:
     """The label in an axis such as n[l-1]."""
-    return read_expression(text.strip().removeprefix("n[").removesuffix("]"), {"l": sp.sympify(label)})
+    return read_expression(text.strip().removeprefix("n[").removesuffix("]"), {"l": sp.sympify(label, strict=True)})
 
 
 def layer(label: Label, kind: str = "dense", below: Tensor | None = None) -> tuple[Equation, ...]:
     """The forward equations of layer `label`, which reads a^{l-1}."""
-    below = below or output(sp.sympify(label) - 1)
-    return _read(LAYERS[kind].equations, (below, *parameters(label, kind)), {"l": sp.sympify(label)})
+    below = below or output(sp.sympify(label, strict=True) - 1)
+    return _read(LAYERS[kind].equations, (below, *parameters(label, kind)), {"l": sp.sympify(label, strict=True)})
 
 
 def loss(name: str, label: Label) -> tuple[Equation, ...]:
     """The equations of c and of the mean loss, from the output a^L with L = `label`."""
     equations = (f"c[s] = {LOSSES[name]}", MEAN_LOSS)
-    return _read(equations, (output(label), target(label)), {"L": sp.sympify(label)})
+    return _read(equations, (output(label), target(label)), {"L": sp.sympify(label, strict=True)})
 
 
 def _read(equations: Iterable[str], known: Iterable[Tensor], labels: dict[str, sp.Expr]) -> tuple[Equation, ...]:

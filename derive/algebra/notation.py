@@ -21,7 +21,7 @@ Label: TypeAlias = Any
 
 def tag(label: Label) -> str:
     """How a label stands in a name: `2` for a layer's number, `[l+1]` for an expression."""
-    label = sp.sympify(label)
+    label = sp.sympify(label, strict=True)
     return str(label) if label.is_Integer else f"[{str(label).replace(' ', '')}]"
 
 

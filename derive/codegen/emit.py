@@ -22,6 +22,7 @@ from derive.algebra.gradient import Derivation, adjoint_name
 from derive.algebra.program import Program
 from derive.algebra.update import update_program
 from derive.codegen.arrays import Assign, Node, written
+from derive.codegen.header import command, title
 from derive.codegen.lower import RENAMED, lower, lower_scalar
 from derive.codegen.notes import note
 from derive.codegen.schedule import Instruction, allocate, flatten, lines, prune
@@ -31,7 +32,7 @@ from derive.model.errors import unknown
 from derive.model.expression import Z
 from derive.model.sources import read_text
 from derive.model.specification import to_toml
-from derive.model.tables import ACTIVATIONS, STYLES
+from derive.model.tables import STYLES
 
 WIDTH = 110
 MAX_BYTES = 20_000_000  # of a module: one of a thousand layers has about one
@@ -73,7 +74,7 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
     adjoints = [adjoint_name(name) for name in names]
     output = f"a{architecture.depth}"
     context: dict[str, Any] = {
-        "title": _title(architecture),
+        "title": title(architecture),
         "version": __version__,
         "command": command(architecture, style),
         "certificate": certificate.lines() if certificate else NO_CERTIFICATE,
@@ -122,35 +123,6 @@ def load(source: str | Path) -> ModuleType:
 def read_module(path: Path) -> str:
     """The text of the Python file at `path`; a DeriveError if it cannot be read."""
     return read_text(path, "module", MAX_BYTES)
-
-
-def command(architecture: Architecture, style: str) -> str:
-    """The command line that makes the module again."""
-    functions = [f.name for f in architecture.activations]
-    update = architecture.optimizer
-    if any(name not in ACTIVATIONS for name in functions):
-        return f"derive generate {architecture.name}.toml --style {style}    (the file holds the text of SPEC)"
-    hidden = functions[:-1] if len(set(functions[:-1])) > 1 else functions[:1] * (len(functions) > 1)
-    options = {
-        "layers": "-".join(map(str, architecture.sizes)),
-        "activation": ",".join(hidden),
-        "output": functions[-1],
-        "loss": architecture.loss * (architecture.loss != "least_squares"),
-        "optimizer": update.name * (update.name != "sgd"),
-        **{key: f"{value!r}" for key, value in update.constants if value},
-        "dtype": architecture.dtype * (architecture.dtype != "float64"),
-        "style": style,
-        "name": architecture.name,
-    }
-    return "derive generate " + " ".join(f"--{key} {value}" for key, value in options.items() if value)
-
-
-def _title(architecture: Architecture) -> str:
-    functions = ", ".join(dict.fromkeys(f.name for f in architecture.activations))
-    loss = architecture.loss.replace("_", " ")
-    sizes = "-".join(map(str, architecture.sizes))
-    shown = sizes if len(sizes) <= 60 else f"{architecture.depth}-layer"
-    return f"{architecture.name}: the {shown} perceptron ({functions}), {loss} loss, {architecture.optimizer.name}."
 
 
 def _layout(derivation: Derivation) -> list[_Parameter]:

@@ -59,7 +59,7 @@ def canonical(expr: sp.Expr, names: Names | None = None) -> str:
     """
     names = names or {}
     total: dict[str, sp.Rational] = {}
-    for term in _terms(sp.sympify(expr)):
+    for term in _terms(sp.sympify(expr, strict=True)):
         key, coefficient = _monomial(_without_deltas(term), names)
         total[key] = total.get(key, sp.S.Zero) + coefficient
     return " + ".join(f"{c}*{key}" for key, c in sorted(total.items()) if c) or "0"

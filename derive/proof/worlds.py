@@ -172,7 +172,7 @@ def world_for(mentions: Mentions, scope: Scope, loss_name: str, given: Derivatio
 
 def _anchor(label: sp.Expr) -> sp.Expr:
     """l for l+1, L for L-1, 0 for a number."""
-    return sp.sympify(label).as_coeff_Add()[1]
+    return sp.sympify(label, strict=True).as_coeff_Add()[1]
 
 
 def _sizes(given: Derivation) -> str:
