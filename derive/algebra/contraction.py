@@ -6,7 +6,7 @@ conditions (`Piecewise`) around the result; here every index runs over a whole a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import count, product
 
 import sympy as sp
@@ -77,8 +77,3 @@ def rename_indices(expr: sp.Expr, free: Iterable[sp.Symbol]) -> sp.Expr:
     if expr.has(sp.Sum):
         return expr.func(*(rename_indices(argument, taken) for argument in expr.args))
     return expr
-
-
-def substitute(expr: sp.Expr, replacements: Mapping[sp.Basic, sp.Basic]) -> sp.Expr:
-    """`expr` with indices replaced everywhere, bound ones included."""
-    return expr.xreplace(dict(replacements))

@@ -127,17 +127,16 @@ def _pull_back(
     equation: Equation, adjoint: sp.Expr | Tensor, name: str, home: tuple[sp.Symbol, ...]
 ) -> tuple[sp.Expr, list[Step]]:
     """What `equation`, t[i] = value, contributes to the adjoint of the tensor `name`."""
-    rename = {i: index(f"{i}_") for i in equation.value.atoms(sp.Symbol) | set(equation.indices) if i.is_integer}
-    rename = {i: fresh for i, fresh in rename.items() if i in set(equation.indices) | _bound(equation.value)}
+    rename = {i: index(f"{i}_") for i in {*equation.indices, *_bound(equation.value)}}
     indices = tuple(rename[i] for i in equation.indices)
     value = equation.value.xreplace(rename)
-    entry = sp.IndexedBase(name)[home] if home else sp.Symbol(name)
+    entry = Tensor(name, ())[home]
     outer = adjoint[indices] if isinstance(adjoint, Tensor) else adjoint
     over = list(zip(indices, equation.tensor.axes, strict=True))
     local = value.diff(entry)
     result = rename_indices(contract(outer * local, over), home)
 
-    target = Tensor(adjoint_name(name), ())[()] if not home else sp.IndexedBase(adjoint_name(name))[home]
+    target = Tensor(adjoint_name(name), ())[home]
     limits = [(i, 1, high) for i, high in over]
 
     def summed(body: sp.Expr) -> sp.Expr:

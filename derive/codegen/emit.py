@@ -21,11 +21,11 @@ from derive import __version__
 from derive.algebra.gradient import Derivation, adjoint_name
 from derive.algebra.program import Program
 from derive.algebra.update import update_program
-from derive.codegen.arrays import Assign, Node, written
+from derive.codegen.arrays import Assign, written
 from derive.codegen.header import command, title
 from derive.codegen.lower import RENAMED, lower, lower_scalar
 from derive.codegen.notes import note
-from derive.codegen.schedule import Instruction, allocate, flatten, lines, prune
+from derive.codegen.schedule import Instruction, allocate, flatten, leaves, lines, prune
 from derive.codegen.specialize import Helper, specialize
 from derive.model.architecture import Architecture
 from derive.model.errors import unknown
@@ -181,15 +181,8 @@ def _needed(statements: list[Assign], results: set[str]) -> list[Assign]:
     for statement in reversed(statements):
         if statement.target in needed:
             kept.append(statement)
-            needed |= set(_names(statement.value))
+            needed |= set(leaves(statement.value))
     return kept[::-1]
-
-
-def _names(node: Node) -> Iterable[str]:
-    if node.operation == "name":
-        yield node.text
-    for argument in node.arguments:
-        yield from _names(argument)
 
 
 def _commented(code: str, comment: str) -> str:

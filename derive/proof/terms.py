@@ -55,8 +55,6 @@ Rule = Callable[[Term], Iterable[Term]]
 Labels = Callable[[int], str]
 """How a layer's number stands behind a letter: 3 → "3", or "[l+1]"."""
 
-ONE_OVER_N = Term("/", (Term("number", number=Fraction(1)), Term("N")))
-
 
 def leaf(head: str, layer: int = NO_LAYER) -> Term:
     """A quantity of a layer."""
