@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import sympy as sp
 
-from derive.algebra.evaluate import Arithmetic
+from derive.algebra.evaluate import Arithmetic, taken
 
 PRIME = 2147483579
 """A safe prime, (PRIME - 1)/2 is prime too: powers of a random residue stay random."""
@@ -115,6 +115,10 @@ class Duals(Arithmetic):
 
     def total(self, array: Dual, axis: int) -> Dual:
         return Dual(self.base.total(array.value, axis), self.base.total(array.tangent, axis))
+
+    def largest(self, array: Dual, axis: int) -> Dual:
+        places = self.base.where_largest(array.value, axis)
+        return Dual(taken(array.value, places, axis), taken(array.tangent, places, axis))
 
     def transposed(self, array: Dual, order: tuple[int, ...]) -> Dual:
         return Dual(self.base.transposed(array.value, order), self.base.transposed(array.tangent, order))
