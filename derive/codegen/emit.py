@@ -20,12 +20,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from derive import __version__
 from derive.algebra.gradient import Derivation, adjoint_name
 from derive.algebra.program import Program
+from derive.algebra.tangent import tangent_name
 from derive.algebra.update import update_program
 from derive.codegen.arrays import Assign, written
 from derive.codegen.header import command, title
 from derive.codegen.lower import RENAMED, lower, lower_scalar
 from derive.codegen.notes import note
 from derive.codegen.schedule import Instruction, allocate, flatten, leaves, lines, prune
+from derive.codegen.sensitivities import sensitivities
 from derive.codegen.specialize import Helper, specialize
 from derive.model.architecture import Architecture
 from derive.model.errors import unknown
@@ -69,6 +71,7 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
         raise unknown("style", style, STYLES)
     architecture = derivation.architecture
     forward, gradient, helpers = specialize(derivation, helpers=True)
+    further = sensitivities(derivation)
     parameters = _layout(derivation)
     names = [p.name for p in parameters]
     adjoints = [adjoint_name(name) for name in names]
@@ -89,12 +92,15 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
         "weights": [p for p in parameters if p.fan_in],
         "parameter_names": ", ".join(names),
         "gradient_names": ", ".join(adjoints),
+        "direction_names": ", ".join(map(tangent_name, names)),
+        "product_names": ", ".join(map(tangent_name, adjoints)),
         "outputs": f"n{architecture.depth}",
         "output": output,
-        "helpers": [_helper(h) for h in helpers],
+        "helpers": [_helper(h) for h in dict.fromkeys((*helpers, *further.helpers))],
         "predict_lines": _lines(forward, architecture, {output}),
         "loss_lines": _lines(forward, architecture, {LOSS}),
         "gradient_lines": _lines(gradient, architecture),
+        **{part: [_line(s) for s in statements] for part, statements in further.parts.items()},
         **_update(architecture, style),
     }
     if style == "fast":
@@ -163,7 +169,7 @@ def _helper(helper: Helper) -> dict[str, Any]:
     return {
         "name": helper.name,
         "lines": body,
-        "meaning": described if helper.order == 0 else f"The derivative of {described}",
+        "meaning": ("{}", "The derivative of {}", "The second derivative of {}")[helper.order].format(described),
     }
 
 
@@ -172,7 +178,11 @@ def _lines(program: Program, architecture: Architecture, results: set[str] | Non
     statements = [lower(equation, note(equation, architecture)) for equation in program.equations]
     if results is not None:
         statements = _needed(statements, results)
-    return [_commented(f"{s.target} = {written(s.value)}", s.note) for s in statements]
+    return [_line(s) for s in statements]
+
+
+def _line(statement: Assign) -> str:
+    return _commented(f"{statement.target} = {written(statement.value)}", statement.note)
 
 
 def _needed(statements: list[Assign], results: set[str]) -> list[Assign]:

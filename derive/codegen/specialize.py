@@ -34,6 +34,8 @@ class Helper:
         return stable(self.activation.formula.diff(Z, self.order))
 
 
+SUFFIXES = ("", "_derivative", "_second_derivative")
+"""What follows an activation's name in the name of a helper, for each order of derivative."""
 MAX_INLINE = 3
 """A form with more operations than this becomes a function with a name, where the style has such."""
 
@@ -53,7 +55,7 @@ def specialize(derivation: Derivation, helpers: bool = False) -> tuple[Program, 
         output = outputs.get(opaque(call.func.activation)(argument))
         if order == 1 and output is not None and (form := from_output(activation.formula)) is not None:
             return form.subs({A: output, Z: argument}, simultaneous=True)
-        helper = Helper(activation.name + "_derivative" * order, activation, order)
+        helper = Helper(activation.name + SUFFIXES[order], activation, order)
         if helpers and sp.count_ops(helper.form) > MAX_INLINE:
             called[helper.name] = helper
             return sp.Function(helper.name)(argument)
