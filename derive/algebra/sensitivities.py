@@ -3,7 +3,7 @@
 Each is a program from the inputs to its results, and holds nothing that the results do not need:
 
 * `hessian_vector`: the gradient program, differentiated once more along v;
-* `input_gradient`: the reverse sweep of the loss, down to a^0;
+* `input_gradient`: the reverse sweep of the loss, carried on to a^0;
 * `pull_back`: the reverse sweep of the output a^L, for any weights da^L of its entries. With 1 at output k and 0
   elsewhere it gives row k of the Jacobian, for every sample at once.
 """
@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-import sympy as sp
 
 from derive.algebra.forward import output
 from derive.algebra.gradient import Derivation, adjoint_name, reverse
@@ -44,19 +42,40 @@ def hessian_vector(derivation: Derivation) -> Sensitivity:
 
 
 def input_gradient(derivation: Derivation) -> Sensitivity:
-    """da0: the derivative of the mean loss by the inputs, one row for each sample."""
-    forward = derivation.forward
-    gradient, _ = reverse(forward, {"loss": sp.S.One}, ["a0"])
-    return _sensitivity(Program(forward.inputs, forward.equations + gradient.equations), ["da0"])
+    """da0: the derivative of the mean loss by the inputs, one row for each sample.
+
+    The sweep that led to dW1 goes on to a^0: what the gradient program has found is taken from there.
+    """
+    forward, gradient = derivation.forward, derivation.gradient
+    names = (t for t in forward.definitions if adjoint_name(t) in gradient.definitions)
+    found = {name: gradient.tensors[adjoint_name(name)] for name in names}
+    missing = {"a0"}
+    last = []  # the equations between a^0 and the tensors whose adjoints are known
+    for equation in forward.equations:
+        if missing & equation.reads:
+            last.append(equation)
+            missing |= {equation.tensor.name} - set(found)
+    inputs = tuple(t for t in forward.tensors.values() if t.name not in {e.tensor.name for e in last})
+    seeds = {e.tensor.name: found[e.tensor.name] for e in last if e.tensor.name in found}
+    back, _ = reverse(Program(inputs, tuple(last)), seeds, ["a0"])
+    return _sensitivity(Program(forward.inputs, forward.equations + gradient.equations + back.equations), ["da0"])
 
 
 def pull_back(derivation: Derivation) -> Sensitivity:
-    """da0[s, i], the sum over k of da^L[s, k] times d a^L[s, k] / d a^0[s, i]; da^L is an input."""
+    """da0[s, i], the sum over k of da^L[s, k] times d a^L[s, k] / d a^0[s, i]; da^L is an input.
+
+    Below da^L the sweep is the same for every loss, so it is that of `input_gradient`, unless it knows no da^L.
+    """
     forward = derivation.forward
     last = output(derivation.architecture.depth)
     weights = Tensor(adjoint_name(last.name), last.axes)
+    inputs = (*forward.inputs, weights)
+    swept = input_gradient(derivation).program.equations
+    below = needed(Program(inputs, tuple(e for e in swept if e.tensor != weights)), ["da0"])
+    if not any("y" in equation.reads for equation in below.equations):
+        return Sensitivity(below, ("da0",))
     back, _ = reverse(forward, {last.name: weights}, ["a0"])
-    return _sensitivity(Program((*forward.inputs, weights), forward.equations + back.equations), ["da0"])
+    return _sensitivity(Program(inputs, forward.equations + back.equations), ["da0"])
 
 
 def _sensitivity(program: Program, results: Iterable[str]) -> Sensitivity:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from derive.algebra.gradient import Derivation, adjoint_name
 from derive.algebra.program import Equation, Program
@@ -40,47 +41,54 @@ class Lines:
     helpers: tuple[Helper, ...]
 
 
+@lru_cache(maxsize=16)
 def sensitivities(derivation: Derivation) -> Lines:
     """The statements of the symbolic programs, with every activation written out."""
-    hessian, first = _concrete(hessian_vector(derivation), derivation, 2)
-    gradient, second = _concrete(input_gradient(derivation), derivation)
-    jacobian, third = _concrete(pull_back(derivation), derivation, 1)
+    found = hessian_vector(derivation), input_gradient(derivation), pull_back(derivation)
+    (hessian, gradient, jacobian), helpers = _concrete(found, derivation)
     architecture = derivation.architecture
     output, component = f"a{architecture.depth}", f"a^{architecture.depth}[k]"
     forward = set(derivation.forward.definitions)
     back = {*derivation.gradient.definitions, "da0"}
-    inside = _depending(jacobian.program, adjoint_name(output))
+    inside = _depending(jacobian, adjoint_name(output))
 
     def lines(equations: Iterable[Equation], of: str = "c") -> list[Assign]:
         return [lower(equation, _note(equation, architecture, of)) for equation in equations]
 
-    before, between, after = _parts(hessian.program, forward, back)
-    upwards, downwards, _ = _parts(gradient.program, forward, back)
+    before, between, after = _parts(hessian, forward, back)
+    upwards, downwards, _ = _parts(gradient, forward, back)
     parts = {
         "hessian_forward": lines(before),
         "hessian_backward": lines(between),
         "hessian_along": [*lines(after), *_zeros(hessian, derivation)],
         "input_forward": lines(upwards),
         "input_backward": lines(downwards),
-        "jacobian_forward": lines(e for e in jacobian.program.equations if e.tensor.name not in inside),
-        "jacobian_backward": lines((e for e in jacobian.program.equations if e.tensor.name in inside), component),
+        "jacobian_forward": lines(e for e in jacobian.equations if e.tensor.name not in inside),
+        "jacobian_backward": lines((e for e in jacobian.equations if e.tensor.name in inside), component),
     }
-    return Lines(parts, tuple(dict.fromkeys((*first, *second, *third))))
+    return Lines(parts, helpers)
 
 
-def _concrete(
-    sensitivity: Sensitivity, derivation: Derivation, uses: int | None = None
-) -> tuple[Sensitivity, tuple[Helper, ...]]:
-    """The program with its activations written out; f' has a line of its own where it is used so many times.
+USES = (2, None, 1)
+"""How often f' has to be used in each of the three functions to have a line of its own; None for never."""
 
-    It starts from the whole forward program, because f' may be written in terms of an a that was not needed before.
-    """
-    forward = derivation.forward
-    rest = (e for e in sensitivity.program.equations if e.tensor.name not in forward.definitions)
-    program = replace(sensitivity.program, equations=(*forward.equations, *rest))
-    program = program if uses is None else with_slopes(program, derivation, uses)
-    _, written, helpers = specialize(replace(derivation, gradient=program), helpers=True)
-    return replace(sensitivity, program=needed(without_zeros(written), sensitivity.results)), helpers
+
+def _concrete(found: Iterable[Sensitivity], derivation: Derivation) -> tuple[list[Program], tuple[Helper, ...]]:
+    """The programs with their activations written out, all from the same forward equations."""
+    known = derivation.forward.definitions
+    programs = []
+    for each, uses in zip(found, USES, strict=True):
+        program = each.program if uses is None else with_slopes(each.program, derivation, uses)
+        programs.append((each, [e for e in program.equations if e.tensor.name not in known]))
+    once = tuple(dict.fromkeys(e for _, equations in programs for e in equations))
+    forward, written, helpers = specialize(replace(derivation, gradient=Program((), once)), helpers=True)
+    concrete = dict(zip(once, written.equations, strict=True))
+    result = []
+    for each, equations in programs:
+        # the whole forward program: f' may be written in terms of an a that nothing else needs
+        own = Program(each.program.inputs, (*forward.equations, *(concrete[e] for e in equations)))
+        result.append(needed(without_zeros(own), each.results))
+    return result, helpers
 
 
 def _parts(program: Program, forward: set[str], back: set[str]) -> tuple[list[Equation], ...]:
@@ -105,12 +113,12 @@ def _depending(program: Program, source: str) -> set[str]:
     return found
 
 
-def _zeros(hessian: Sensitivity, derivation: Derivation) -> list[Assign]:
+def _zeros(hessian: Program, derivation: Derivation) -> list[Assign]:
     """The parts of the product that vanish for every v, as those of a linear network under a linear loss."""
     return [
         Assign(result, Node("call", (name(t.name, t.axes),), t.axes, "np.zeros_like"), "0 for every v")
-        for result, t in zip(hessian.results, derivation.parameters, strict=True)
-        if result not in hessian.program.definitions
+        for t in derivation.parameters
+        if (result := tangent_name(adjoint_name(t.name))) not in hessian.definitions
     ]
 
 

@@ -75,8 +75,10 @@ def without_zeros(program: Program) -> Program:
     zero: set[str] = set()
     equations = []
     for equation in program.equations:
-        gone = {entry: sp.S.Zero for entry in entries(equation.value) if str(entry.base.label) in zero}
-        value = _added_up(equation.value.xreplace(gone))
+        value = equation.value
+        if zero & equation.reads:
+            gone = {entry: sp.S.Zero for entry in entries(value) if str(entry.base.label) in zero}
+            value = _added_up(value.xreplace(gone))
         if value == 0:
             zero.add(equation.tensor.name)
         else:
@@ -86,4 +88,4 @@ def without_zeros(program: Program) -> Program:
 
 def _added_up(expr: sp.Expr) -> sp.Expr:
     """`expr` with sums of nothing but zeros as 0, which SymPy leaves as they stand."""
-    return expr.replace(lambda e: isinstance(e, sp.Sum) and e.function == 0, lambda _: sp.S.Zero)
+    return expr.xreplace({total: sp.S.Zero for total in expr.atoms(sp.Sum) if total.function == 0})

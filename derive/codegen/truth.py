@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from derive.algebra.evaluate import evaluate
+from derive.algebra.evaluate import Arithmetic, evaluate
 from derive.algebra.forward import forward, parameters
 from derive.algebra.notation import N, size
 from derive.algebra.program import Program
@@ -40,23 +40,38 @@ class Truth:
 
     def derivative(self, direction: dict[str, Any]) -> int:
         """The derivative of the loss along `direction`, by dual numbers."""
+        return int(self.along(direction)["loss"].tangent)
+
+    def along(self, direction: dict[str, Any]) -> dict[str, Any]:
+        """Every tensor of the forward program as a dual number, with its derivative along `direction`."""
         duals = {name: Dual(v, direction.get(name, np.zeros_like(v))) for name, v in self.data.items()}
-        return int(evaluate(self.program, self.sizes, duals, self._apply_dual, Duals(Residues()))["loss"].tangent)
+        return evaluate(self.program, self.sizes, duals, self._apply, Duals(Residues()))
+
+    def second_derivative(self, first: dict[str, Any], second: dict[str, Any]) -> int:
+        """The derivative of the loss along both directions, by dual numbers over dual numbers."""
+        duals = {}
+        for name, value in self.data.items():
+            zero = np.zeros_like(value)
+            duals[name] = Dual(Dual(value, first.get(name, zero)), Dual(second.get(name, zero), zero))
+        return int(evaluate(self.program, self.sizes, duals, self._apply, Duals(Duals(Residues())))["loss"].tangent.tangent)
 
     def _formula(self, function: Any) -> sp.Expr:
         return self.architecture.activations[int(function.activation[1:]) - 1].formula
 
-    def _apply(self, function: Any, array: Any) -> Any:
-        return self._each(self._formula(function), array)
-
-    def _apply_dual(self, function: Any, array: Dual) -> Dual:
-        formula = self._formula(function)
-        slope = self._each(formula.diff(Z), array.value)
-        return Dual(self._each(formula, array.value), slope * array.tangent % PRIME)
+    def _apply(self, function: Any, array: Any, order: int = 0) -> Any:
+        """f, or its derivative of that order, of residues or of dual numbers over them."""
+        if isinstance(array, Dual):
+            value, slope = (self._apply(function, array.value, order + further) for further in (0, 1))
+            return Dual(value, _arithmetic(slope).multiply(slope, array.tangent))
+        return self._each(self._formula(function).diff(Z, order), array)
 
     def _each(self, formula: sp.Expr, array: Any) -> Any:
         values = [self.neurons.function(formula, int(z)) for z in array.ravel()]
         return np.array(values, dtype=np.int64).reshape(array.shape)
+
+
+def _arithmetic(array: Any) -> Arithmetic:
+    return Duals(_arithmetic(array.value)) if isinstance(array, Dual) else Residues()
 
 
 def drawn(architecture: Architecture, samples: int, seed: int, neurons: Neurons) -> Truth:
