@@ -27,6 +27,7 @@ from derive.codegen.lower import RENAMED, lower, lower_scalar
 from derive.codegen.notes import note
 from derive.codegen.schedule import Instruction, allocate, flatten, leaves, lines, prune
 from derive.codegen.specialize import Helper, specialize
+from derive.codegen.training import clip_lines, initial, layer_of, scheduled
 from derive.model.architecture import Architecture
 from derive.model.errors import unknown
 from derive.model.expression import Z
@@ -55,7 +56,6 @@ class _Parameter:
     shape: str
     end: str
     view: str
-    fan_in: str
 
 
 def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None = None) -> str:
@@ -86,9 +86,12 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
         "spec": to_toml(architecture),
         "digest": "",
         "parameters": parameters,
-        "weights": [p for p in parameters if p.fan_in],
+        **initial(derivation),
+        **scheduled(architecture.schedule),
+        "tensors": _tensors(forward, derivation),
         "parameter_names": ", ".join(names),
         "gradient_names": ", ".join(adjoints),
+        "depth": architecture.depth,
         "outputs": f"n{architecture.depth}",
         "output": output,
         "helpers": [_helper(h) for h in helpers],
@@ -137,7 +140,6 @@ def _layout(derivation: Derivation) -> list[_Parameter]:
                 shape=shape if len(axes) > 1 else axes[0],
                 end=" + ".join(filter(None, [start, " * ".join(axes)])),
                 view=f"theta[{start}:END_{tensor.name}]" + f".reshape({shape})" * (len(axes) > 1),
-                fan_in=axes[1] if len(axes) > 1 else "",
             )
         )
     return result
@@ -173,6 +175,16 @@ def _lines(program: Program, architecture: Architecture, results: set[str] | Non
     if results is not None:
         statements = _needed(statements, results)
     return [_commented(f"{s.target} = {written(s.value)}", s.note) for s in statements]
+
+
+def _tensors(forward: Program, derivation: Derivation) -> list[dict[str, Any]]:
+    """The parameters and what the loss needs of them, in order: the variable, the text's name, the layer."""
+    computed = _needed([lower(equation) for equation in forward.equations], {LOSS})[:-1]
+    names = (*(tensor.name for tensor in derivation.parameters), *(s.target for s in computed))
+    return [
+        {"name": name, "shown": re.sub(r"(\d+)$", r"^\1", name), "layer": layer_of(name, derivation.architecture)}
+        for name in names
+    ]
 
 
 def _needed(statements: list[Assign], results: set[str]) -> list[Assign]:
@@ -231,7 +243,7 @@ def _update(architecture: Architecture, style: str) -> dict[str, Any]:
     size = (sp.Symbol("P"),)
     arrays = {"theta": size, "g": size, "learning_rate": (), **dict.fromkeys(vectors, size)}
     arrays |= dict.fromkeys(program.counters, ())
-    opening = [f"{state} = state.{state}" for state in vectors]
+    opening = [*clip_lines(architecture, style), *(f"{state} = state.{state}" for state in vectors)]
     lines_of = _update_calls if style == "fast" else _update_lines
     body: list[str] = []
     scratch: list[str] = []

@@ -81,6 +81,10 @@ class Neurons:
             self._points[zeta] = self.random.choice(self.points)
         return self._points[zeta]
 
+    def represent(self, zeta: int, number: sp.Rational) -> None:
+        """Let the residue `zeta` stand for this real number in comparisons, though not in arithmetic."""
+        self._points[zeta] = number
+
     def pin(self, number: sp.Rational) -> int:
         """Make the residue of `number` stand for exactly this number: for a z that is put on a kink."""
         zeta = residue(number)

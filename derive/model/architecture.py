@@ -11,6 +11,7 @@ from derive.model.activation import Activation, activation
 from derive.model.errors import DeriveError, shorten, unknown
 from derive.model.names import identifier
 from derive.model.tables import DTYPES, LOSSES, OPTIMIZERS
+from derive.model.training import DEFAULT_PACE, DEFAULT_START, Pace, Start, clip_norm
 
 MAX_LAYERS = 1000
 MAX_WIDTH = 10**7
@@ -57,6 +58,9 @@ class Architecture:
     optimizer: Update = Update()
     dtype: str = "float64"
     name: str = "network"
+    initialization: Start = DEFAULT_START
+    schedule: Pace = DEFAULT_PACE
+    clip: float | None = None
 
     def __init__(
         self,
@@ -66,6 +70,9 @@ class Architecture:
         optimizer: str | Mapping[str, Any] | Update = "sgd",
         dtype: str = "float64",
         name: str = "network",
+        initialization: str | Mapping[str, Any] | Start = DEFAULT_START,
+        schedule: str | Mapping[str, Any] | Pace = DEFAULT_PACE,
+        clip: float | None = None,
     ) -> None:
         checked = _sizes(sizes)
         if isinstance(activations, str | Activation) or not isinstance(activations, Iterable):
@@ -91,6 +98,9 @@ class Architecture:
             "optimizer": _update(optimizer),
             "dtype": dtype,
             "name": identifier(name, "network"),
+            "initialization": Start.of(initialization),
+            "schedule": Pace.of(schedule),
+            "clip": clip_norm(clip),
         }.items():
             object.__setattr__(self, key, value)
 

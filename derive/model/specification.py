@@ -19,8 +19,10 @@ from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, shorten, unknown
 from derive.model.sources import read_text, toml_table
 from derive.model.tables import ACTIVATIONS
+from derive.model.training import training_lines
 
-KEYS = ("name", "sizes", "activations", "inputs", "layer", "activation", "loss", "optimizer", "dtype")
+SETTINGS = ("name", "loss", "optimizer", "dtype", "initialization", "schedule", "clip")
+KEYS = ("sizes", "activations", "inputs", "layer", "activation", *SETTINGS)
 LAYER_KEYS = ("units", "activation")
 
 
@@ -45,7 +47,7 @@ def from_table(table: Mapping[str, Any]) -> Architecture:
             raise unknown("key", key, KEYS)
     own = _own_activations(table.get("activation", {}))
     sizes, names = _layers(table)
-    rest = {key: table[key] for key in ("name", "loss", "optimizer", "dtype") if key in table}
+    rest = {key: table[key] for key in SETTINGS if key in table}
     return Architecture(sizes, [activation(name, own) for name in names], **rest)
 
 
@@ -104,6 +106,7 @@ def to_toml(architecture: Architecture) -> str:
         f'loss = "{architecture.loss}"',
         f'optimizer = {{ name = "{update.name}"{settings} }}' if settings else f'optimizer = "{update.name}"',
         f'dtype = "{architecture.dtype}"',
+        *training_lines(architecture.initialization, architecture.schedule, architecture.clip),
     ]
     for function in dict.fromkeys(architecture.activations):
         if function.name not in ACTIVATIONS:
