@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:99a2aad6f8d64fcca15528157f75ac8407fca90f8781f555065801e6659133ce"
+DIGEST = "sha256:8f720281b80090c977a604fc6c6eb26e0dffba8e61f13336e27cf54b1af860c2"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -79,17 +79,17 @@ def pack(parameters):
 
 
 def initialize(rng=None):
-    """Random theta: biases zero, weights centred with variance 1/n_(l-1), so that no two neurons are alike.
+    """Random theta: biases zero, weights centred, normal with standard deviation 1 / sqrt(n_(l-1)).
 
-    `rng` is None, an integer seed or a numpy Generator.
+    That is lecun_normal; no two neurons start alike. `rng` is None, an integer seed or a numpy Generator.
     """
     rng = np.random.default_rng(rng)
     theta = np.zeros(PARAMETER_COUNT, DTYPE)
     parameters = unpack(theta)
-    parameters.W1[...] = rng.standard_normal((n1, n0)) / n0**0.5
-    parameters.W2[...] = rng.standard_normal((n2, n1)) / n1**0.5
-    parameters.W3[...] = rng.standard_normal((n3, n2)) / n2**0.5
-    parameters.W4[...] = rng.standard_normal((n4, n3)) / n3**0.5
+    parameters.W1[...] = rng.standard_normal((n1, n0)) / np.sqrt(n0)
+    parameters.W2[...] = rng.standard_normal((n2, n1)) / np.sqrt(n1)
+    parameters.W3[...] = rng.standard_normal((n3, n2)) / np.sqrt(n2)
+    parameters.W4[...] = rng.standard_normal((n4, n3)) / np.sqrt(n3)
     return theta
 
 
@@ -276,6 +276,65 @@ def step(theta, state, X, Y, learning_rate=0.1):
     return value
 
 
+class DivergedError(ArithmeticError):
+    """A loss or parameters that are no longer finite; what is known about it stands in its attributes.
+
+    `theta` holds the last finite parameters, `history` the epochs before; `epoch` and `step` count from 0;
+    `tensor` is what overflowed first, in the order of computation, and `layer` its layer.
+    """
+
+
+def _overflow(theta, X, Y):
+    """The layer and the name of the first parameter or else the first tensor of the text that is not finite."""
+    W1, b1, W2, b2, W3, b3, W4, b4 = unpack(theta)
+    N = len(X)
+    z1 = X @ W1.T + b1  # z^1 = W^1 a^0 + b^1
+    a1 = np.maximum(z1, 0)  # a^1 = f(z^1), f = relu
+    z2 = a1 @ W2.T + b2  # z^2 = W^2 a^1 + b^2
+    a2 = np.maximum(z2, 0)  # a^2 = f(z^2), f = relu
+    z3 = a2 @ W3.T + b3  # z^3 = W^3 a^2 + b^3
+    a3 = sigmoid(z3)  # a^3 = f(z^3), f = sigmoid
+    z4 = a3 @ W4.T + b4  # z^4 = W^4 a^3 + b^4
+    a4 = sigmoid(z4)  # a^4 = f(z^4), f = sigmoid
+    c = ((a4 - Y) ** 2).sum(axis=1) / 2  # c[s] = sum((a[L][s,i] - y[s,i])**2, i) / 2
+    value = c.sum() / N  # loss = sum(c[s], s) / N
+    tensors = (
+        (1, "W^1", W1),
+        (1, "b^1", b1),
+        (2, "W^2", W2),
+        (2, "b^2", b2),
+        (3, "W^3", W3),
+        (3, "b^3", b3),
+        (4, "W^4", W4),
+        (4, "b^4", b4),
+        (1, "z^1", z1),
+        (1, "a^1", a1),
+        (2, "z^2", z2),
+        (2, "a^2", a2),
+        (3, "z^3", z3),
+        (3, "a^3", a3),
+        (4, "z^4", z4),
+        (4, "a^4", a4),
+        (4, "c", c),
+        (4, "loss", value),
+    )
+    found = ((layer, name) for layer, name, tensor in tensors if not np.isfinite(tensor).all())
+    return next(found, (4, "loss"))
+
+
+def _diverged(what, epoch, step, history, thetas, X, Y):
+    """The error that ends a training: `thetas`, newest first, begins with those that X and Y were tried on."""
+    with np.errstate(all="ignore"):
+        layer, tensor = _overflow(thetas[0], X, Y)
+    error = DivergedError(
+        f"{what} is not finite in epoch {epoch}, step {step} (from 0): {tensor} (layer {layer}) overflowed "
+        "first; this error's theta holds the last finite parameters"
+    )
+    error.theta = next(theta for theta in thetas if np.isfinite(theta).all()).copy()
+    error.history, error.epoch, error.step, error.layer, error.tensor = history, epoch, step, layer, tensor
+    return error
+
+
 def train(
     theta,
     X,
@@ -287,37 +346,66 @@ def train(
     rng=None,
     validation=None,
     callback=None,
+    patience=None,
 ):
     """Train from `theta`, which is left as it is; returns the trained theta and the history.
 
     Every epoch visits all samples once, in a random order drawn from `rng`, `batch_size` at a time.
     `history["loss"]` holds the mean loss of each epoch and, if `validation` is a pair (X, Y),
     `history["validation_loss"]` the loss on it. `callback(epoch, history)` is called after each epoch.
+    With `patience`, training stops after so many epochs without a lower validation loss; what comes
+    back is the theta of the epoch with the lowest, which is `history["best_epoch"]`, counted from 0.
+    Raises DivergedError, which holds the last finite parameters, for a loss or parameters that are not finite.
     """
     theta = _theta(theta).copy()
     X, Y = _data(X, Y)
+    _finite(theta, "theta")
     _finite(X, "X")
     _finite(Y, "Y")
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
+        if name == "patience" and value is None:
+            continue
         if value != int(value) or value < 1:
             raise ValueError(f"{name} is {value!r}; expected a whole number of at least 1")
     if not 0 < learning_rate < np.inf:
         raise ValueError(f"learning_rate is {learning_rate!r}; expected a positive number")
+    if patience is not None and validation is None:
+        raise ValueError(f"patience is {patience!r} without validation; expected validation=(X, Y) to watch")
     rng = np.random.default_rng(rng)
     state = new_state(theta)
     history = {"loss": []} if validation is None else {"loss": [], "validation_loss": []}
+    earlier, before = theta.copy(), theta.copy()  # as theta was before each of the last two steps
+    lowest, best = np.inf, theta
     for epoch in range(epochs):
+        opening = theta.copy()
         order = rng.permutation(len(X))
         total = 0.0
         for start in range(0, len(X), batch_size):
             rows = order[start : start + batch_size]
-            total += len(rows) * step(theta, state, X[rows], Y[rows], learning_rate)
+            earlier, before = before, earlier
+            before[...] = theta
+            value = step(theta, state, X[rows], Y[rows], learning_rate)
+            if not abs(value) < np.inf:  # as NaN is not
+                thetas = before, earlier, opening
+                raise _diverged("the loss", epoch, start // batch_size, history, thetas, X[rows], Y[rows])
+            total += len(rows) * value
+        if not np.isfinite(theta).all():
+            thetas = theta, before, earlier, opening
+            raise _diverged("theta", epoch, start // batch_size, history, thetas, X[rows], Y[rows])
         history["loss"].append(total / len(X))
         if validation is not None:
-            history["validation_loss"].append(loss(theta, *validation))
+            value = loss(theta, *validation)
+            if not abs(value) < np.inf:
+                place = epoch, start // batch_size
+                raise _diverged("the validation loss", *place, history, (theta,), *validation)
+            history["validation_loss"].append(value)
+            if patience is not None and value < lowest:
+                lowest, best, history["best_epoch"] = value, theta.copy(), epoch
         if callback is not None:
             callback(epoch, history)
-    return theta, history
+        if patience is not None and epoch - history["best_epoch"] >= patience:
+            break
+    return (theta if patience is None else best), history
 
 
 def check_gradient(theta, X, Y):
@@ -381,8 +469,8 @@ def _data(X, Y):
 
 def _finite(array, name):
     if not np.isfinite(array).all():
-        i, j = np.argwhere(~np.isfinite(array))[0]
-        raise ValueError(f"{name}[{i}, {j}] is {array[i, j]}; expected a finite number in every entry")
+        place = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise ValueError(f"{name}{place} is {array[tuple(place)]}; expected a finite number in every entry")
 
 
 def _explained(result, X, Y=None):

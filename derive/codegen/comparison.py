@@ -131,7 +131,7 @@ class _Comparison:
         self.find("step", f"step updates theta as {optimizer.name} does{clipping}", same)
 
     def clipped(self, gradient: Any, longer: bool) -> Any:
-        """g * min(1, clip/||g||), where ||g|| is longer than clip or not: its square is made to stand for such a number."""
+        """g * min(1, clip/||g||); the square of ||g|| is made to stand for a number beyond clip**2, or below it."""
         if self.truth.architecture.clip is None:
             return gradient
         clip = sp.Rational(str(self.truth.architecture.clip))

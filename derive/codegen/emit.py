@@ -179,10 +179,14 @@ def _lines(program: Program, architecture: Architecture, results: set[str] | Non
 
 def _tensors(forward: Program, derivation: Derivation) -> list[dict[str, Any]]:
     """The parameters and what the loss needs of them, in order: the variable, the text's name, the layer."""
-    computed = _needed([lower(equation) for equation in forward.equations], {LOSS})[:-1]
+    computed = _needed([lower(equation) for equation in forward.equations], {LOSS})
     names = (*(tensor.name for tensor in derivation.parameters), *(s.target for s in computed))
     return [
-        {"name": name, "shown": re.sub(r"(\d+)$", r"^\1", name), "layer": layer_of(name, derivation.architecture)}
+        {
+            "name": name,
+            "shown": "loss" if name == LOSS else re.sub(r"(\d+)$", r"^\1", name),
+            "layer": layer_of(name, derivation.architecture),
+        }
         for name in names
     ]
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from derive.model.architecture import Architecture
-from derive.model.tables import ACTIVATIONS
+from derive.model.tables import ACTIVATIONS, OPTIMIZERS
 
 
 def command(architecture: Architecture, style: str) -> str:
     """The command line that makes the module again."""
     functions = [f.name for f in architecture.activations]
     update = architecture.optimizer
-    if any(name not in ACTIVATIONS for name in functions):
+    defaults = OPTIMIZERS[update.name].constants
+    changed = {key: f"{value!r}" for key, value in update.constants if value != defaults[key]}
+    in_file = {*changed, *architecture.schedule.changed, *architecture.initialization.changed} - {"momentum"}
+    if in_file or any(name not in ACTIVATIONS for name in functions):
         return f"derive generate {architecture.name}.toml --style {style}    (the file holds the text of SPEC)"
     hidden = functions[:-1] if len(set(functions[:-1])) > 1 else functions[:1] * (len(functions) > 1)
     options = {
@@ -19,7 +22,10 @@ def command(architecture: Architecture, style: str) -> str:
         "output": functions[-1],
         "loss": architecture.loss * (architecture.loss != "least_squares"),
         "optimizer": update.name * (update.name != "sgd"),
-        **{key: f"{value!r}" for key, value in update.constants if value},
+        **changed,
+        "schedule": architecture.schedule.name * (architecture.schedule.name != "constant"),
+        "clip": "" if architecture.clip is None else repr(architecture.clip),
+        "initialization": architecture.initialization.name * (architecture.initialization.name != "lecun_normal"),
         "dtype": architecture.dtype * (architecture.dtype != "float64"),
         "style": style,
         "name": architecture.name,

@@ -19,7 +19,10 @@ from derive.model.training import Pace, Start
 DRAWN = {
     "normal": ("rng.standard_normal(({rows}, {columns}))", "normal with standard deviation {scale}"),
     "uniform": ("rng.uniform(-1, 1, ({rows}, {columns}))", "uniform within {scale} of 0"),
-    "orthogonal": ("_orthogonal(rng, {rows}, {columns})", "orthogonal with factor {scale}: rows (or columns) orthonormal"),
+    "orthogonal": (
+        "_orthogonal(rng, {rows}, {columns})",
+        "orthonormal rows or columns times {scale}",
+    ),
 }
 """Distribution → how a matrix of scale 1 is drawn, and how `initialize` says it."""
 
@@ -48,7 +51,8 @@ def initial(derivation: Derivation) -> dict[str, object]:
     for tensor in derivation.parameters:
         if len(tensor.axes) != 2:
             continue  # biases stay zero
-        each = Weights(tensor.name, *map(str, tensor.axes), layer=layer_of(tensor.name, architecture))
+        rows, columns = map(str, tensor.axes)
+        each = Weights(tensor.name, rows, columns, layer_of(tensor.name, architecture))
         factor, comment = _gain(architecture, each.layer)
         drawn = DRAWN[start.row.distribution][0].format(rows=each.rows, columns=each.columns)
         value = _scaled(drawn, _scale(start, each, factor))

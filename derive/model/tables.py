@@ -126,7 +126,6 @@ the moments are corrected for their start at zero (`bias_correction`, 1 or 0), h
 """
 
 
-
 @dataclass(frozen=True)
 class Schedule:
     """A learning-rate schedule: the rate of an epoch, and its constants with their defaults.

@@ -107,7 +107,7 @@ def clip_norm(value: object) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LARGEST:
         raise DeriveError(
-            f"clip: the largest norm of the gradient has to be a positive number up to {LARGEST:g}, not {shorten(value)}"
+            f"clip: the largest norm of a gradient has to be a positive number up to {LARGEST:g}, not {shorten(value)}"
         )
     return float(value)
 
