@@ -107,12 +107,12 @@ def scheduled(pace: Pace) -> dict[str, object]:
     if pace.name == "constant" and not used:
         return {"scheduled": None, "warm_up": 0}
     code = written(lower_scalar(expr, {}))
-    names, values = (", ".join(part) for part in zip(*((key, _shown(value)) for key, value in used), strict=True))
+    names, values = ", ".join(key for key, _ in used), ", ".join(_shown(value) for _, value in used)
     constants = dict(pace.constants)
     return {
         "scheduled": {
             "meaning": pace.row.rate + f", times {WARM_UP}" * bool(constants["warm_up"]),
-            "constants": f"{names} = {values}",
+            "constants": f"{names} = {values}" if used else "",
             "rate": f"float({code})" if "np." in code else code,
         },
         "warm_up": int(constants["warm_up"]),
