@@ -29,15 +29,27 @@ class RateReader(ScalarReader):
 
 
 def rate(pace: Pace) -> sp.Expr:
-    """The learning rate in `epoch`, of `epochs`; constants other than 0 stay symbols.
+    """The learning rate in `epoch`, of `epochs`, before any warm-up; constants other than 0 stay symbols.
 
-    >>> rate(Pace.of({"name": "exponential", "warm_up": 5}))
-    factor**epoch*learning_rate*Min(1, (epoch + 1)/warm_up)
+    >>> rate(Pace("exponential"))
+    factor**epoch*learning_rate
     """
+    return RateReader(_names(pace)).read(pace.row.rate)
+
+
+def warm_up(pace: Pace) -> sp.Expr:
+    """What warming up multiplies the learning rate in `epoch` by; 1 if there is none.
+
+    >>> warm_up(Pace.of({"name": "exponential", "warm_up": 5}))
+    Min(1, (epoch + 1)/warm_up)
+    """
+    names = _names(pace)
+    return RateReader(names).read(WARM_UP) if names["warm_up"] else sp.S.One
+
+
+def _names(pace: Pace) -> dict[str, sp.Expr]:
     names = {str(symbol): symbol for symbol in (RATE, EPOCH, EPOCHS)}
-    names |= {key: sp.Symbol(key, positive=True) if value else sp.S.Zero for key, value in pace.constants}
-    expr = RateReader(names).read(pace.row.rate)
-    return expr * RateReader(names).read(WARM_UP) if names["warm_up"] else expr
+    return names | {key: sp.Symbol(key, positive=True) if value else sp.S.Zero for key, value in pace.constants}
 
 
 def scale(start: Start, fan_in: sp.Expr = FAN_IN, fan_out: sp.Expr = FAN_OUT, gain: sp.Expr = GAIN) -> sp.Expr:

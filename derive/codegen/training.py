@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from derive.algebra.gradient import Derivation
-from derive.algebra.rate import rate, scale
+from derive.algebra.rate import RATE, rate, scale, warm_up
 from derive.codegen.arrays import Node, name, number, written
 from derive.codegen.gain import gain
 from derive.codegen.lower import lower_scalar
@@ -102,18 +102,21 @@ def _described(start: Start) -> str:
 
 def scheduled(pace: Pace) -> dict[str, object]:
     """What the template needs for `scheduled`; nothing if the learning rate is constant."""
-    expr = rate(pace)
-    used = [(key, value) for key, value in pace.constants if key in map(str, expr.free_symbols)]
-    if pace.name == "constant" and not used:
-        return {"scheduled": None, "warm_up": 0}
-    code = written(lower_scalar(expr, {}))
-    names, values = ", ".join(key for key, _ in used), ", ".join(_shown(value) for _, value in used)
+    expr, factor = rate(pace), warm_up(pace)
     constants = dict(pace.constants)
+    if expr == RATE and factor == 1:
+        return {"scheduled": None, "warm_up": 0}
+    used = [key for key in constants if key in map(str, expr.free_symbols | factor.free_symbols)]
+    body = [f"{', '.join(used)} = {', '.join(_shown(constants[key]) for key in used)}"] if used else []
+    if factor != 1 and expr != RATE:
+        body.append(f"rate = {written(lower_scalar(expr, {}))}")
+        expr = sp.Symbol("rate")
+    code = written(lower_scalar(expr * factor, {}))
+    zero = "".join(f", {key} = 0" for key in pace.row.constants if not constants[key])
     return {
         "scheduled": {
-            "meaning": pace.row.rate + f", times {WARM_UP}" * bool(constants["warm_up"]),
-            "constants": f"{names} = {values}" if used else "",
-            "rate": f"float({code})" if "np." in code else code,
+            "meaning": f"{pace.row.rate}{zero}" + f", times {WARM_UP}" * (factor != 1),
+            "lines": [*body, f"return float({code})" if "np." in code else f"return {code}"],
         },
         "warm_up": int(constants["warm_up"]),
     }
