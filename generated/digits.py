@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = { name = "sgd", momentum = 0.9 }
 dtype = "float64"
 """
-DIGEST = "sha256:65b6f21014a806bd173d32523bb07bbfc9ad193366a5eaf70796faa977c3690b"
+DIGEST = "sha256:0379227dd5a3a6b8d66f1c9c1e8b7a1b6c9790d6bc059ad751db529d3175a239"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -190,12 +190,17 @@ def new_state(theta):
 
 
 def step(theta, state, X, Y, learning_rate=0.1):
-    """One update of `theta`, in place, with the gradient on these samples; returns the loss before it."""
+    """One update of `theta`, in place, with the gradient on these samples; returns the loss before it.
+
+    If that is not finite, nothing is updated.
+    """
     _in_place(theta)
     X, Y = _data(X, Y)
     if state.N != len(X):
         state.N, state.buffers = len(X), _buffers(len(X))
     value = _explained(_sweep(unpack(theta), state.gradients, state.buffers, X, Y), X, Y)
+    if not np.isfinite(value):
+        return value
     g = state.gradient
     v = state.v
     (t1,) = state.scratch
@@ -209,8 +214,9 @@ def step(theta, state, X, Y, learning_rate=0.1):
 class DivergedError(ArithmeticError):
     """A loss or parameters that are no longer finite; what is known about it stands in its attributes.
 
-    `theta` holds the last finite parameters, `history` the epochs before; `epoch` and `step` count from 0;
-    `tensor` is what overflowed first, in the order of computation, and `layer` its layer.
+    `theta` holds the last finite parameters: those at which the loss is not finite or, if an update itself
+    overflowed, those at the start of its epoch. `history` holds the epochs before; `epoch` and `step` count
+    from 0; `tensor` is what overflowed first, in the order of computation, and `layer` its layer.
     """
 
 
@@ -240,15 +246,15 @@ def _overflow(theta, X, Y):
     return next(found, (2, "loss"))
 
 
-def _diverged(what, epoch, step, history, thetas, X, Y):
-    """The error that ends a training: `thetas`, newest first, begins with those that X and Y were tried on."""
+def _diverged(what, epoch, step, history, theta, opening, X, Y):
+    """The error that ends a training at `theta`, with these samples; the epoch began at `opening`."""
     with np.errstate(all="ignore"):
-        layer, tensor = _overflow(thetas[0], X, Y)
+        layer, tensor = _overflow(theta, X, Y)
     error = DivergedError(
         f"{what} is not finite in epoch {epoch}, step {step} (from 0): {tensor} (layer {layer}) overflowed "
         "first; this error's theta holds the last finite parameters"
     )
-    error.theta = next(theta for theta in thetas if np.isfinite(theta).all()).copy()
+    error.theta = theta if np.isfinite(theta).all() else opening
     error.history, error.epoch, error.step, error.layer, error.tensor = history, epoch, step, layer, tensor
     return error
 
@@ -292,7 +298,6 @@ def train(
     rng = np.random.default_rng(rng)
     state = new_state(theta)
     history = {"loss": []} if validation is None else {"loss": [], "validation_loss": []}
-    earlier, before = theta.copy(), theta.copy()  # as theta was before each of the last two steps
     lowest, best = np.inf, theta
     for epoch in range(epochs):
         opening = theta.copy()
@@ -300,22 +305,19 @@ def train(
         total = 0.0
         for start in range(0, len(X), batch_size):
             rows = order[start : start + batch_size]
-            earlier, before = before, earlier
-            before[...] = theta
-            value = step(theta, state, X[rows], Y[rows], learning_rate)
+            batch = X[rows], Y[rows]
+            value = step(theta, state, *batch, learning_rate)
             if not abs(value) < np.inf:  # as NaN is not
-                thetas = before, earlier, opening
-                raise _diverged("the loss", epoch, start // batch_size, history, thetas, X[rows], Y[rows])
+                raise _diverged("the loss", epoch, start // batch_size, history, theta, opening, *batch)
             total += len(rows) * value
         if not np.isfinite(theta).all():
-            thetas = theta, before, earlier, opening
-            raise _diverged("theta", epoch, start // batch_size, history, thetas, X[rows], Y[rows])
+            raise _diverged("theta", epoch, start // batch_size, history, theta, opening, *batch)
         history["loss"].append(total / len(X))
         if validation is not None:
             value = loss(theta, *validation)
             if not abs(value) < np.inf:
                 place = epoch, start // batch_size
-                raise _diverged("the validation loss", *place, history, (theta,), *validation)
+                raise _diverged("the validation loss", *place, history, theta, opening, *validation)
             history["validation_loss"].append(value)
             if patience is not None and value < lowest:
                 lowest, best, history["best_epoch"] = value, theta.copy(), epoch

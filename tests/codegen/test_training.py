@@ -335,8 +335,20 @@ def test_what_overflows_first_is_named(style: str, weights: Any, layer: int, ten
 
 
 @pytest.mark.parametrize("style", STYLES)
+def test_a_step_from_a_loss_that_is_not_finite_changes_nothing(style: str) -> None:
+    module, (X, Y) = made(style, optimizer="adam"), data()
+    theta = module.initialize(0)
+    state, before = module.new_state(theta), theta.copy()
+    with np.errstate(all="ignore"):
+        assert module.step(theta, state, X, 1e200 * Y) == np.inf
+    np.testing.assert_array_equal(theta, before)
+    assert state.t == 0
+    assert not state.m.any()
+
+
+@pytest.mark.parametrize("style", STYLES)
 def test_an_update_that_overflows_is_undone(style: str) -> None:
-    """The loss is finite, the gradient too, the rate times it is not: the weights are to blame, and put back."""
+    """Loss and gradient are finite, the rate times it is not: weights are to blame, and the epoch's first come back."""
     module, (X, Y) = made(style), data()
     start = module.initialize(0)
     error = diverged(module, start, 1e100 * X, 1e150 * Y, learning_rate=1e200)
@@ -370,10 +382,15 @@ def test_a_start_that_is_not_finite_is_refused() -> None:
     ("right", "wrong"),
     [
         ("if not abs(value) < np.inf:", "if abs(value) == np.inf:"),
-        ("before[...] = theta", "before = theta"),
+        ("opening = theta.copy()", "opening = theta"),
+        ("if np.isfinite(theta).all() else opening", "if np.isfinite(theta).any() else opening"),
         ('(1, "z^1", z1)', '(2, "z^1", z1)'),
         ("class DivergedError(ArithmeticError)", "class DivergedError(ValueError)"),
-        ("thetas = before, earlier, opening", "thetas = earlier, before, opening"),
+        ("    if not np.isfinite(value):\n        return value\n", ""),
+        (
+            "    if not np.isfinite(value):\n        return value\n",
+            "    if not np.isfinite(value):\n        return 0.0\n",
+        ),
     ],
 )
 def test_a_changed_end_fails_the_audit(style: str, right: str, wrong: str) -> None:
