@@ -65,7 +65,7 @@ class Point(Arrays):
 
     def applied(self, head: str, layer: int, array: Any) -> Any:
         """f or f' of every entry; f' in terms of a is as it is in z if there is no such form."""
-        formula = self.architecture.activations[layer - 1].formula
+        formula = self.architecture.activations[layer - 1].initial
         if head == "f":
             return _floats(formula, array)
         form = from_output(formula) if head == SLOPE_OF_A else None
