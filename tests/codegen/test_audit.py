@@ -82,6 +82,11 @@ def test_planted_faults_are_refuted(style: str, right: str, wrong: str) -> None:
     assert not audit(signed(text.replace(right, wrong))).holds
 
 
+@pytest.mark.parametrize("momentum", [1 / 3, 0.1 + 0.2])
+def test_constants_with_many_digits_pass(momentum: float) -> None:
+    assert audit(text_of(["tanh"], "fast", momentum=momentum)).holds
+
+
 def test_the_same_fault_in_loss_and_gradient_is_caught() -> None:
     text = text_of(["tanh", "identity"], "readable")
     wrong = text.replace(".sum(axis=1) / 2", ".sum(axis=1)").replace("da2 = (a2 - Y) / N", "da2 = 2 * (a2 - Y) / N")
