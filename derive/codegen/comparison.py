@@ -13,6 +13,7 @@ from derive.algebra.residues import PRIME, matmul, residue
 from derive.algebra.update import update_program
 from derive.codegen.frame import resized
 from derive.codegen.namespace import run
+from derive.codegen.neurons import as_written
 from derive.codegen.rounds import Round, neurons_of
 from derive.codegen.stand_in import StandIn
 from derive.codegen.truth import Truth, drawn, expression, names_of, parts, split
@@ -150,7 +151,7 @@ class _Comparison:
         """g * min(1, clip/||g||); the square of ||g|| is made to stand for a number beyond clip**2, or below it."""
         if self.truth.architecture.clip is None:
             return gradient
-        clip = sp.Rational(str(self.truth.architecture.clip))
+        clip = as_written(sp.Rational(str(self.truth.architecture.clip)))
         square = int(matmul(gradient, gradient))
         self.truth.neurons.represent(square, clip**2 * (4 if longer else sp.Rational(1, 4)))
         factor = residue(clip) * self.truth.neurons.function(1 / sp.sqrt(Z), square) if longer else 1

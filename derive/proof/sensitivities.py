@@ -129,7 +129,7 @@ GRADIENT = Claim("gradient", "u . gradient is the derivative of the loss along u
 
 
 def along_directions(derivation: Derivation) -> Verdict:
-    """The verdict about the whole gradient along a random direction, where the loss is no polynomial to multiply out."""
+    """The verdict about the whole gradient along a random direction, for a loss that is no polynomial to multiply out."""
     chosen, note = twin(derivation)
     return decided(GRADIENT, chosen, gradient(chosen), _validity(chosen, note))
 

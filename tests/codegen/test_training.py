@@ -199,6 +199,11 @@ def test_clipped_steps_pass_the_audit(style: str, optimizer: str) -> None:
     assert any("with the gradient clipped" in v.formula for v in certificate.verdicts)
 
 
+@pytest.mark.parametrize("clip", [0.1 + 0.2, 1 / 3, 1e-7, 123456.789])
+def test_any_norm_can_be_audited(clip: float) -> None:
+    assert audit(source(clip=clip)).holds
+
+
 CLIPPING = {
     "readable": [
         ("g *= 0.5 / norm", "g *= 0.25 / norm"),
