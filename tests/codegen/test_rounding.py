@@ -1,0 +1,122 @@
+"""Bounds on rounding errors: they hold, they are tight, a fault stands out, and a kink is reported."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytest
+
+from derive import Activation, Architecture, differentiate, emit, load
+from derive.codegen.rounding import BITS, Rounding, rounding
+from tests.doubles import refusal
+
+NETWORK = Architecture((3, 4, 2), ("tanh", "identity"))
+EPS = 2.0**-52
+
+
+def bounded(architecture: Architecture = NETWORK, change: tuple[str, str] = ("", ""), **options) -> Rounding:
+    text = emit(differentiate(architecture), style="readable")
+    assert change[0] in text
+    return rounding(text.replace(*change) if change[0] else text, **options)
+
+
+def saved(folder, architecture, theta, X, Y):
+    path = folder / "data.npz"
+    np.savez(path, theta=theta, X=X, Y=Y)
+    return path
+
+
+@pytest.mark.parametrize("style", ["fast", "readable"])
+def test_a_honest_module_loses_a_few_units_in_the_last_place(style):
+    report = rounding(emit(differentiate(Architecture((64, 32, 10), ("tanh", "identity"))), style=style))
+    assert [bound.quantity for bound in report.bounds] == ["loss", "dW1", "db1", "dW2", "db2"]
+    assert report.holds
+    assert report.bits == BITS[0]
+    assert all(0 < bound.ulps < 10 and bound.relative < 10 * EPS for bound in report.bounds)
+
+
+def test_the_bound_is_that_of_an_independent_computation(tmp_path):
+    """One neuron in 60 digits by hand: the bound is not below the true error, and not 1 % above it."""
+    network = Architecture((1, 1), ("tanh",))
+    w, b, x, y = 0.7, -0.3, 1.9, 0.11
+    report = rounding(emit(differentiate(network)), data=saved(tmp_path, network, [w, b], [[x]], [[y]]))
+    value, gradient = load(emit(differentiate(network))).loss_and_gradient(np.array([w, b]), [[x]], [[y]])
+    with mpmath.workdps(60):
+        a = mpmath.tanh(mpmath.mpf(w) * x + b)
+        exact = {"loss": (a - y) ** 2 / 2, "dW1": (a - y) * (1 - a**2) * x, "db1": (a - y) * (1 - a**2)}
+        computed = {"loss": value, "dW1": gradient[0], "db1": gradient[1]}
+        for bound in report.bounds:
+            error = abs(mpmath.mpf(float(computed[bound.quantity])) - exact[bound.quantity])
+            assert error <= bound.error <= 1.01 * error
+
+
+def test_a_gradient_altered_by_a_billionth_stands_out():
+    honest = {bound.quantity: bound for bound in bounded().bounds}
+    change = ("db1 = delta1.sum(axis=0)", "db1 = delta1.sum(axis=0) * (1 + 1e-9)")
+    altered = {bound.quantity: bound for bound in bounded(change=change).bounds}
+    assert altered["db1"].relative == pytest.approx(1e-9, rel=1e-3)
+    assert altered["db1"].error > 10**5 * honest["db1"].error
+    assert all(altered[name].error == honest[name].error for name in ("loss", "dW1", "dW2", "db2"))
+
+
+def test_a_float32_module_loses_as_much_as_its_dtype():
+    report = bounded(Architecture((64, 32, 10), ("tanh", "identity"), dtype="float32"))
+    assert all(1e-9 < bound.relative < 1e-6 for bound in report.bounds)
+    assert all(bound.ulps < 10 for bound in report.bounds)
+
+
+OWN = {
+    "atan": "atan(z) + pi * z",
+    "root": "sqrt(1 + z**2) + z",
+    "logarithm": "log1p(exp(z)) + expm1(z / 8)",
+    "clipped": "max(min(z, 1), -1) + z",
+    "absolute": "abs(z) + 2**z",
+    "elu": "where(z > 0, z, expm1(z))",
+    "waves": "sin(z) * cos(z) + asinh(z)",
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_own_activations_are_enclosed(name):
+    report = rounding(emit(differentiate(Architecture((3, 4, 2), (Activation(name, OWN[name]), "sigmoid")))))
+    assert report.holds, report.bounds
+    assert all(bound.ulps < 60 for bound in report.bounds), report.bounds
+
+
+def test_an_exact_zero_lies_on_the_kink_and_is_decided(tmp_path):
+    network = Architecture((2, 3, 1), ("relu", "identity"))
+    data = saved(tmp_path, network, np.zeros(13), np.ones((4, 2)), np.ones((4, 1)))
+    report = bounded(network, data=data)
+    assert report.holds
+    assert [bound.error for bound in report.bounds] == [0.0] * 5
+
+
+def test_a_ball_over_a_kink_is_reported(tmp_path):
+    """z2 = tanh(u) - tanh(u) is 0, but no number of bits shows it."""
+    network = Architecture((1, 2, 1), ("tanh", "relu"))
+    theta = np.array([0.3, 0.3, 0.2, 0.2, 1.0, -1.0, 0.0])
+    report = bounded(network, data=saved(tmp_path, network, theta, np.ones((2, 1)), np.ones((2, 1))))
+    assert not report.holds
+    assert report.bits == BITS[-1]
+    assert all("kink" in bound.note and "z2" in bound.note for bound in report.bounds)
+    assert all(entry["error"] is None for entry in report.to_dict()["quantities"])
+    theta[-1] = 1e-300  # beside the kink there is a bound, in more bits
+    beside = bounded(network, data=saved(tmp_path, network, theta, np.ones((2, 1)), np.ones((2, 1))))
+    assert beside.holds
+    assert beside.bits > BITS[0]
+
+
+def test_numbers_that_are_not_finite_have_no_bound(tmp_path):
+    network = Architecture((1, 1), ("identity",))
+    data = saved(tmp_path, network, [1e200, 0.0], [[1e200]], [[0.0]])
+    report = rounding(emit(differentiate(network)), data=data)
+    assert not report.holds
+    assert "not finite" in report.bounds[0].note
+
+
+def test_what_is_too_large_is_refused_with_a_size_that_is_not(tmp_path):
+    network = Architecture((1000, 1000), ("identity",))
+    data = saved(tmp_path, network, np.zeros(network.parameter_count), np.zeros((5000, 1000)), np.zeros((5000, 1000)))
+    message = refusal(rounding, emit(differentiate(network)), None, data)
+    assert "too large" in message
+    assert "at most" in message
