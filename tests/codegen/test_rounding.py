@@ -72,7 +72,7 @@ OWN = {
     "clipped": "max(min(z, 1), -1) + z",
     "absolute": "abs(z) + 2**z",
     "elu": "where(z > 0, z, expm1(z))",
-    "waves": "sin(z) * cos(z) + asinh(z)",
+    "waves": "sin(z) * cos(z) + sinh(z) - cosh(z) + asinh(z)",
 }
 
 
