@@ -1,7 +1,7 @@
 """Ball arithmetic: every number is a midpoint and a radius, and the exact result always lies inside.
 
 An `Arithmetic` for `algebra.evaluate` on object arrays of Arb's real balls (python-flint). What a function does to a
-ball stands in the table `BALLS`. A ball that reaches over a kink has no branch: that is a `KinkError`, never a guess.
+ball stands in the table `BALLS`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sympy as sp
 from sympy.codegen.cfunctions import expm1, log1p
 
 from derive.algebra.evaluate import Arithmetic
+from derive.algebra.pointwise import KinkError, Numbers
 from derive.model.errors import DeriveError
 
 INSTALL = "pip install 'derive[rigor]'"
@@ -39,15 +40,6 @@ def precision(bits: int) -> Iterator[None]:
         yield
     finally:
         context.prec = before
-
-
-class KinkError(ArithmeticError):
-    """A ball holds numbers on both sides of a kink, so that it has no branch; `index` says which entry it is."""
-
-    def __init__(self, condition: str, index: tuple[int, ...] = ()) -> None:
-        super().__init__(condition)
-        self.condition = condition
-        self.index = index
 
 
 class Balls(Arithmetic):
@@ -126,69 +118,5 @@ BALLS: dict[Any, Callable[..., Any]] = {
 }
 """SymPy's function → what it makes of balls."""
 
-RELATIONS: dict[Any, frozenset[int]] = {
-    sp.Gt: frozenset({1}),
-    sp.Ge: frozenset({0, 1}),
-    sp.Lt: frozenset({-1}),
-    sp.Le: frozenset({-1, 0}),
-    sp.Eq: frozenset({0}),
-    sp.Ne: frozenset({-1, 1}),
-}
-"""Relation → the signs of left minus right with which it holds."""
-
-
-def at(formula: sp.Expr, **values: Any) -> Any:
-    """The ball of `formula` where each symbol is the ball of its name. Raises KinkError."""
-    if formula.is_Symbol:
-        return values[str(formula)]
-    if isinstance(formula, sp.Piecewise):
-        return at(next(value for value, condition in formula.args if _holds(condition, values)), **values)
-    if not formula.args:
-        return constant(formula)
-    if isinstance(formula, sp.Pow):
-        return _power(formula, values)
-    arguments = [at(argument, **values) for argument in formula.args]
-    if isinstance(formula, sp.Add):
-        return sum(arguments[1:], arguments[0])
-    if isinstance(formula, sp.Mul):
-        return np.prod(np.array(arguments, dtype=object))
-    if formula.func in BALLS:
-        return BALLS[formula.func](*arguments)
-    raise NotImplementedError(f"{formula.func.__name__} of a ball")
-
-
-def _power(formula: sp.Pow, values: dict[str, Any]) -> Any:
-    base, exponent = formula.args
-    ball = at(base, **values)
-    if exponent.is_Integer:
-        return ball ** int(exponent)
-    if exponent.is_Rational:
-        root = ball.sqrt() if exponent.q == 2 else ball.root(int(exponent.q))
-        return root ** int(exponent.p)
-    return (ball.log() * at(exponent, **values)).exp()
-
-
-def _holds(condition: Any, values: dict[str, Any]) -> bool:
-    """Whether a comparison holds for all numbers in the balls; KinkError if for some only."""
-    if condition in (sp.true, sp.false):
-        return bool(condition)
-    if isinstance(condition, sp.And):
-        return all(_holds(part, values) for part in condition.args)
-    if isinstance(condition, sp.Or):
-        return any(_holds(part, values) for part in condition.args)
-    try:
-        return _sign(at(condition.lhs, **values) - at(condition.rhs, **values)) in RELATIONS[condition.func]
-    except KinkError:
-        raise KinkError(f"{condition} cannot be decided") from None
-
-
-def each(formula: sp.Expr, names: tuple[str, ...], *arrays: Any) -> Any:
-    """The formula at every entry of the arrays, one for each name, after broadcasting. KinkError says at which."""
-    spread = np.broadcast_arrays(*arrays)
-    result = np.empty(spread[0].shape, dtype=object)
-    for index in np.ndindex(result.shape):
-        try:
-            result[index] = at(formula, **{name: array[index] for name, array in zip(names, spread, strict=True)})
-        except KinkError as error:
-            raise KinkError(error.condition, index) from None
-    return result
+NUMBERS = Numbers(BALLS, constant, _sign, lambda ball, degree: ball.root(degree))
+"""Balls as numbers that a formula can be evaluated at."""

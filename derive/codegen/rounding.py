@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from derive.algebra.balls import Balls, KinkError, balls, each, flint, precision
+from derive.algebra.balls import NUMBERS, Balls, balls, flint, precision
 from derive.algebra.evaluate import evaluate
 from derive.algebra.gradient import differentiate
 from derive.algebra.notation import N, size
+from derive.algebra.pointwise import KinkError, each
 from derive.codegen.data import Data, default_data, read_data
 from derive.codegen.emit import load, read_module
 from derive.codegen.frame import constants
@@ -201,11 +202,11 @@ def _exact(at: Data, architecture: Architecture) -> dict[str, Any]:
     def apply(function: Any, *arrays: Any) -> Any:
         if not hasattr(function, "activation"):
             symbols = [sp.Symbol(f"u{k}", real=True) for k in range(len(arrays))]
-            return each(function(*symbols), tuple(map(str, symbols)), *arrays)
+            return each(function(*symbols), NUMBERS, dict(zip(map(str, symbols), arrays, strict=True)))
         formula = architecture.activations[int(function.activation[1:]) - 1].formula
         wanted = formula.diff(Z, function.order) if function.order else formula
         try:
-            return each(wanted, (str(Z),), *arrays)
+            return each(wanted, NUMBERS, {str(Z): arrays[0]})
         except KinkError as error:
             raise KinkError(f"{error.condition} for z{function.activation[1:]}", error.index) from None
 

@@ -10,8 +10,10 @@ import pytest
 import sympy as sp
 
 from derive.algebra import balls as balls_module
-from derive.algebra.balls import BALLS, CONSTANTS, Balls, KinkError, at, balls, each, precision
+from derive.algebra.balls import BALLS, CONSTANTS, NUMBERS, Balls, balls, precision
 from derive.algebra.evaluate import Arithmetic
+from derive.algebra.pointwise import FLOATS, KinkError, each
+from derive.algebra.pointwise import at as evaluated
 from tests.doubles import refusal
 
 U, V = sp.symbols("u v", real=True)
@@ -19,6 +21,10 @@ POINTS = (-1.75, -0.1, 0.3, 2.5)
 POSITIVE_ONLY = (sp.log, balls_module.log1p)
 TWO = (sp.Max, sp.Min)
 STEPS = (sp.sign, sp.Heaviside)
+
+
+def at(formula, numbers=NUMBERS, **values):
+    return evaluated(formula, numbers, values)
 
 
 def exactly(ball):
@@ -50,6 +56,16 @@ def test_every_function_of_the_table_is_enclosed(function, point):
         ball = at(formula, u=balls(point)[()], v=balls(0.25)[()])
         assert inside(ball, formula.subs(values))
         assert not inside(ball + balls(1e-25)[()], formula.subs(values))
+
+
+@pytest.mark.parametrize("function", BALLS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("point", POINTS)
+def test_floats_know_the_same_functions(function, point):
+    point = abs(point) if function in POSITIVE_ONLY else point
+    formula = function(U, V) if function in TWO else function(U)
+    with precision(128):
+        ball = at(formula, u=balls(point)[()], v=balls(0.25)[()])
+    assert at(formula, FLOATS, u=point, v=0.25) == pytest.approx(float(ball), rel=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +100,7 @@ def test_the_entry_on_the_kink_is_named():
     values = balls([[1.0, 2.0], [3.0, 0.0]])
     values[1, 1] = values[0, 0].exp() - values[0, 0].exp()
     with pytest.raises(KinkError) as caught:
-        each(sp.sign(U), ("u",), values)
+        each(sp.sign(U), NUMBERS, {"u": values})
     assert caught.value.index == (1, 1)
 
 
