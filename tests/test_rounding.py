@@ -49,7 +49,9 @@ def test_as_json_it_is_sealed_and_can_be_checked_again(derive):
 
 
 def test_an_altered_gradient_is_seen_by_both(derive):
-    result = derive("audit", written(("db1 = delta1.sum(axis=0)", "db1 = delta1.sum(axis=0) * 1.000000001")), "--rounding")
+    result = derive(
+        "audit", written(("db1 = delta1.sum(axis=0)", "db1 = delta1.sum(axis=0) * 1.000000001")), "--rounding"
+    )
     assert result.status == 1
     (line,) = (line for line in result.out.splitlines() if line.startswith("db1 "))
     assert float(line.split()[2]) == pytest.approx(1e-9, rel=0.05)

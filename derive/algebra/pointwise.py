@@ -1,7 +1,7 @@
 """A formula at numbers of any kind: floats, balls. What a function does to them stands in a table.
 
-Where a formula has branches, the sign of a difference decides; numbers that may have either sign, as a ball that reaches
-over a kink, have no branch: that is a `KinkError`, never a guess.
+Where a formula has branches, the sign of a difference decides. Numbers that may have either sign, such as a ball that
+reaches over a kink, have no branch: that is a `KinkError`, never a guess.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _total(function: Callable[..., float]) -> Callable[..., float]:
 
 
 def _float_sign(value: float) -> int:
-    return (value > 0) - (value < 0)
+    return int(value > 0) - int(value < 0)
 
 
 FLOATS = Numbers(

@@ -168,7 +168,7 @@ def _computed(module: ModuleType, at: Data, architecture: Architecture) -> dict[
 
 def _inputs(at: Data, architecture: Architecture) -> dict[str, Any]:
     """theta as W1, b1, …, with X and Y under the names that the program has for them."""
-    shapes = {}
+    shapes: dict[str, Any] = {}
     for label in range(1, architecture.depth + 1):
         below, width = architecture.sizes[label - 1 : label + 1]
         shapes |= {f"W{label}": np.empty((width, below)), f"b{label}": np.empty(width)}

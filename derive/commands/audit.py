@@ -24,9 +24,12 @@ from derive.model.errors import DeriveError
 @click.option(
     "--layout",
     type=click.Choice(["rows", "columns"]),
-    default="rows",
-    show_default=True,
-    help="Of code written by hand: samples are rows of X, or columns (then b is (n, 1)).",
+    help="Of code written by hand: samples are rows of X, or columns (then b is (n, 1))  [found by running it].",
+)
+@click.option(
+    "--weights",
+    type=click.Choice(["out-in", "in-out"]),
+    help="Of code written by hand: W is (n_l, n_(l-1)), or (n_(l-1), n_l)  [found by running it].",
 )
 @click.option("--summed", is_flag=True, help="Of code written by hand: its loss is the samples' sum, not their mean.")
 @click.option(
@@ -40,7 +43,8 @@ def audit(
     module: Path,
     as_json: bool,
     function: str | None,
-    layout: str,
+    layout: str | None,
+    weights: str | None,
     summed: bool,
     rounding: bool,
     data: Path | None,
@@ -58,7 +62,7 @@ def audit(
       derive audit my_network.py --layers 64-32-10 --activation tanh --output identity
       derive audit digits.py digits.toml --json
       derive audit digits.py --rounding --data digits.npz
-      derive audit backprop.py --layers 2-3-1 --function gradients --layout columns
+      derive audit backprop.py --layers 64-32-10 --function gradients
     """
     request = Request(**given)
     architecture = None if request.empty else request.architecture()
@@ -70,10 +74,11 @@ def audit(
     if rounding and not emitted(module):
         raise DeriveError(f"--rounding: {module} is no module that derive emitted")
     if architecture is not None and not emitted(module):
-        from derive.teach.handwritten import Convention, audit_function
+        from derive.teach.handwritten import audit_function
+        from derive.teach.layouts import Convention
 
         click.echo(f"{module}: not a module of derive; running this file, with all that it does", err=True)
-        convention = Convention(layout, "sum" if summed else "mean")
+        convention = Convention(layout, "sum" if summed else "mean", weights)
         return show(audit_function(module, architecture, function, convention), as_json)
     if rounding:
         from derive.algebra.balls import flint
