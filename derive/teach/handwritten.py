@@ -36,6 +36,9 @@ NOT_COVERED = ("rounding in floating point", "other widths than those it was run
 BESIDE = 1e-6
 """How far from a kink the function is run in floats."""
 MOST_KINKS = 8
+"""Kinks that are looked at in every layer; if there are more, only in the first layer with the activation."""
+MOST_PARAMETERS = 10**7
+"""Of an architecture whose own widths are run."""
 Function = Callable[..., Any]
 
 
@@ -56,7 +59,8 @@ def audit_function(
     chosen = audit.chosen(convention or Convention())
     verdicts = tuple(audit.verdicts(chosen))
     widths = "-".join(map(str, chosen.at.architecture.sizes))
-    return Certificate(f"{subject}: {widths}, {chosen.convention}", verdicts, TRUSTS, NOT_COVERED, digest)
+    not_covered = (*NOT_COVERED, "the widths that were asked for: too large") if audit.too_large else NOT_COVERED
+    return Certificate(f"{subject}: {widths}, {chosen.convention}", verdicts, TRUSTS, not_covered, digest)
 
 
 def example(architecture: Architecture) -> Architecture:
@@ -74,6 +78,7 @@ class _Audit:
         self.function = function
         self.architecture = architecture
         self.order = order
+        self.too_large = architecture.parameter_count > MOST_PARAMETERS
 
     def run(
         self,
@@ -93,7 +98,7 @@ class _Audit:
         """The run in the layout that fits: at small widths or, where it has sizes of its own, at those asked for."""
         small = example(self.architecture)
         found = best([self.run(small, each) for each in convention.candidates()], self.order)
-        if found.error is None or self.architecture.sizes == small.sizes:
+        if found.error is None or self.architecture.sizes == small.sizes or self.too_large:
             return found
         own = best([self.run(self.architecture, each, traced=False) for each in convention.candidates()], self.order)
         return self.run(self.architecture, own.convention) if own.error is None else found
@@ -126,7 +131,7 @@ class _Audit:
             for side, words in ((-1, "below"), (1, "above")):
                 beside = replace(place, kink=float(place.kink) + side * BESIDE)
                 yield self.run(small, convention, beside, f", z{place.layer} {BESIDE:g} {words} {place.kink}")
-        if self.architecture.sizes != small.sizes:
+        if self.architecture.sizes != small.sizes and not self.too_large:
             plain = self.run(self.architecture, convention, traced=False)
             wrong = plain.error is None and not all(map(plain.same, self.order))
             yield self.run(self.architecture, convention) if wrong else plain
@@ -177,9 +182,12 @@ def _rest(runs: list[Tried]) -> str:
 
 
 def _kinks(architecture: Architecture) -> list[AtKink]:
-    """The kinks of each activation, in the first layer that has it."""
-    found: dict[Any, AtKink] = {}
-    for layer, function in enumerate(architecture.activations, 1):
-        for kink in kinks(function.formula):
-            found.setdefault((function.name, kink), AtKink(layer, kink))
-    return list(found.values())[:MOST_KINKS]
+    """The kinks of every layer or, if these are many, of each activation in the first layer that has it."""
+    places = [
+        (function.name, AtKink(layer, kink))
+        for layer, function in enumerate(architecture.activations, 1)
+        for kink in kinks(function.formula)
+    ]
+    if len(places) > MOST_KINKS:
+        places = list({(name, place.kink): (name, place) for name, place in reversed(places)}.values())[::-1]
+    return [place for _, place in places[:MOST_KINKS]]

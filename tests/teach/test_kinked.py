@@ -9,7 +9,7 @@ import pytest
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.proof.certificate import Certificate
-from derive.teach.handwritten import audit_function
+from derive.teach.handwritten import _kinks, audit_function
 
 RELU = """import numpy as np
 
@@ -105,6 +105,20 @@ def test_kinks_of_an_own_activation_that_are_no_floats(tmp_path):
     other = audited(tmp_path, "(z1 >= -2) * (z1 < 1 / 3)", network, text)
     assert other.holds, other.verdicts
     assert all("another convention" in v.formula for v in other.verdicts[-2:])
+
+
+def test_each_layer_may_have_a_convention_of_its_own(tmp_path):
+    text = RELU.replace("(a1 @ W2.T + b2 - Y) / len(X)", "(a1 @ W2.T + b2 > 0) * (a1 @ W2.T + b2 - Y) / len(X)")
+    certificate = audited(tmp_path, "(z1 >= 0)", Architecture((2, 3, 4), ("relu", "relu")), text)
+    assert certificate.holds, certificate.verdicts
+    assert [v.label for v in certificate.verdicts[-2:]] == ["z1 = 0", "z2 = 0"]
+    assert "another convention" in certificate.verdicts[-2].formula
+    assert "as specified" in certificate.verdicts[-1].formula
+
+
+def test_many_kinks_are_looked_at_once_for_each_activation():
+    assert [(p.layer, p.kink) for p in _kinks(Architecture((2,) * 13, ("tanh", *["relu"] * 10, "identity")))] == [(2, 0)]
+    assert [p.layer for p in _kinks(Architecture((2,) * 9, ("relu",) * 8))] == [*range(1, 9)]
 
 
 def test_a_network_without_a_kink_has_no_verdict_about_one(tmp_path):

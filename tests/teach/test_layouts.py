@@ -191,6 +191,14 @@ def test_code_for_sizes_of_its_own_is_audited_at_them(tmp_path):
     assert "line 8" in wrong.verdicts[0].note
 
 
+def test_widths_that_are_too_large_are_not_run_and_that_is_said(tmp_path):
+    certificate = audited(tmp_path, ROWS_OUT_IN, network=Architecture((20000, 1000, 3), ("tanh", "identity")))
+    assert certificate.holds
+    assert any("too large" in line for line in certificate.not_covered)
+    assert all("in floats" not in v.validity for v in certificate.verdicts)
+    assert not any("too large" in line for line in audited(tmp_path, ROWS_OUT_IN).not_covered)
+
+
 # What a file may do.
 
 
