@@ -2,13 +2,15 @@
 
 The module's `loss_and_gradient` runs as it is, in floating point. The derived program is evaluated at exactly the same
 floats in balls, with so much precision that their radii do not count. The largest number in |computed - exact| is then
-a bound on what this run of the module, on this machine, lost by rounding, and by any mistake in its text.
+a bound on what this run of the module, on this machine, lost by rounding, and by any mistake in its text. Beside it
+stands a bound for whatever order sums are added up in, from the text run on balls that are widened at every operation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,9 +23,11 @@ from derive.algebra.evaluate import evaluate
 from derive.algebra.gradient import differentiate
 from derive.algebra.notation import N, size
 from derive.algebra.pointwise import KinkError, each
+from derive.codegen.bounds import Bound, Rounding
 from derive.codegen.data import Data, default_data, read_data
 from derive.codegen.emit import load, read_module
 from derive.codegen.frame import constants
+from derive.codegen.rounded import TAKEN, any_order
 from derive.codegen.truth import names_of, split
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
@@ -33,75 +37,14 @@ from derive.model.specification import from_toml
 BITS = (128, 256, 512, 1024, 2048, 4096)
 NEGLIGIBLE = 2.0**-10
 """How large a radius may be, in units in the last place of the largest entry, before more bits are taken."""
-MOST = 3 * 10**9
-"""Products in one evaluation: beyond it takes minutes."""
+MOST = 10**6
+"""Numbers in the parameters and in what belongs to each sample: beyond it takes minutes."""
 
 TRUSTS = (
     "the derived gradients, which `derive verify` proves",
     "that `loss_and_gradient` computes on this machine what it computed in this run",
 )
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True)
-class Bound:
-    """How far one quantity, as computed, is at most from the exact one; every number is rounded up."""
-
-    quantity: str
-    error: float
-    """The largest |computed - exact| of an entry; infinite if there is no bound."""
-    largest: float
-    """The largest absolute value of an exact entry, rounded down."""
-    ulp: float
-    """The spacing of the module's floats at `largest`."""
-    note: str = ""
-
-    @property
-    def relative(self) -> float:
-        """The error by the largest entry."""
-        return _quotient(self.error, self.largest)
-
-    @property
-    def ulps(self) -> float:
-        """The error in units in the last place of the largest entry."""
-        return _quotient(self.error, self.ulp)
-
-    @property
-    def holds(self) -> bool:
-        """Whether there is a bound."""
-        return self.error < np.inf
-
-    def to_dict(self) -> dict[str, Any]:
-        """The bound as JSON types; null where there is none."""
-        numbers = {key: getattr(self, key) for key in ("error", "relative", "ulps", "largest")}
-        found = {key: value if np.isfinite(value) else None for key, value in numbers.items()}
-        return {"quantity": self.quantity, **found, "note": self.note}
-
-
-@dataclass(frozen=True)
-class Rounding:
-    """The bounds for the loss and each gradient, at which data and in how many bits they were found."""
-
-    bounds: tuple[Bound, ...]
-    data: str
-    bits: int
-    trusts: tuple[str, ...]
-
-    @property
-    def holds(self) -> bool:
-        """Whether every quantity has a bound."""
-        return all(bound.holds for bound in self.bounds)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as JSON types."""
-        bounds = [bound.to_dict() for bound in self.bounds]
-        return {
-            "holds": self.holds,
-            "data": self.data,
-            "bits": self.bits,
-            "quantities": bounds,
-            "trusts": list(self.trusts),
-        }
 
 
 def rounding(
@@ -123,25 +66,34 @@ def rounding(
     report("running the module", 0.0)
     module = _loaded(text)
     at = read_data(data, architecture) if data else default_data(module, architecture)
-    products = 3 * len(at.X) * architecture.parameter_count
-    if products > MOST:
-        most = max(MOST // (3 * architecture.parameter_count), 1)
-        raise DeriveError(
-            f"{at.name}: {len(at.X)} samples of {architecture.parameter_count} parameters are too large for ball "
-            f"arithmetic, which would take minutes; give at most {most}"
-        )
+    _refuse_too_large(at, architecture)
     found = _computed(module, at, architecture)
     order = names_of(architecture)
     if isinstance(found, str):
-        bounds = tuple(Bound(name, np.inf, 0.0, 0.0, found) for name in ("loss", *(f"d{n}" for n in order)))
-        return Rounding(bounds, at.description, 0, _trusts())
-    return _enclosed(found, at, architecture, report)
+        return _without(found, ("loss", *(f"d{name}" for name in order)), at, 0)
+    return _enclosed(text, found, at, architecture, report)
+
+
+def _refuse_too_large(at: Data, architecture: Architecture) -> None:
+    """Raise DeriveError where ball arithmetic would take minutes."""
+    count, units = architecture.parameter_count, sum(architecture.sizes)
+    if count + len(at.X) * units > MOST:
+        most = (MOST - count) // units
+        remedy = f"give at most {most} samples, not {len(at.X)}" if most > 0 else "take a smaller network"
+        raise DeriveError(
+            f"{at.name}: {count} parameters and {len(at.X)} samples of {units} units are more than the {MOST} numbers "
+            f"that ball arithmetic takes in a minute; {remedy}"
+        )
 
 
 def _trusts() -> tuple[str, ...]:
     package = flint()
     made = f"python-flint {package.__version__}, FLINT {package.__FLINT_VERSION__}"
-    return (f"Arb ({made}), that its balls hold the exact results", *TRUSTS)
+    return (
+        f"Arb ({made}), that its balls hold the exact results",
+        *TRUSTS,
+        *(f"in any order: {line}" for line in TAKEN),
+    )
 
 
 def _loaded(text: str) -> ModuleType:
@@ -175,23 +127,56 @@ def _inputs(at: Data, architecture: Architecture) -> dict[str, Any]:
     return {**split(at.theta, names_of(architecture), shapes), "a0": at.X, "y": at.Y}
 
 
-def _enclosed(found: dict[str, Any], at: Data, architecture: Architecture, report: Progress) -> Rounding:
+def _enclosed(text: str, found: dict[str, Any], at: Data, architecture: Architecture, report: Progress) -> Rounding:
     """The bounds, with the bits doubled until radii do not count and every branch is decided."""
-    bounds: tuple[Bound, ...] = ()
+    note = ""
     for round_, bits in enumerate(BITS):
-        report(f"evaluating in balls of {bits} bits", round_ / len(BITS))
+        report(f"evaluating in balls of {bits} bits", 0.5 * round_ / len(BITS))
         with precision(bits):
             try:
                 exact = _exact(at, architecture)
             except KinkError as error:
                 note = f"a kink at {bits} bits: {error.condition} {_place(error)}"
-                bounds = tuple(Bound(name, np.inf, 0.0, 0.0, note) for name in found)
                 continue
             compared = [_bound(name, found[name], exact[name], architecture.dtype) for name in found]
-        bounds = tuple(bound for bound, _ in compared)
-        if all(settled for _, settled in compared):
-            break
+            if bits < BITS[-1] and not all(settled for _, settled in compared):
+                continue
+            report("widening balls at every operation", 0.5)
+            widest = _in_any_order(text, found, exact, at, architecture)
+        bounds = [bound for bound, _ in compared]
+        if isinstance(widest, str):
+            return Rounding(tuple(bounds), at.description, bits, _trusts(), widest)
+        bounds = [replace(bound, any_order=widest[bound.quantity]) for bound in bounds]
+        return Rounding(tuple(bounds), at.description, bits, _trusts())
+    return _without(note, found, at, BITS[-1])
+
+
+def _without(note: str, names: Iterable[str], at: Data, bits: int) -> Rounding:
+    """No bounds, and why."""
+    bounds = tuple(Bound(name, np.inf, 0.0, 0.0, note) for name in names)
     return Rounding(bounds, at.description, bits, _trusts())
+
+
+def _in_any_order(
+    text: str, found: dict[str, Any], exact: dict[str, Any], at: Data, architecture: Architecture
+) -> dict[str, float] | str:
+    """The bounds that hold for any order of summation, or why there are none."""
+    try:
+        value, gradient = any_order(text, architecture.dtype, *map(balls, (at.theta, at.X, at.Y)))
+        parts = split(gradient, names_of(architecture), _inputs(at, architecture))
+        widest = {"loss": np.asarray(value, dtype=object), **{f"d{name}": part for name, part in parts.items()}}
+    except KinkError:
+        return "rounding may turn a comparison over"
+    except Exception as error:
+        return f"the text cannot be run on balls: {type(error).__name__}: {error}"
+    bounds = {}
+    for name, tensor in widest.items():
+        wide, right = tensor.ravel(), np.asarray(exact[name], dtype=object).ravel()
+        computed = balls(found[name]).ravel()
+        if not all(ball.contains(number) or not ball.is_finite() for ball, number in zip(wide, computed, strict=True)):
+            return f"{name} as computed lies outside, so the machine is not as is taken for granted"
+        bounds[name] = max(_up(entry.abs_upper()) for entry in wide - right)
+    return bounds
 
 
 def _exact(at: Data, architecture: Architecture) -> dict[str, Any]:
@@ -234,17 +219,11 @@ def _bound(name: str, computed: Any, exact: Any, dtype: str) -> tuple[Bound, boo
 def _up(ball: Any) -> float:
     """A float that is not below the number."""
     value = float(ball)
-    return 0.0 if ball == 0 else float(np.nextafter(value, np.inf)) if value == value else np.inf
+    return 0.0 if ball == 0 else math.nextafter(value, math.inf) if value == value else np.inf
 
 
 def _down(ball: Any) -> float:
-    return max(float(np.nextafter(float(ball), -np.inf)), 0.0) if ball > 0 else 0.0
-
-
-def _quotient(value: float, by: float) -> float:
-    if value == 0 or not np.isfinite(value):
-        return value
-    return float(np.nextafter(value / by, np.inf)) if by else np.inf
+    return max(math.nextafter(float(ball), -math.inf), 0.0) if ball > 0 else 0.0
 
 
 def _place(error: KinkError) -> str:

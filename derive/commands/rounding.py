@@ -15,7 +15,7 @@ from derive.commands.verdicts import print_certificate, print_parts
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from derive.codegen.rounding import Bound, Rounding
+    from derive.codegen.bounds import Bound, Rounding
     from derive.proof.certificate import Certificate
 
 
@@ -48,11 +48,11 @@ def _parts(rounding: Rounding) -> Iterator[RenderableType]:
     yield ""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("quantity", header_style="dim")
-    for heading in ("|computed - exact| ≤", "by its largest entry ≤", "in ulp of it ≤"):
+    for heading in ("|computed - exact| ≤", "by its largest entry ≤", "in ulp of it ≤", "in any order ≤"):
         table.add_column(heading, header_style="dim", justify="right")
     for bound in rounding.bounds:
         style = "" if bound.holds else "bold red"
-        numbers = (rounded_up(bound.error), rounded_up(bound.relative), _plain(bound))
+        numbers = (rounded_up(bound.error), rounded_up(bound.relative), _plain(bound), rounded_up(bound.any_order))
         table.add_row(Text(bound.quantity, style), *(Text(number, style) for number in numbers))
     yield table
     yield ""
@@ -61,6 +61,8 @@ def _parts(rounding: Rounding) -> Iterator[RenderableType]:
     notes.add_column(overflow="fold", style="dim")
     for line in dict.fromkeys(bound.note for bound in rounding.bounds if bound.note):
         notes.add_row(Text("no bound", "bold red"), Text(line))
+    if rounding.note:
+        notes.add_row(Text("any order"), Text(rounding.note))
     for line in rounding.trusts:
         notes.add_row(Text("trusts"), Text(line))
     yield notes

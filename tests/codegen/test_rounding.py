@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from derive import Activation, Architecture, differentiate, emit, load
-from derive.codegen.rounding import BITS, Rounding, rounding
+from derive.codegen.bounds import Rounding
+from derive.codegen.rounded import Rounded
+from derive.codegen.rounding import BITS, rounding
 from tests.doubles import refusal
 
 NETWORK = Architecture((3, 4, 2), ("tanh", "identity"))
@@ -114,9 +116,70 @@ def test_numbers_that_are_not_finite_have_no_bound(tmp_path):
     assert "not finite" in report.bounds[0].note
 
 
-def test_what_is_too_large_is_refused_with_a_size_that_is_not(tmp_path):
-    network = Architecture((1000, 1000), ("identity",))
-    data = saved(tmp_path, network, np.zeros(network.parameter_count), np.zeros((5000, 1000)), np.zeros((5000, 1000)))
-    message = refusal(rounding, emit(differentiate(network)), None, data)
-    assert "too large" in message
-    assert "at most" in message
+@pytest.mark.parametrize(
+    ("sizes", "samples", "words"),
+    [((20, 20), 25_000, "at most 24989 samples"), ((1000, 1000), 1, "take a smaller network")],
+)
+def test_what_is_too_large_is_refused_with_a_size_that_is_not(tmp_path, sizes, samples, words):
+    network = Architecture(sizes, ("identity",))
+    X, Y = (np.zeros((samples, width)) for width in sizes)
+    data = saved(tmp_path, network, np.zeros(network.parameter_count), X, Y)
+    assert words in refusal(rounding, emit(differentiate(network)), None, data)
+
+
+# Whatever the order of summation.
+
+
+def test_the_bound_for_any_order_is_wider_but_no_more_than_the_sums_are_long():
+    report = bounded(Architecture((64, 32, 10), ("tanh", "identity")))
+    assert report.note == ""
+    assert all(bound.error < bound.any_order < 10**4 * bound.error for bound in report.bounds)
+
+
+def test_other_orders_lie_within_it(tmp_path):
+    """Samples, inputs and hidden units in another order: the same sums, added up differently."""
+    network = Architecture((30, 20, 3), ("sigmoid", "identity"))
+    module = load(emit(differentiate(network)))
+    rng = np.random.default_rng(1)
+    theta, X, Y = module.initialize(1), rng.standard_normal((50, 30)), rng.standard_normal((50, 3))
+    bounds = {b.quantity: b for b in bounded(network, data=saved(tmp_path, network, theta, X, Y)).bounds}
+    first = module.unpack(module.loss_and_gradient(theta, X, Y)[1])
+    samples, inputs, hidden = rng.permutation(50), rng.permutation(30), rng.permutation(20)
+    W1, b1, W2, b2 = module.unpack(theta)
+    moved = module.pack((W1[hidden][:, inputs], b1[hidden], W2[:, hidden], b2))
+    other = module.unpack(module.loss_and_gradient(moved, X[samples][:, inputs], Y[samples])[1])
+    changes = {
+        "dW1": np.abs(first.W1[hidden][:, inputs] - other.W1).max(),
+        "db1": np.abs(first.b1[hidden] - other.b1).max(),
+        "dW2": np.abs(first.W2[:, hidden] - other.W2).max(),
+        "db2": np.abs(first.b2 - other.b2).max(),
+    }
+    assert any(changes.values())
+    assert all(change <= 2 * bounds[name].any_order for name, change in changes.items())
+
+
+def test_an_altered_text_is_altered_in_any_order_too():
+    altered = bounded(change=("db1 = delta1.sum(axis=0)", "db1 = delta1.sum(axis=0) * (1 + 1e-9)"))
+    (db1,) = (bound for bound in altered.bounds if bound.quantity == "db1")
+    assert db1.any_order / db1.largest == pytest.approx(1e-9, rel=1e-2)
+
+
+def test_a_machine_that_rounds_more_than_is_taken_for_granted_is_noticed(monkeypatch):
+    monkeypatch.setattr(Rounded, "widened", lambda self, ball, roundings=1: ball)
+    monkeypatch.setattr(Rounded, "any_order", lambda self, ball, magnitude, terms: ball)
+    assert "lies outside" in bounded().note
+
+
+def test_a_comparison_that_rounding_may_turn_over_leaves_the_other_bound(tmp_path):
+    network = Architecture((1, 2, 1), ("tanh", "relu"))
+    theta = np.array([0.3, 0.3, 0.2, 0.2, 1.0, -1.0, 1e-300])
+    report = bounded(network, data=saved(tmp_path, network, theta, np.ones((2, 1)), np.ones((2, 1))))
+    assert report.holds
+    assert "turn a comparison over" in report.note
+    assert all(bound.any_order == np.inf for bound in report.bounds)
+
+
+def test_what_is_not_understood_leaves_the_other_bound():
+    report = bounded(change=("db1 = delta1.sum(axis=0)", "db1 = np.einsum('si->i', delta1)"))
+    assert report.holds
+    assert "einsum" in report.note

@@ -117,7 +117,9 @@ def test_each_layer_may_have_a_convention_of_its_own(tmp_path):
 
 
 def test_many_kinks_are_looked_at_once_for_each_activation():
-    assert [(p.layer, p.kink) for p in _kinks(Architecture((2,) * 13, ("tanh", *["relu"] * 10, "identity")))] == [(2, 0)]
+    assert [(p.layer, p.kink) for p in _kinks(Architecture((2,) * 13, ("tanh", *["relu"] * 10, "identity")))] == [
+        (2, 0)
+    ]
     assert [p.layer for p in _kinks(Architecture((2,) * 9, ("relu",) * 8))] == [*range(1, 9)]
 
 
