@@ -104,6 +104,12 @@ def each(formula: sp.Expr, numbers: Numbers, arrays: Mapping[str, Any]) -> Any:
     return result
 
 
+def applied(function: Any, numbers: Numbers, *arrays: Any) -> Any:
+    """SymPy's function at every entry of the arrays, one for each of its arguments."""
+    symbols = [sp.Symbol(f"u{k}", real=True) for k in range(len(arrays))]
+    return each(function(*symbols), numbers, dict(zip(map(str, symbols), arrays, strict=True)))
+
+
 def _total(function: Callable[..., float]) -> Callable[..., float]:
     """The function with what floats have for an overflow and for no value at all."""
 

@@ -34,7 +34,7 @@ def default_data(module: ModuleType, architecture: Architecture) -> Data:
     X, Y = (rng.standard_normal((SAMPLES, architecture.sizes[end])) for end in (0, -1))
     try:
         theta = module.initialize(SEED)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise DeriveError(f"the module's initialize({SEED}) raises {type(error).__name__}: {error}") from None
     description = f"initialize({SEED}), {SAMPLES} samples of the standard normal distribution, seed {SEED}"
     return _checked("the module", {"theta": theta, "X": X, "Y": Y}, architecture, description)

@@ -9,20 +9,21 @@ stands a bound for whatever order sums are added up in, from the text run on bal
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
 from derive.algebra.balls import NUMBERS, Balls, balls, flint, precision
 from derive.algebra.evaluate import evaluate
 from derive.algebra.gradient import differentiate
 from derive.algebra.notation import N, size
-from derive.algebra.pointwise import KinkError, each
+from derive.algebra.pointwise import KinkError, applied, each
 from derive.codegen.bounds import Bound, Rounding
 from derive.codegen.data import Data, default_data, read_data
 from derive.codegen.emit import load, read_module
@@ -98,17 +99,18 @@ def _trusts() -> tuple[str, ...]:
 
 def _loaded(text: str) -> ModuleType:
     try:
-        return load(text)
-    except Exception as error:
+        with redirect_stdout(sys.stderr):
+            return load(text)
+    except (Exception, SystemExit) as error:
         raise DeriveError(f"the module cannot be run: {type(error).__name__}: {error}") from None
 
 
 def _computed(module: ModuleType, at: Data, architecture: Architecture) -> dict[str, Any] | str:
     """The loss and the gradients as the module computes them, or why there are none."""
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), redirect_stdout(sys.stderr):
             value, gradient = module.loss_and_gradient(at.theta.copy(), at.X.copy(), at.Y.copy())
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return f"the module raises {type(error).__name__}: {error}"
     gradient = np.asarray(gradient)
     if gradient.shape != at.theta.shape or gradient.dtype.kind != "f" or gradient.dtype.itemsize > 8:
@@ -186,8 +188,7 @@ def _exact(at: Data, architecture: Architecture) -> dict[str, Any]:
 
     def apply(function: Any, *arrays: Any) -> Any:
         if not hasattr(function, "activation"):
-            symbols = [sp.Symbol(f"u{k}", real=True) for k in range(len(arrays))]
-            return each(function(*symbols), NUMBERS, dict(zip(map(str, symbols), arrays, strict=True)))
+            return applied(function, NUMBERS, *arrays)
         formula = architecture.activations[int(function.activation[1:]) - 1].formula
         wanted = formula.diff(Z, function.order) if function.order else formula
         try:

@@ -12,7 +12,7 @@ import sympy as sp
 from derive.algebra.evaluate import Arithmetic, evaluate
 from derive.algebra.gradient import differentiate
 from derive.algebra.notation import N, size
-from derive.algebra.pointwise import FLOATS, each
+from derive.algebra.pointwise import FLOATS, applied, each
 from derive.algebra.residues import Residues, residue
 from derive.codegen.cached import A, from_output
 from derive.codegen.neurons import Neurons
@@ -109,7 +109,10 @@ def point(architecture: Architecture, samples: int, seed: int, kink: AtKink | No
     if kink:
         kink.put(data, float(kink.kink))
 
-    def apply(function: Any, array: Any) -> Any:
+    def apply(function: Any, *arrays: Any) -> Any:
+        if not hasattr(function, "activation"):
+            return applied(function, FLOATS, *arrays).astype(float)
+        (array,) = arrays
         if kink and kink.replaces(function):
             return np.full(np.shape(array), float(kink.slope or 0))
         formula = architecture.activations[int(function.activation[1:]) - 1].formula

@@ -12,7 +12,7 @@ import sympy as sp
 from derive.algebra import balls as balls_module
 from derive.algebra.balls import BALLS, CONSTANTS, NUMBERS, Balls, balls, precision
 from derive.algebra.evaluate import Arithmetic
-from derive.algebra.pointwise import FLOATS, KinkError, each
+from derive.algebra.pointwise import FLOATS, KinkError, applied, each
 from derive.algebra.pointwise import at as evaluated
 from tests.doubles import refusal
 
@@ -94,6 +94,13 @@ def test_a_kink_is_decided_on_it_and_beside_it_but_not_across_it(formula, at_zer
     assert at(formula, u=balls(0.0)[()]) == int(2 * at_zero) / 2
     for beside in (-1e-300, 1e-300):
         assert at(formula, u=balls(beside)[()]) == float(formula.subs(U, beside))
+
+
+def test_functions_of_several_arrays():
+    with precision(128):
+        found = applied(sp.Max, NUMBERS, balls([[1.0], [3.0]]), balls([2.0, 4.0]))
+        assert [[float(ball) for ball in row] for row in found] == [[2.0, 4.0], [3.0, 4.0]]
+    assert applied(sp.Max, FLOATS, np.array([[1.0], [3.0]]), np.array([2.0, 4.0])).tolist() == [[2, 4], [3, 4]]
 
 
 def test_the_entry_on_the_kink_is_named():

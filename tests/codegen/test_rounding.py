@@ -108,6 +108,27 @@ def test_a_ball_over_a_kink_is_reported(tmp_path):
     assert beside.bits > BITS[0]
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("    N = len(X)", "    raise SystemExit(0)"), "the module raises SystemExit"),
+        (
+            ("float(_explained(value, X, Y)), gradient", "float(value), gradient[1:]"),
+            "the gradient is float64 of shape",
+        ),
+    ],
+)
+def test_a_module_that_gives_no_gradient_has_no_bound(change, words):
+    report = bounded(change=change)
+    assert not report.holds
+    assert all(words in bound.note for bound in report.bounds)
+
+
+@pytest.mark.parametrize("line", ["raise SystemExit(0)", "1 / 0"])
+def test_a_module_that_cannot_be_loaded_is_no_input(line):
+    assert "the module cannot be run" in refusal(rounding, f"{emit(differentiate(NETWORK))}\n{line}\n")
+
+
 def test_numbers_that_are_not_finite_have_no_bound(tmp_path):
     network = Architecture((1, 1), ("identity",))
     data = saved(tmp_path, network, [1e200, 0.0], [[1e200]], [[0.0]])
