@@ -53,6 +53,8 @@ def kink_verdict(source: Source, order: list[str], place: AtKink, with_slope: Ca
         )
         return Verdict(label, formula, "refuted", FLOAT, validity, note=note)
     exact = _exactly(source, ran, order, place, stated)
+    if not isinstance(exact, str) and abs(float(exact) - slope) > 1e-6:
+        exact = f"there they are those with {exact}"
     if isinstance(exact, str):
         note = f"in floats they are those with {slope:.6g}; not exact: {exact}"
         return Verdict(label, formula, "undecided", FLOAT, validity, note=note)
