@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,15 @@ from derive.model.errors import DeriveError
 
 SAMPLES, SEED = 8, 0
 MAX_BYTES = 2**30
+
+TARGETS: dict[str, Callable[[Any, tuple[int, int]], Any]] = {
+    "real": lambda rng, shape: rng.standard_normal(shape),
+    "unit": lambda rng, shape: rng.random(shape),
+    "distribution": lambda rng, shape: np.eye(shape[1])[rng.integers(shape[1], size=shape[0])],
+    "count": lambda rng, shape: rng.poisson(2.0, shape),
+    "sign": lambda rng, shape: rng.choice([-1.0, 1.0], shape),
+}
+"""Kind of the targets that a loss takes → random ones."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +39,15 @@ class Data:
 
 
 def default_data(module: ModuleType, architecture: Architecture) -> Data:
-    """theta as the module's `initialize` draws it, and normally distributed samples."""
+    """theta as the module's `initialize` draws it, normally distributed X, and Y that the loss takes."""
     rng = np.random.default_rng(SEED)
-    X, Y = (rng.standard_normal((SAMPLES, architecture.sizes[end])) for end in (0, -1))
+    X = rng.standard_normal((SAMPLES, architecture.sizes[0]))
+    Y = TARGETS[architecture.loss.targets](rng, (SAMPLES, architecture.sizes[-1]))
     try:
         theta = module.initialize(SEED)
     except (Exception, SystemExit) as error:
         raise DeriveError(f"the module's initialize({SEED}) raises {type(error).__name__}: {error}") from None
-    description = f"initialize({SEED}), {SAMPLES} samples of the standard normal distribution, seed {SEED}"
+    description = f"initialize({SEED}), {SAMPLES} random samples, seed {SEED}"
     return _checked("the module", {"theta": theta, "X": X, "Y": Y}, architecture, description)
 
 
@@ -77,6 +88,9 @@ def _checked(where: str, arrays: dict[str, Any], architecture: Architecture, des
             first = np.argwhere(~np.isfinite(converted[name]))[0].tolist()
             raise DeriveError(f"{where}: {name}{first} is {array[tuple(first)]}; expected finite {architecture.dtype}")
     theta, X, Y = (converted[name] for name in ("theta", "X", "Y"))
+    units = architecture.sizes[-1]
+    if architecture.loss.targets == "distribution" and Y.ndim == 1 and np.isin(Y, np.arange(units)).all():
+        Y = np.eye(units, dtype=architecture.dtype)[Y.astype(int)]  # labels
     samples = len(X) if X.ndim == 2 and len(X) else "N"
     expected = {
         "theta": (theta, (architecture.parameter_count,)),

@@ -147,6 +147,10 @@ class Rounded(StandIn):
         terms = balls.size // max(total.size, 1)
         return self.written(_each(lambda ball, m: self.any_order(ball, m, terms), total, magnitude), out)
 
+    def largest(self, array: Any, axis: Any, keepdims: bool, out: Any) -> Any:
+        most = np.frompyfunc(BALLS[sp.Max], 2, 1).reduce(self.entries(array), axis=axis, keepdims=keepdims)
+        return self.written(np.asarray(most, dtype=object), out)
+
     def mean(self, array: Any, axis: Any = None, keepdims: Any = False) -> Any:
         raise NotUnderstoodError("np.mean")
 

@@ -18,9 +18,11 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from derive.algebra.balls import NUMBERS, Balls, balls, flint, precision
-from derive.algebra.evaluate import evaluate
+from derive.algebra.evaluate import ROOT, evaluate
+from derive.algebra.forward import concrete, forward, functions
 from derive.algebra.gradient import differentiate
 from derive.algebra.notation import N, size
 from derive.algebra.pointwise import KinkError, applied, each
@@ -32,7 +34,6 @@ from derive.codegen.rounded import TAKEN, any_order
 from derive.codegen.truth import names_of, split
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
-from derive.model.expression import Z
 from derive.model.specification import from_toml
 
 BITS = (128, 256, 512, 1024, 2048, 4096)
@@ -116,17 +117,19 @@ def _computed(module: ModuleType, at: Data, architecture: Architecture) -> dict[
     if gradient.shape != at.theta.shape or gradient.dtype.kind != "f" or gradient.dtype.itemsize > 8:
         return f"the gradient is {gradient.dtype} of shape {gradient.shape}; expected {at.theta.shape}"
     order = names_of(architecture)
-    parts = split(gradient, order, dict(_inputs(at, architecture)))
+    parts = split(gradient, order, _inputs(at, architecture))
     return {"loss": np.asarray(float(value)), **{f"d{name}": parts[name] for name in order}}
 
 
 def _inputs(at: Data, architecture: Architecture) -> dict[str, Any]:
-    """theta as W1, b1, …, with X and Y under the names that the program has for them."""
-    shapes: dict[str, Any] = {}
-    for label in range(1, architecture.depth + 1):
-        below, width = architecture.sizes[label - 1 : label + 1]
-        shapes |= {f"W{label}": np.empty((width, below)), f"b{label}": np.empty(width)}
-    return {**split(at.theta, names_of(architecture), shapes), "a0": at.X, "y": at.Y}
+    """theta as W1, b1, …, with X and Y under the program's names; nothing is dropped, and every sample weighs 1."""
+    sizes = _sizes(at, architecture)
+    inputs = {t.name: np.ones([sizes[axis] for axis in t.axes]) for t in forward(architecture).inputs}
+    return {**inputs, **split(at.theta, names_of(architecture), inputs), "a0": at.X, "y": at.Y}
+
+
+def _sizes(at: Data, architecture: Architecture) -> dict[Any, int]:
+    return {N: len(at.X), **{size(k): n for k, n in enumerate(architecture.sizes)}}
 
 
 def _enclosed(text: str, found: dict[str, Any], at: Data, architecture: Architecture, report: Progress) -> Rounding:
@@ -183,18 +186,18 @@ def _in_any_order(
 
 def _exact(at: Data, architecture: Architecture) -> dict[str, Any]:
     """The loss and the gradients at the data, in balls."""
-    derivation = differentiate(architecture)
-    sizes = {N: len(at.X), **{size(k): n for k, n in enumerate(architecture.sizes)}}
+    derivation, sizes, known = differentiate(architecture), _sizes(at, architecture), functions(architecture)
 
     def apply(function: Any, *arrays: Any) -> Any:
+        if function == ROOT:
+            return applied(sp.sqrt, NUMBERS, *arrays)
         if not hasattr(function, "activation"):
             return applied(function, NUMBERS, *arrays)
-        formula = architecture.activations[int(function.activation[1:]) - 1].formula
-        wanted = formula.diff(Z, function.order) if function.order else formula
+        formula, symbols = concrete(function, known)
         try:
-            return each(wanted, NUMBERS, {str(Z): arrays[0]})
+            return each(formula, NUMBERS, dict(zip(map(str, symbols), arrays, strict=True)))
         except KinkError as error:
-            raise KinkError(f"{error.condition} for z{function.activation[1:]}", error.index) from None
+            raise KinkError(f"{error.condition} in {function.activation}", error.index) from None
 
     inputs = {name: balls(array) for name, array in _inputs(at, architecture).items()}
     values = evaluate(derivation.forward, sizes, inputs, apply, Balls())

@@ -10,6 +10,7 @@ import numpy as np
 import sympy as sp
 
 from derive.algebra.evaluate import Arithmetic, evaluate
+from derive.algebra.forward import concrete, functions
 from derive.algebra.gradient import differentiate
 from derive.algebra.notation import N, size
 from derive.algebra.pointwise import FLOATS, applied, each
@@ -106,17 +107,17 @@ def point(architecture: Architecture, samples: int, seed: int, kink: AtKink | No
     for name in data:
         if name[0] == "W":
             data[name] /= np.sqrt(data[name].shape[1])
+    known = functions(architecture)
     if kink:
         kink.put(data, float(kink.kink))
 
     def apply(function: Any, *arrays: Any) -> Any:
         if not hasattr(function, "activation"):
             return applied(function, FLOATS, *arrays).astype(float)
-        (array,) = arrays
         if kink and kink.replaces(function):
-            return np.full(np.shape(array), float(kink.slope or 0))
-        formula = architecture.activations[int(function.activation[1:]) - 1].formula
-        return _floats(formula.diff(Z, function.order) if function.order else formula, array)
+            return np.full(np.shape(arrays[0]), float(kink.slope or 0))
+        formula, symbols = concrete(function, known)
+        return each(formula, FLOATS, dict(zip(map(str, symbols), arrays, strict=True))).astype(float)
 
     values = evaluate(derivation.forward, sizes, data, apply, Floats())
     values = evaluate(derivation.gradient, sizes, values, apply, Floats())

@@ -85,6 +85,35 @@ def test_own_activations_are_enclosed(name):
     assert all(bound.ulps < 60 for bound in report.bounds), report.bounds
 
 
+VOCABULARY = {
+    "cross-entropy": Architecture((3, 4, 3), ("swish", "softmax"), loss="cross_entropy"),
+    "weights and dropout": Architecture(
+        (3, 4, 3), ("gelu_tanh", "softmax"), loss="cross_entropy", sample_weights=True, layers=[{"dropout": 0.2}, {}]
+    ),
+    "normalisation": Architecture((3, 4, 2), ("elu", "identity"), layers=[{"normalization": "layer_norm"}, {}]),
+    "penalty": Architecture((3, 4, 2), ("prelu", "identity"), loss="mean_absolute", penalty={"l2": 0.1, "l1": 0.01}),
+}
+
+
+@pytest.mark.parametrize("style", ["fast", "readable"])
+@pytest.mark.parametrize("name", VOCABULARY)
+def test_the_whole_vocabulary_is_enclosed(name, style):
+    report = rounding(emit(differentiate(VOCABULARY[name]), style=style))
+    assert report.holds, report.bounds
+    assert all(bound.ulps < 60 for bound in report.bounds), report.bounds
+    assert report.note == ""
+    assert all(bound.error <= bound.any_order < 10**4 * bound.ulp for bound in report.bounds), report.bounds
+
+
+def test_labels_are_rows_of_the_identity(tmp_path):
+    network = VOCABULARY["cross-entropy"]
+    theta, X, labels = np.linspace(-1, 1, network.parameter_count), np.ones((2, 3)) / 3, np.array([2, 0])
+    found = [bounded(network, data=saved(tmp_path, network, theta, X, Y)) for Y in (labels, np.eye(3)[labels])]
+    assert found[0].bounds == found[1].bounds
+    wrong = saved(tmp_path, network, theta, X, labels + 1)
+    assert "Y has shape (2,); expected (2, 3)" in refusal(rounding, emit(differentiate(network)), None, wrong)
+
+
 def test_an_exact_zero_lies_on_the_kink_and_is_decided(tmp_path):
     network = Architecture((2, 3, 1), ("relu", "identity"))
     data = saved(tmp_path, network, np.zeros(13), np.ones((4, 2)), np.ones((4, 1)))
@@ -100,7 +129,7 @@ def test_a_ball_over_a_kink_is_reported(tmp_path):
     report = bounded(network, data=saved(tmp_path, network, theta, np.ones((2, 1)), np.ones((2, 1))))
     assert not report.holds
     assert report.bits == BITS[-1]
-    assert all("kink" in bound.note and "z2" in bound.note for bound in report.bounds)
+    assert all("kink" in bound.note and "in f2 at [0, 0]" in bound.note for bound in report.bounds)
     assert all(entry["error"] is None for entry in report.to_dict()["quantities"])
     theta[-1] = 1e-300  # beside the kink there is a bound, in more bits
     beside = bounded(network, data=saved(tmp_path, network, theta, np.ones((2, 1)), np.ones((2, 1))))
