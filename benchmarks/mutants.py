@@ -86,6 +86,7 @@ def consistent(architecture: Architecture, style: str) -> Iterator[Mutant]:
         ("1/N → 1.000001/N", "(N / 1.000001)"),
     ):
         doubled = re.sub(r"/ N\b", f"/ {factor}", text)
+        doubled = re.sub(r"/ \((\d+) \* N\)", rf"/ (\1 * {factor})", doubled)
         doubled = re.sub(r"(np\.divide\(\w+, )N,", rf"\g<1>{factor},", doubled)
         yield Mutant("consistent", 0, change, signed(doubled))
 

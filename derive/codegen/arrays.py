@@ -81,6 +81,7 @@ OPERATIONS: dict[str, Operation] = {
     "transpose": Operation("{}.T"),
     "column": Operation("{}[:, np.newaxis]"),
     "sum": Operation("{}.sum()"),
+    "vdot": Operation("np.vdot({}, {})"),
     "sum0": Operation("{}.sum(axis=0)"),
     "sum1": Operation("{}.sum(axis=1)"),
     "max1": Operation("{}.max(axis=1)"),

@@ -9,7 +9,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -21,12 +21,15 @@ from derive import __version__
 from derive.algebra.gradient import Derivation, adjoint_name, differentiate
 from derive.algebra.program import Program
 from derive.algebra.tangent import tangent_name
-from derive.algebra.update import update_program
+from derive.algebra.update import GRADIENT, THETA, update_program
+from derive.algebra.update import RATE as RATE_OF_LEARNING
 from derive.codegen.arrays import Assign, written
+from derive.codegen.faster import RULES, counted, faster, rewritten
 from derive.codegen.header import command, title
 from derive.codegen.lower import RENAMED, lower, lower_scalar
 from derive.codegen.notes import note
 from derive.codegen.schedule import Instruction, allocate, flatten, leaves, lines, prune
+from derive.codegen.seed import RATE, scaled
 from derive.codegen.sensitivities import sensitivities
 from derive.codegen.simplify import eased
 from derive.codegen.specialize import Helper, specialize
@@ -52,7 +55,7 @@ class Stated(Protocol):
 
 TARGET_CHECKS = {
     "unit": "((Y >= 0) & (Y <= 1)).all()",
-    "distribution": "(Y >= 0).all() and np.allclose(Y.sum(axis=1), 1)",
+    "distribution": "Y.min() >= 0 and np.abs(Y.sum(axis=1) - 1).max() < 1e-5",
     "count": "(Y >= 0).all()",
     "sign": "(np.abs(Y) == 1).all()",
 }
@@ -125,6 +128,7 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
     }
     if style == "fast":
         context |= _fast(derivation, names, adjoints)
+    context["inner"] = "_step" if style == "fast" else "step"
     text = _environment().get_template(f"{style}.py.jinja").render(context)
     return text.replace('\nDIGEST = ""\n', f'\nDIGEST = "{digest(text)}"\n', 1)
 
@@ -272,22 +276,24 @@ def _fast(derivation: Derivation, names: list[str], adjoints: list[str]) -> dict
     """The scheduled sweep: instructions and buffers."""
     forward, gradient, _ = specialize(derivation)
     architecture = derivation.architecture
-    statements = [lower(e, note(e, architecture)) for e in (*forward.equations, *gradient.equations)]
-    instructions = prune(flatten(statements), {LOSS, *adjoints})
-    schedule = allocate(instructions, {"X", "Y", "weights", *names, *adjoints})
+    equations = (*forward.equations, *scaled(gradient).equations)
+    statements = faster([lower(e, note(e, architecture)) for e in equations], LOSS)
+    instructions = list(counted(prune(flatten(statements), {LOSS, *adjoints})))
+    schedule = allocate(instructions, {"X", "Y", "weights", "ones", *names, *adjoints})
     position = next(i for i, x in enumerate(schedule.instructions) if x.target == LOSS) + 1
     buffers = [
         {
             "name": name,
-            "shape": ", ".join(map(str, axes)) + "," * (len(axes) == 1),
-            "dtype": "bool" if truth else "DTYPE",
+            "made": f"np.empty(({', '.join(map(str, axes))}{',' * (len(axes) == 1)}), {'bool' if truth else 'DTYPE'})",
         }
         for name, axes, truth in schedule.buffers
     ]
+    buffers += [{"name": "ones", "made": "np.ones(N, DTYPE)"}] * any("ones" in i.reads for i in instructions)
     return {
         "buffers": buffers,
         "buffer_names": _tuple(b["name"] for b in buffers),
         "forward_instructions": _printed(schedule.instructions[:position], adjoints),
+        "rated": any(str(RATE) in i.reads for i in schedule.instructions),
         "backward_instructions": _printed(schedule.instructions[position:], adjoints),
     }
 
@@ -301,34 +307,49 @@ def _printed(instructions: Iterable[Instruction], stored: Iterable[str] = ()) ->
 
 
 def _update(architecture: Architecture, style: str) -> dict[str, Any]:
-    """The optimiser's update of theta, as lines of either style."""
+    """The optimiser's update of theta, as lines of either style.
+
+    In the fast style these are of a function of a part of theta, and `folds` says whether the sweep's gradient
+    is the learning rate times the gradient already: where the update does nothing else with it.
+    """
     program = update_program(architecture.optimizer)
+    folds = style == "fast" and architecture.clip is None and program.assignments == PLAIN
     vectors = tuple(state for state in program.states if state not in program.counters)
     size = (sp.Symbol("P"),)
     arrays = {"theta": size, "g": size, "learning_rate": (), **dict.fromkeys(vectors, size)}
     arrays |= dict.fromkeys(program.counters, ())
-    opening = [*clip_lines(architecture, style), *(f"{state} = state.{state}" for state in vectors)]
-    lines_of = _update_calls if style == "fast" else _update_lines
+    counting: list[str] = []
     body: list[str] = []
     scratch: list[str] = []
-    for target, value in program.assignments:
+    lines_of = _update_calls if style == "fast" else _update_lines
+    for target, value in (("theta", THETA - GRADIENT),) if folds else program.assignments:
         node = lower_scalar(value, arrays)
         if target in program.counters:
-            body.append(f"{target} = state.{target} = {written(node).replace(target, f'state.{target}')}")
+            counting.append(f"{target} = state.{target} = {written(node).replace(target, f'state.{target}')}")
         else:
             calls, temporaries = lines_of(Assign(target, node), arrays)
             body += calls
             scratch = max(scratch, temporaries, key=len)
-    if style == "fast":
-        opening.insert(0, "g = state.gradient")
-        opening += [f"({_tuple(scratch)}) = state.scratch"] if scratch else []
+    clipped = clip_lines(architecture, style)
+    fetched = [f"{state} = state.{state}" for state in vectors]
     return {
         "states": program.states,
         "vectors": vectors,
         "counters": program.counters,
         "scratch": scratch,
-        "update_lines": [*opening, *body],
+        "folds": folds,
+        "clip_lines": ["g = state.gradient"] * bool(clipped) + clipped,
+        "count_lines": counting,
+        "part_vectors": ", ".join(("theta", "state.gradient", *(f"state.{vector}" for vector in vectors))),
+        "part_names": ", ".join(("theta", "g", *vectors, *scratch)),
+        "further_names": "".join(f", {name}" for name in (*program.counters, *["learning_rate"] * (not folds))),
+        "part_lines": body,
+        "update_lines": [*clipped, *fetched, *counting, *body],
     }
+
+
+PLAIN = (("theta", THETA - RATE_OF_LEARNING * GRADIENT),)
+"""The update of plain gradient descent."""
 
 
 def _update_lines(statement: Assign, _: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -337,6 +358,7 @@ def _update_lines(statement: Assign, _: dict[str, Any]) -> tuple[list[str], list
 
 def _update_calls(statement: Assign, given: dict[str, Any]) -> tuple[list[str], list[str]]:
     """The NumPy calls of one update, and the scratch vectors that they need."""
+    statement = replace(statement, value=rewritten(statement.value, RULES))
     schedule = allocate(flatten([statement]), given)
     return _printed(schedule.instructions), [name for name, _, _ in schedule.buffers]
 

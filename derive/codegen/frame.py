@@ -7,6 +7,7 @@ meet. So they have to be as derive writes them, word for word up to comments.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -19,12 +20,12 @@ from derive.model.errors import DeriveError, shorten
 FRAME = (
     *("unpack", "pack", "initialize", "standardize", "train", "check_gradient", "new_state", "Parameters", "State"),
     *("scheduled", "_orthogonal", "DivergedError", "_overflow", "_diverged"),
-    *("_real", "_theta", "_in_place", "_matrix", "_data", "_finite", "_explained"),
+    *("_real", "_theta", "_in_place", "_matrix", "_data", "_finite", "_explained", "_prepare"),
     *("_one_hot", "_targets", "_weights", "_mask"),
 )
 """What emitted modules have around their equations, all of them or those that need it."""
 
-DOOR = ("_theta", "_in_place", "_matrix", "_data", "_finite", "_explained", "_one_hot", "_weights", "_mask", "float")
+DOOR = ("_theta", "_in_place", "_matrix", "_data", "_finite", "_explained", "_one_hot", "_weights", "_mask", "_prepare", "float")
 """Calls that do nothing to good input; each function has to make those that derive writes."""
 
 
@@ -113,7 +114,7 @@ def _at_door(function: ast.FunctionDef) -> Iterator[str]:
     for node in ast.walk(function):
         if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith(("_data(", "_matrix(")):
             yield " ".join(map(ast.dump, node.targets))
-        if isinstance(node, ast.If) and "isfinite" in ast.unparse(node.test):
+        if isinstance(node, ast.If | ast.IfExp) and re.search(r"isfinite|np\.inf", ast.unparse(node.test)):
             yield ast.dump(node)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DOOR:
             rest = node.args[1:] if node.func.id == "_explained" else [] if node.func.id == "float" else node.args

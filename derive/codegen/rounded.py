@@ -131,14 +131,16 @@ class Rounded(StandIn):
 
     def product(self, left: Any, right: Any, out: Any = None) -> Any:
         u, v = self.entries(left), self.entries(right)
-        if u.ndim != 2 or v.ndim != 2:
-            raise NotUnderstoodError("a product of anything but matrices")
+        if not 1 <= u.ndim <= 2 or not 1 <= v.ndim <= 2:
+            raise NotUnderstoodError("a product of anything but vectors and matrices")
+        shape = (*u.shape[:-1], *v.shape[1:])
+        u, v = u.reshape(-1, u.shape[-1]), v.reshape(len(v), -1)
         magnitudes = (_each(lambda ball: ball.abs_upper(), side) for side in (u, v))
 
         def summed(ball: Any, magnitude: Any) -> Any:
             return self.any_order(ball, magnitude, u.shape[1])
 
-        return self.written(_each(summed, Balls().matmul(u, v), Balls().matmul(*magnitudes)), out)
+        return self.written(_each(summed, Balls().matmul(u, v), Balls().matmul(*magnitudes)).reshape(shape), out)
 
     def total(self, array: Any, axis: Any, keepdims: bool, out: Any) -> Any:
         balls = self.entries(array)

@@ -178,5 +178,7 @@ def lines(instruction: Instruction, stored: Iterable[str] = ()) -> list[str]:
         condition, inside, outside = arguments
         start = [] if outside == target else [f"np.copyto({target}, {outside})"]
         return [*start, f"np.copyto({target}, {inside}, where={condition})"]
-    ufunc = "dot" if instruction.operation == "matmul" else OPERATIONS[instruction.operation].ufunc
+    if instruction.operation == "matmul":  # the method: np.dot and np.matmul look for overrides first
+        return [f"{written(instruction.arguments[0], 100)}.dot({arguments[1]}, {target})"]
+    ufunc = OPERATIONS[instruction.operation].ufunc
     return [f"np.{ufunc}({', '.join(arguments)}, out={target})"]

@@ -170,6 +170,9 @@ class StandIn:
         if name == "isfinite":
             return np.ones(np.shape(inputs[0]), bool)
         if name in COMPARISONS:
+            if any(isinstance(value, float) and value == np.inf for value in inputs):  # every number is finite here
+                finite = [value if isinstance(value, float) else 0 for value in inputs]
+                return np.full(np.broadcast_shapes(*map(np.shape, inputs)), COMPARISONS[name](*finite))
             result = self.compare(COMPARISONS[name], *inputs)
             if out is None:
                 return result
@@ -255,6 +258,12 @@ class StandIn:
     def product(self, left: Any, right: Any, out: Any = None) -> Any:
         return self.written(matmul(self.resolved(left), self.resolved(right)), out)
 
+    def inner(self, left: Any, right: Any) -> Any:
+        """The sum of the products of all entries of two arrays of one shape."""
+        if np.shape(left) != np.shape(right):
+            raise NotUnderstoodError(f"np.vdot of shapes {np.shape(left)} and {np.shape(right)}")
+        return self.product(left.reshape(-1), right.reshape(-1))
+
     def total(self, array: Any, axis: Any, keepdims: bool, out: Any) -> Any:
         return self.written(self.resolved(array).sum(axis=axis, keepdims=keepdims) % PRIME, out)
 
@@ -298,6 +307,7 @@ class StandIn:
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "dot": lambda np_, left, right, out=None: np_.product(left, right, out),
+    "vdot": StandIn.inner,
     "where": StandIn.where,
     "copyto": StandIn.copyto,
     "shape": lambda np_, array: array.shape,
