@@ -214,7 +214,7 @@ def with_default_axis(text: str) -> str:
 
 def with_one_name(text: str) -> str:
     """Where f is the identity, a line copies z into a and da into delta: either name means the same array."""
-    for copy, source in re.findall(r"^    ((?:a|delta)\d+) = ((?:z|da)\d+)\b", text, flags=re.MULTILINE):
+    for copy, source in re.findall(r"^ +(v?(?:a|delta)\d+) = (v?(?:z|da)\d+)(?=$|  #)", text, flags=re.MULTILINE):
         text = re.sub(rf"\b{source}\b", copy, text)
     return folded(text)
 
