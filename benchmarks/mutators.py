@@ -87,7 +87,15 @@ KINDS = {
     "df": ("ddf", "a"),
     "ddf": ("df",),
 }
-NEIGHBOURS = {"X": ("Y",), "Y": ("X",), "g": ("theta",), "v": ("g", "theta"), "theta": ("g",), "N": ("n0",), "bool": ("DTYPE",)}
+NEIGHBOURS = {
+    "X": ("Y",),
+    "Y": ("X",),
+    "g": ("theta",),
+    "v": ("g", "theta"),
+    "theta": ("g",),
+    "N": ("n0",),
+    "bool": ("DTYPE",),
+}
 
 
 def mutants(text: str) -> Iterator[Mutant]:

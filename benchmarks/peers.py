@@ -1,4 +1,4 @@
-"""Emitted modules against PyTorch in float64: the loss and the parameters over 20 steps, for every optimiser.
+"""Emitted modules against PyTorch in float64: loss and parameters over 20 steps for every optimiser, and second order.
 
     make peers      installs the extra `bench`, which brings PyTorch
 
@@ -60,6 +60,36 @@ def difference(optimizer: str, activation: str, style: str) -> float:
     return float(worst)
 
 
+def second_order(activation: str, style: str) -> float:
+    """The worst relative difference in the Hessian times v, the derivative by the inputs and the Jacobian."""
+    rng = np.random.default_rng(0)
+    names = (activation, "sigmoid", activation)
+    module = load(emit(differentiate(Architecture((4, 5, 3, 2), names)), style))
+    theta, X, Y = module.initialize(0) + 0.05, rng.standard_normal((7, 4)), rng.standard_normal((7, 2))
+    v = rng.standard_normal(len(theta))
+    tensors, along = ([torch.tensor(np.array(p)) for p in module.unpack(vector)] for vector in (theta, v))
+    inputs = torch.tensor(X)
+
+    def predict(x: Any, parameters: Any) -> Any:
+        for layer, name in enumerate(names):
+            x = FUNCTIONS[name](x @ parameters[2 * layer].T + parameters[2 * layer + 1])
+        return x
+
+    def loss(x: Any, parameters: Any) -> Any:
+        return ((predict(x, parameters) - torch.tensor(Y)) ** 2).sum() / (2 * len(X))
+
+    product = torch.autograd.functional.hvp(lambda *p: loss(inputs, p), tuple(tensors), tuple(along))[1]
+    full = torch.autograd.functional.jacobian(lambda x: predict(x, tensors), inputs)
+    pairs = (
+        (module.hessian_vector_product(theta, v, X, Y), np.concatenate([p.numpy().ravel() for p in product])),
+        (module.input_gradient(theta, X, Y), torch.autograd.functional.jacobian(lambda x: loss(x, tensors), inputs)),
+        (module.jacobian(theta, X), np.stack([full[s, :, s].numpy() for s in range(len(X))])),
+    )
+    return max(
+        float(np.abs(ours - np.asarray(theirs)).max() / np.abs(np.asarray(theirs)).max()) for ours, theirs in pairs
+    )
+
+
 def main() -> int:
     torch.set_default_dtype(torch.float64)
     missing = sorted({*OPTIMIZERS} - {*OURS}) + sorted({*ACTIVATIONS} - {*FUNCTIONS})
@@ -71,6 +101,9 @@ def main() -> int:
         found = [max(difference(optimizer, name, style) for style in STYLES) for name in ACTIVATIONS]
         worst = max(worst, *found)
         table.add_row(optimizer, *(f"{value:.1e}" for value in found))
+    found = [max(second_order(name, style) for style in STYLES) for name in ACTIVATIONS]
+    worst = max(worst, *found)
+    table.add_row("second order", *(f"{value:.1e}" for value in found))
     Console(width=None if sys.stdout.isatty() else 120).print(table)
     if missing:
         print("not compared:", ", ".join(missing))

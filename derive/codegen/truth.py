@@ -53,7 +53,9 @@ class Truth:
         for name, value in self.data.items():
             zero = np.zeros_like(value)
             duals[name] = Dual(Dual(value, first.get(name, zero)), Dual(second.get(name, zero), zero))
-        return int(evaluate(self.program, self.sizes, duals, self._apply, Duals(Duals(Residues())))["loss"].tangent.tangent)
+        return int(
+            evaluate(self.program, self.sizes, duals, self._apply, Duals(Duals(Residues())))["loss"].tangent.tangent
+        )
 
     def _formula(self, function: Any) -> sp.Expr:
         return self.architecture.activations[int(function.activation[1:]) - 1].formula
