@@ -15,9 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
+from benchmarks.mutators import signed
 from derive.algebra.gradient import differentiate
 from derive.algebra.notation import N
 from derive.algebra.program import Equation, Program
+from derive.codegen.audit import audit
 from derive.codegen.cached import A, D, second_from_output
 from derive.codegen.emit import emit, load
 from derive.codegen.sensitivities import sensitivities
@@ -190,6 +192,39 @@ def test_nothing_is_written_to_theta_or_v() -> None:
     module.hessian_vector_product(theta, v, X, Y)
     module.input_gradient(theta, X, Y)
     module.jacobian(theta, X)
+
+
+FAULTS = [
+    ("vz1 = X @ vW1.T + vb1", "vz1 = X @ vW1.T", "hessian_vector_product"),
+    ("vda2 = va2 / N", "vda2 = va2", "hessian_vector_product"),
+    ("vda1 = vdelta2 @ W2 + delta2 @ vW2", "vda1 = vdelta2 @ W2", "hessian_vector_product"),
+    ("ddf2 = -(2 * df2 * a2)", "ddf2 = 2 * df2 * a2", "hessian_vector_product"),
+    ("np.where(a1 <= 0, 0.0, vz1)", "np.where(a1 < 0, 0.0, vz1)", "hessian_vector_product"),
+    ("Parameters(vdW1, vdb1,", "Parameters(vdW1, 0 * vdb1,", "hessian_vector_product"),
+    ("    return _explained(da0, X, Y)", "    return _explained(2 * da0, X, Y)", "input_gradient"),
+    ("da2[:, k] = 1", "da2[:, 0] = 1", "jacobian"),
+    ("result[:, k] = da0", "result[:, n2 - 1 - k] = da0", "jacobian"),
+]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_audit_passes_what_is_right(style: str) -> None:
+    certificate = audit(emit(differentiate(Architecture((3, 4, 2), ["relu", "tanh"])), style))
+    assert certificate.holds
+    assert {"hessian_vector_product", "input_gradient", "jacobian"} <= {v.label for v in certificate.verdicts}
+
+
+@pytest.mark.parametrize(("right", "wrong", "label"), FAULTS)
+def test_the_audit_refutes_planted_faults(right: str, wrong: str, label: str) -> None:
+    text = emit(differentiate(Architecture((3, 4, 2), ["relu", "tanh"])), "readable")
+    assert right in text
+    assert {v.label for v in audit(signed(text.replace(right, wrong))).verdicts if not v.holds} == {label}
+
+
+def test_a_module_without_them_is_refuted() -> None:
+    text = emit(differentiate(Architecture((3, 2), ["tanh"])), "fast")
+    renamed = signed(text.replace("def jacobian(", "def other("))
+    assert {v.label for v in audit(renamed).verdicts if not v.holds} == {"frame", "module"}
 
 
 # f''
