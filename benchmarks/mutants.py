@@ -249,8 +249,8 @@ def with_even_slope(text: str) -> str:
 
 
 def with_cut_sign(text: str) -> str:
-    """a = max(z, 0) is at most 0 exactly where z is."""
-    for a, z in re.findall(r"^    (a\d+) = np\.maximum\((z\d+), 0\)", text, flags=re.MULTILINE):
+    """max(z, 0), and max(z, z/8), are at most 0 exactly where z is."""
+    for a, z in re.findall(r"^    (a\d+) = np\.maximum\((z\d+), (?:0|0\.125 \* \2|\2 / 8)\)", text, flags=re.MULTILINE):
         text = text.replace(f"np.where({z} <= 0", f"np.where({a} <= 0")
     return folded(text)
 
@@ -266,7 +266,7 @@ FORMS = {
     "a slice ends with its array": with_clamped_end,
     "of two sizes, the last is the second": with_two_sizes,
     "f' of one layer is an even function of z": with_even_slope,
-    "max(z, 0) is at most 0 exactly where z is": with_cut_sign,
+    "max(z, 0) and max(z, z/8) are at most 0 exactly where z is": with_cut_sign,
 }
 
 
