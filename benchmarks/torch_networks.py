@@ -73,21 +73,26 @@ def targets(kind: str, rng: np.random.Generator, shape: tuple[int, int]) -> Any:
     return drawn[kind]()
 
 
-def loss(architecture: Architecture, parts: dict[str, Any], X: Any, Y: Any, weights: Any = None) -> Any:
-    """The loss of the architecture at the parameters W1, b1, …, as PyTorch computes it."""
-    outputs = [X]
-    penalty = torch.zeros(())
+def outputs(architecture: Architecture, parts: dict[str, Any], X: Any) -> Any:
+    """a^L at the parameters W1, b1, …, as PyTorch computes it."""
+    found = [X]
     for label, (function, options) in enumerate(zip(architecture.activations, architecture.layers, strict=True), 1):
-        z = functional.linear(outputs[-1], parts[f"W{label}"], parts[f"b{label}"])
+        z = functional.linear(found[-1], parts[f"W{label}"], parts[f"b{label}"])
         if options.normalization == "layer_norm":
             z = functional.layer_norm(z, z.shape[1:], parts[f"gain{label}"], parts[f"shift{label}"])
         elif options.normalization == "rms_norm":
             z = functional.rms_norm(z, z.shape[1:], parts[f"gain{label}"], eps=1e-5)
         a = ACTIVATIONS[function.name](z, *(parts[f"{name}{label}"] for name in function.trained))
-        outputs.append(a + outputs[label - options.residual] if options.residual else a)
-        chosen = architecture.penalty
+        found.append(a + found[label - options.residual] if options.residual else a)
+    return found[-1]
+
+
+def loss(architecture: Architecture, parts: dict[str, Any], X: Any, Y: Any, weights: Any = None) -> Any:
+    """The loss of the architecture, with its penalty."""
+    each = LOSSES[architecture.loss.name](outputs(architecture, parts, X), Y)
+    each = each if weights is None else each * weights
+    chosen, penalty = architecture.penalty, torch.zeros(())
+    for label in range(1, architecture.depth + 1):
         penalty = penalty + chosen.l2 / (1 + chosen.half) * (parts[f"W{label}"] ** 2).sum()
         penalty = penalty + chosen.l1 * parts[f"W{label}"].abs().sum()
-    each = LOSSES[architecture.loss.name](outputs[-1], Y)
-    each = each if weights is None else each * weights
-    return each.mean() + (penalty / len(X) if architecture.penalty.over_samples else penalty)
+    return each.mean() + (penalty / len(X) if chosen.over_samples else penalty)

@@ -70,7 +70,7 @@ FAULTS = {
         ("state.N != len(X)", "state.N < len(X)"),
         ("self.N = 0", "self.N = 1"),
         ("    _in_place(theta)\n", ""),
-        ("    return value\n\n\nclass Div", "    return 2 * value\n\n\nclass Div"),
+        ("    return value\n\n\ndef hessian", "    return 2 * value\n\n\ndef hessian"),
     ],
 }
 
