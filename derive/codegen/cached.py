@@ -107,7 +107,7 @@ def _safe(expr: sp.Expr) -> bool:
 
     A sum with z in it, such as (z - a)**2 for a = z - tanh(z), loses all digits where z is large.
     """
-    if expr.has(Z) and isinstance(expr, sp.Add):
+    if any(part.has(Z) for part in expr.atoms(sp.Add)):
         return False
     return all(not power.has(A, Z) or (power.exp.is_Integer and power.exp > 0) for power in expr.atoms(sp.Pow))
 
