@@ -43,11 +43,15 @@ class Arithmetic:
         return np.asarray(array.sum(axis=axis), dtype=object)
 
     def largest(self, array: Any, axis: int) -> Any:
-        return taken(array, self.where_largest(array, axis), axis)
+        return self.taken(array, self.where_largest(array, axis), axis)
 
     def where_largest(self, array: Any, axis: int) -> Any:
         """The positions of the largest entries along an axis. Exact numbers have no order: any entry will do."""
         return np.zeros(np.delete(np.shape(array), axis), dtype=int)
+
+    def taken(self, array: Any, places: Any, axis: int) -> Any:
+        """The entries at the given positions along an axis."""
+        return np.take_along_axis(array, np.expand_dims(places, axis), axis).squeeze(axis)
 
     def matmul(self, left: Any, right: Any) -> Any:
         return np.asarray(left.dot(right), dtype=object)
@@ -63,11 +67,6 @@ class Arithmetic:
 
     def shape(self, array: Any) -> tuple[int, ...]:
         return tuple(array.shape)
-
-
-def taken(array: Any, places: Any, axis: int) -> Any:
-    """The entries of `array` at the given positions along an axis."""
-    return np.take_along_axis(array, np.expand_dims(places, axis), axis).squeeze(axis)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import sympy as sp
 
-from derive.algebra.evaluate import Arithmetic, taken
+from derive.algebra.evaluate import Arithmetic
 
 PRIME = 2147483579
 """A safe prime, (PRIME - 1)/2 is prime too: powers of a random residue stay random."""
@@ -117,8 +117,13 @@ class Duals(Arithmetic):
         return Dual(self.base.total(array.value, axis), self.base.total(array.tangent, axis))
 
     def largest(self, array: Dual, axis: int) -> Dual:
-        places = self.base.where_largest(array.value, axis)
-        return Dual(taken(array.value, places, axis), taken(array.tangent, places, axis))
+        return self.taken(array, self.where_largest(array, axis), axis)
+
+    def where_largest(self, array: Dual, axis: int) -> Any:
+        return self.base.where_largest(array.value, axis)
+
+    def taken(self, array: Dual, places: Any, axis: int) -> Dual:
+        return Dual(self.base.taken(array.value, places, axis), self.base.taken(array.tangent, places, axis))
 
     def transposed(self, array: Dual, order: tuple[int, ...]) -> Dual:
         return Dual(self.base.transposed(array.value, order), self.base.transposed(array.tangent, order))

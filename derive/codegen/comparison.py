@@ -98,6 +98,7 @@ class _Comparison:
             return self.found
         self.derivatives(gradient)
         self.steps(gradient)
+        self.sensitivities()
         return self.found
 
     def derivatives(self, gradient: Any) -> None:
@@ -107,7 +108,7 @@ class _Comparison:
         for label, part in (parts(self.order, self.truth.data) if self.each.separate else whole).items():
             direction = np.zeros_like(self.theta)
             direction[part] = draw(1, PRIME, direction[part].shape)
-            along = int((gradient * direction % PRIME).sum() % PRIME)
+            along = _inner(gradient, direction)
             derivative = self.truth.derivative(split(direction, self.order, self.truth.data))
             name = f"d{label}" if self.each.separate else label
             entries = label if self.each.separate else "the parameters"
@@ -144,6 +145,33 @@ class _Comparison:
             same = same and bool((self.stand_in.resolved(moved) == values["theta"]).all())
         self.find("step", f"step updates theta as {optimizer.name} does", same)
 
+    def sensitivities(self) -> None:
+        """The Hessian times a vector, and the derivatives by the inputs, along random directions."""
+        draw = np.random.default_rng(self.each.seed + 200).integers
+        u, v = (draw(1, PRIME, self.theta.shape) for _ in range(2))
+        direction = draw(1, PRIME, self.truth.data["a0"].shape)
+        theta, truth = self.arguments()[0], self.truth.undropped
+        product = self.stand_in.resolved(
+            self.module["hessian_vector_product"](theta, self.stand_in.array(v), *self.data)
+        )
+        first, second = (split(vector, self.order, self.truth.data) for vector in (u, v))
+        same = product.shape == u.shape and _inner(product, u) == truth.second_derivative(first, second)
+        self.find("hessian_vector_product", "H v is the second derivative of the specification's loss", same)
+
+        moved = truth.along({"a0": direction})
+        gradient = self.stand_in.resolved(self.module["input_gradient"](theta, *self.data))
+        same = gradient.shape == direction.shape and _inner(gradient, direction) == int(moved["loss"].tangent)
+        self.find("input_gradient", "da0 is the derivative of the specification's loss by the inputs", same)
+
+        jacobian = self.stand_in.resolved(self.module["jacobian"](theta, self.X))
+        outputs = moved[named("a", self.truth.architecture.depth)].tangent
+        same = jacobian.shape == (*outputs.shape, direction.shape[1])
+        same = same and bool(((jacobian * direction[:, None] % PRIME).sum(axis=2) % PRIME == outputs).all())
+        self.find("jacobian", "the Jacobian holds the derivatives of a^L by the inputs", same)
+
+
+def _inner(left: Any, right: Any) -> int:
+    return int((left * right % PRIME).sum() % PRIME)
 
 def _next_mask(rng: Any, shape: Any, p: Any) -> Any:
     """In place of the module's own, which the frame compares: the masks of the truth, one after the other."""

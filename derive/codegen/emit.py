@@ -18,8 +18,9 @@ import sympy as sp
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from derive import __version__
-from derive.algebra.gradient import Derivation, adjoint_name
+from derive.algebra.gradient import Derivation, adjoint_name, differentiate
 from derive.algebra.program import Program
+from derive.algebra.tangent import tangent_name
 from derive.algebra.update import update_program
 from derive.codegen.arrays import Assign, written
 from derive.codegen.header import command, title
@@ -27,6 +28,8 @@ from derive.codegen.kernels import used
 from derive.codegen.lower import RENAMED, lower, lower_scalar
 from derive.codegen.notes import note
 from derive.codegen.schedule import Instruction, allocate, flatten, leaves, lines, prune
+from derive.codegen.sensitivities import sensitivities
+from derive.codegen.simplify import eased
 from derive.codegen.specialize import Helper, specialize
 from derive.model.architecture import Architecture
 from derive.model.errors import unknown
@@ -79,7 +82,9 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
         raise unknown("style", style, STYLES)
     architecture = derivation.architecture
     forward, gradient, helpers = specialize(derivation, helpers=True)
-    undropped = _without_dropout(forward)
+    undropped = differentiate(architecture.undropped())
+    settled, _, _ = specialize(undropped, helpers=True)
+    further = sensitivities(eased(undropped))
     parameters = _layout(derivation)
     names = [p.name for p in parameters]
     adjoints = [adjoint_name(name) for name in names]
@@ -103,13 +108,16 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
         "starts": _starts(architecture),
         "parameter_names": ", ".join(names),
         "gradient_names": ", ".join(adjoints),
+        "direction_names": ", ".join(map(tangent_name, names)),
+        "product_names": ", ".join(map(tangent_name, adjoints)),
         "outputs": f"n{architecture.depth}",
         "output": output,
-        "helpers": [_helper(h) for h in helpers],
-        "predict_lines": _lines(undropped, architecture, {output}),
-        "loss_lines": _lines(undropped, architecture, {LOSS}),
+        "helpers": [_helper(h) for h in dict.fromkeys((*helpers, *further.helpers))],
+        "predict_lines": _lines(settled, architecture, {output}),
+        "loss_lines": _lines(settled, architecture, {LOSS}),
         "forward_lines": _lines(forward, architecture, {LOSS, *(leaf for s in needed for leaf in leaves(s.value))}),
         "gradient_lines": [_line(s) for s in needed],
+        **{part: [_line(s) for s in statements] for part, statements in further.parts.items()},
         **_inputs(architecture),
         **_update(architecture, style),
     }
@@ -174,12 +182,6 @@ def _inputs(architecture: Architecture) -> dict[str, Any]:
         "target_check": TARGET_CHECKS.get(architecture.loss.targets, ""),
         "target_words": TARGETS[architecture.loss.targets],
     }
-
-
-def _without_dropout(program: Program) -> Program:
-    """The program with every mask at 1."""
-    masks = {entry: sp.S.One for e in program.equations for entry in e.value.atoms(sp.Indexed) if "mask" in str(entry)}
-    return Program(program.inputs, tuple(replace(e, value=e.value.xreplace(masks)) for e in program.equations))
 
 
 def _layout(derivation: Derivation) -> list[_Parameter]:

@@ -9,7 +9,7 @@ index of its own; any other sum is an elementwise product that is added up along
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 
 import sympy as sp
 from sympy.codegen.cfunctions import expm1, log1p
@@ -53,11 +53,15 @@ RENAMED = {"a0": "X", "y": "Y", "loss": "value"}
 
 def lower(equation: Equation, note: str = "") -> Assign:
     """The array statement that computes all entries of the equation's tensor at once."""
+    return Assign(RENAMED.get(equation.tensor.name, equation.tensor.name), _node(equation), note)
+
+
+@lru_cache(maxsize=4096)
+def _node(equation: Equation) -> Node:
     sizes = dict(zip(equation.indices, equation.tensor.axes, strict=True))
     for total in equation.value.atoms(sp.Sum, Largest):
         sizes |= {i: high for i, _, high in total.limits}
-    node = _Lowering(sizes).lower(equation.value, equation.indices)
-    return Assign(RENAMED.get(equation.tensor.name, equation.tensor.name), node, note)
+    return _Lowering(sizes).lower(equation.value, equation.indices)
 
 
 def lower_scalar(expr: sp.Expr, names: dict[str, tuple[sp.Expr, ...]]) -> Node:

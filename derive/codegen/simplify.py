@@ -14,9 +14,11 @@ import sympy as sp
 
 from derive.algebra.contraction import contract
 from derive.algebra.forward import WEIGHTS
-from derive.algebra.gradient import adjoint_name
-from derive.algebra.notation import N
+from derive.algebra.gradient import Derivation, adjoint_name
+from derive.algebra.notation import N, is_opaque, named, opaque
 from derive.algebra.program import Equation, Program, entries
+from derive.codegen.cached import A, from_output
+from derive.model.expression import Z
 
 MAX_SIZE = 120
 """Operations in an adjoint that is written out; what is longer will not get short again."""
@@ -35,6 +37,31 @@ def simplified(gradient: Program, forward: Program, targets: str) -> Program:
     return replace(gradient, equations=tuple(equations))
 
 
+def eased(derivation: Derivation) -> Derivation:
+    """The derivation with the derivatives by the last layer's tensors in their shorter forms, if they have such.
+
+    What is differentiated once more then starts from a^L - y and not from a quotient that it cancels with.
+    """
+    last = derivation.architecture.activations[-1]
+    forms: dict[sp.Basic, sp.Expr] = {}
+    for equation in derivation.forward.equations:
+        if is_opaque(equation.value) and equation.value.func.activation == named("f", derivation.architecture.depth):
+            form = from_output(last.formula)
+            if form is not None:
+                slope = opaque(equation.value.func.activation, 1)(*equation.value.args)
+                forms[slope] = form.subs({A: equation.target, Z: equation.value.args[0]}, simultaneous=True)
+    gradient = derivation.gradient
+    written = replace(
+        gradient, equations=tuple(replace(e, value=e.value.xreplace(forms)) for e in gradient.equations)
+    )
+    shorter = simplified(written, derivation.forward, derivation.architecture.loss.targets)
+    chosen = (
+        old if new == before else new
+        for old, before, new in zip(gradient.equations, written.equations, shorter.equations, strict=True)
+    )
+    return replace(derivation, gradient=replace(gradient, equations=tuple(chosen)))
+
+
 class _Local:
     """What is computed between z^L and the loss, where nothing depends on weights."""
 
@@ -49,14 +76,14 @@ class _Local:
         self.known: dict[str, Equation] = {}
         self.cost: dict[str, int] = {}
         self.parameters = {tensor.name for tensor in forward.inputs} - {"y", WEIGHTS.name}
-        self.excluded = {adjoint_name(name) for name in self.parameters}
+        self.adjoints = {adjoint_name(name) for name in forward.definitions}
 
     def shorter(self, equation: Equation) -> sp.Expr | None:
         """A shorter form of the equation's value, if there is one."""
         value = equation.value
         adjoints = [name for name in self.gradient.definitions if name in equation.reads]
         if (
-            equation.tensor.name in self.excluded
+            equation.tensor.name not in self.adjoints
             or equation.reads & self.parameters
             or any(name not in self.known for name in adjoints)
             or value.has(sp.Piecewise)
@@ -113,7 +140,7 @@ class _Local:
 
     def refolded(self, expr: sp.Expr) -> sp.Expr:
         """`expr` with the definitions of tensors replaced by the tensors again, where it contains them."""
-        for name, equation in self.parts.items():
+        for equation in self.parts.values():
             symbol = sp.Dummy()
             top, bottom = sp.fraction(equation.value)
             if bottom == 1:

@@ -31,6 +31,8 @@ class Helper:
     meaning: str
 
 
+SUFFIXES = ("", "_derivative", "_second_derivative")
+"""What follows an activation's name in the name of a helper, for each order of derivative."""
 MAX_INLINE = 3
 """A form with more operations than this becomes a function with a name, where the style has such."""
 
@@ -85,7 +87,9 @@ class _Writer:
         equations = []
         for equation in program.equations:
             calls = {node: self.concrete(node) for node in sp.preorder_traversal(equation.value) if is_opaque(node)}
-            equations.append(replace(equation, value=equation.value.xreplace(calls)) if calls else equation)
+            value = equation.value.xreplace(calls)
+            empty = {total: sp.S.Zero for total in value.atoms(sp.Sum) if total.function == 0}  # a vanishing f''
+            equations.append(replace(equation, value=value.xreplace(empty)) if calls else equation)
         return Program(program.inputs, tuple(equations))
 
     def concrete(self, call: sp.Expr) -> sp.Expr:
@@ -107,12 +111,11 @@ class _Writer:
         names = self.names[call.func.activation]
         order, *further = call.func.orders
         by = "".join(f"_by_{symbol}" * times for symbol, times in zip(symbols[1:], further, strict=True))
-        name = names.name + "_derivative" * order + by
+        name = names.name + SUFFIXES[order] + by
         used = tuple(symbol for symbol in symbols if symbol == Z or form.has(symbol))
-        meaning = (
-            names.meaning if not (order or by) else f"The derivative {f'by{by[3:]} ' if by else ''}of {names.meaning}"
-        )
-        self.called[name] = Helper(name, form, used, meaning.replace("by_", "by "))
+        kind = ("", "derivative", "second derivative")[order + bool(by) * (not order)]
+        meaning = f"The {kind}{by.replace('_by_', ' by ')} of {names.meaning}" if kind else names.meaning
+        self.called[name] = Helper(name, form, used, meaning)
         return sp.Function(name)(
             *(argument for symbol, argument in zip(symbols, call.args, strict=True) if symbol in used)
         )

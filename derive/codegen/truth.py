@@ -43,9 +43,21 @@ class Truth:
 
     def derivative(self, direction: dict[str, Any]) -> int:
         """The derivative of the loss along `direction`, by dual numbers."""
+        return int(self.along(direction)["loss"].tangent)
+
+    def along(self, direction: dict[str, Any]) -> dict[str, Any]:
+        """Every tensor of the forward program as a dual number, with its derivative along `direction`."""
         duals = {name: Dual(v, direction.get(name, np.zeros_like(v))) for name, v in self.data.items()}
-        found = evaluate(self.program, self.sizes, duals, self._apply_dual, Duals(self._arithmetic))
-        return int(found["loss"].tangent)
+        return evaluate(self.program, self.sizes, duals, self._apply, Duals(self._arithmetic))
+
+    def second_derivative(self, first: dict[str, Any], second: dict[str, Any]) -> int:
+        """The derivative of the loss along both directions, by dual numbers over dual numbers."""
+        duals = {}
+        for name, value in self.data.items():
+            zero = np.zeros_like(value)
+            duals[name] = Dual(Dual(value, first.get(name, zero)), Dual(second.get(name, zero), zero))
+        found = evaluate(self.program, self.sizes, duals, self._apply, Duals(Duals(self._arithmetic)))
+        return int(found["loss"].tangent.tangent)
 
     @cached_property
     def undropped(self) -> Truth:
@@ -61,21 +73,30 @@ class Truth:
     def _known(self) -> Functions:
         return {**functions(self.architecture), **self.composed}
 
-    def _apply(self, function: Any, *arrays: Any) -> Any:
-        return self._each(*self._formula(function), arrays)
+    def _apply(self, function: Any, *arrays: Any, orders: tuple[int, ...] = ()) -> Any:
+        """A function, or its derivative of these orders, of residues or of dual numbers over them."""
+        formula, symbols = self._formula(function)
+        orders = orders or (0,) * len(symbols)
+        if not isinstance(arrays[0], Dual):
+            for symbol, order in zip(symbols, orders, strict=True):
+                formula = formula.diff(symbol, order) if order else formula
+            return self._each(formula, symbols, arrays)
+        values = [array.value for array in arrays]
+        arithmetic = self._over(values[0])
+        tangents = []
+        for k, array in enumerate(arrays):
+            raised = tuple(order + (k == position) for position, order in enumerate(orders))
+            tangents.append(arithmetic.multiply(self._apply(function, *values, orders=raised), array.tangent))
+        return Dual(self._apply(function, *values, orders=orders), reduce(arithmetic.add, tangents))
+
+    def _over(self, array: Any) -> Arithmetic:
+        """The arithmetic that an array belongs to."""
+        return Duals(self._over(array.value)) if isinstance(array, Dual) else self._arithmetic
 
     def _formula(self, function: Any) -> tuple[sp.Expr, tuple[sp.Symbol, ...]]:
         if hasattr(function, "activation"):
             return concrete(function, self._known)
         return (sp.sqrt if function == ROOT else function)(Z), (Z,)
-
-    def _apply_dual(self, function: Any, *arrays: Dual) -> Dual:
-        formula, symbols = self._formula(function)
-        values = [array.value for array in arrays]
-        tangent: Any = 0
-        for symbol, array in zip(symbols, arrays, strict=True):
-            tangent = (tangent + self._each(formula.diff(symbol), symbols, values) * array.tangent) % PRIME
-        return Dual(self._each(formula, symbols, values), tangent)
 
     def _each(self, formula: sp.Expr, symbols: tuple[sp.Symbol, ...], arrays: Sequence[Any]) -> Any:
         spread = np.broadcast_arrays(*arrays)

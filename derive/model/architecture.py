@@ -160,6 +160,10 @@ class Architecture:
         """The same architecture with other widths (as many as before)."""
         return replace(self, sizes=tuple(sizes))
 
+    def undropped(self) -> Architecture:
+        """The same architecture without dropout, as it predicts."""
+        return replace(self, layers=tuple(replace(options, dropout=0.0) for options in self.layers))
+
     def settled(self) -> Architecture:
         """The same architecture with its trained constants fixed at the values that they start from."""
         return replace(self, activations=tuple(replace(f, trained=()) for f in self.activations))
