@@ -24,6 +24,7 @@ from derive.algebra.tangent import tangent_name
 from derive.algebra.update import update_program
 from derive.codegen.arrays import Assign, written
 from derive.codegen.header import command, title
+from derive.codegen.kernels import used
 from derive.codegen.lower import RENAMED, lower, lower_scalar
 from derive.codegen.notes import note
 from derive.codegen.schedule import Instruction, allocate, flatten, leaves, lines, prune
@@ -125,7 +126,9 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
     }
     if style == "fast":
         context |= _fast(derivation, names, adjoints)
-    text = _environment().get_template(f"{style}.py.jinja").render(context)
+    template = _environment().get_template(f"{style}.py.jinja")
+    kernels = used(template.render(context, kernels=()), architecture.dtype)
+    text = template.render(context, kernels=kernels)
     return text.replace('\nDIGEST = ""\n', f'\nDIGEST = "{digest(text)}"\n', 1)
 
 

@@ -16,6 +16,7 @@ from sympy.codegen.cfunctions import expm1, log1p
 
 from derive.algebra.notation import Largest, N
 from derive.algebra.program import Equation, Tensor
+from derive.codegen.accurate import HalfExp, Kernel, NormalCdf, Scaled, Size, Squared
 from derive.codegen.arrays import Assign, Node, literal, name, number
 from derive.model.errors import DeriveError
 
@@ -33,6 +34,9 @@ FUNCTIONS: dict[type, str] = {
     sp.cos: "cos",
     sp.atan: "atan",
     sp.asinh: "asinh",
+    sp.erf: "_erf",
+    Squared: "square",
+    Size: "abs",
     sp.Abs: "abs",
     sp.Max: "maximum",
     sp.Min: "minimum",
@@ -119,6 +123,14 @@ class _Lowering:
             quotient = self.lower(expr.args[0], own)
             if quotient.operation == "divide":
                 return Node("floor_divide", quotient.arguments, sizes)
+        if isinstance(expr, HalfExp):
+            return Node("exp", (self.lower(expr.args[0] / 2, own),), sizes)
+        if isinstance(expr, Scaled):
+            factor, half = (self.spread(argument, own) for argument in expr.args)
+            return Node("multiply", (Node("multiply", (factor, half), sizes), half), sizes)
+        if isinstance(expr, Kernel | NormalCdf):
+            title = expr.title if isinstance(expr, Kernel) else "_normal_cdf"
+            return Node(title, tuple(self.spread(argument, own) for argument in expr.args), sizes)
         if expr.func in FUNCTIONS:
             return self.function(FUNCTIONS[expr.func], expr, own)
         if isinstance(expr, sp.core.function.AppliedUndef):

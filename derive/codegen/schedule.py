@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from derive.codegen.arrays import COMPARISONS, ELEMENTWISE, OPERATIONS, Assign, Node, name, written
+from derive.codegen.arrays import COMPARISONS, Assign, Node, elementwise, name, operation_of, written
 
 VIEWS = frozenset({"name", "number", "transpose", "column", "call"})
 """Operations that cost nothing and are written where they are used."""
@@ -112,7 +112,7 @@ def allocate(instructions: list[Instruction], given: Iterable[str]) -> Schedule:
             (
                 home[a.text]
                 for a in reversed(instruction.arguments)
-                if instruction.operation in ELEMENTWISE
+                if elementwise(instruction.operation)
                 and a.operation == "name"
                 and a.text in home
                 and shapes[home[a.text]] == shape
@@ -178,5 +178,5 @@ def lines(instruction: Instruction, stored: Iterable[str] = ()) -> list[str]:
         condition, inside, outside = arguments
         start = [] if outside == target else [f"np.copyto({target}, {outside})"]
         return [*start, f"np.copyto({target}, {inside}, where={condition})"]
-    ufunc = "dot" if instruction.operation == "matmul" else OPERATIONS[instruction.operation].ufunc
-    return [f"np.{ufunc}({', '.join(arguments)}, out={target})"]
+    ufunc = "dot" if instruction.operation == "matmul" else operation_of(instruction.operation).ufunc
+    return [f"{'' if ufunc.startswith('_') else 'np.'}{ufunc}({', '.join(arguments)}, out={target})"]
