@@ -53,7 +53,7 @@ class Stated(Protocol):
 
 TARGET_CHECKS = {
     "unit": "((Y >= 0) & (Y <= 1)).all()",
-    "distribution": "(Y >= 0).all() and np.allclose(Y.sum(axis=1), 1)",
+    "distribution": "((Y >= 0).all() and np.allclose(Y.sum(axis=1), 1))",
     "count": "(Y >= 0).all()",
     "sign": "(np.abs(Y) == 1).all()",
 }
