@@ -3,6 +3,7 @@
 #   make test       lint, types, tests and doctests
 #   make figures    the figures that derive is held to, measured
 #   make grading    how exactly slips are named, over planted slips and right formulas
+#   make vocabulary every activation, loss, layer option and optimiser: emitted, proved, audited in both styles
 #   make peers      emitted modules against PyTorch (installs it)
 #   make generated  the committed modules again, from generated/*.toml
 #   make mutants    faults planted in emitted modules: the audit has to catch every one
@@ -14,7 +15,7 @@ READY := .venv/.ready
 MODULES := generated/first_readable.py generated/first_fast.py generated/four_layers.py generated/higham.py \
            generated/digits.py
 
-.PHONY: demo test figures grading peers generated clean mutants mutation FORCE
+.PHONY: demo test figures grading vocabulary peers generated clean mutants mutation FORCE
 
 demo: $(READY)
 	$(BIN)/derive demo
@@ -30,6 +31,9 @@ figures: $(READY)
 
 grading: $(READY)
 	$(BIN)/python -m benchmarks.grading
+
+vocabulary: $(READY)
+	$(BIN)/python -m benchmarks.vocabulary
 
 peers: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

@@ -23,13 +23,13 @@ from derive.algebra.program import Program
 from derive.algebra.tangent import tangent_name
 from derive.algebra.update import update_program
 from derive.codegen.arrays import Assign, written
+from derive.codegen.eased import eased
 from derive.codegen.header import command, title
 from derive.codegen.kernels import used
 from derive.codegen.lower import RENAMED, lower, lower_scalar
 from derive.codegen.notes import note
 from derive.codegen.schedule import Instruction, allocate, flatten, leaves, lines, prune
 from derive.codegen.sensitivities import sensitivities
-from derive.codegen.simplify import eased
 from derive.codegen.specialize import Helper, specialize
 from derive.codegen.training import clip_lines, initial, layer_of, scheduled
 from derive.model.architecture import Architecture

@@ -97,7 +97,12 @@ def _in_exponentials(expr: sp.Expr) -> sp.Expr:
         number = expr.args[0]
         for term in expr.args[1:]:
             coefficient, function = term.as_coeff_Mul()
-            if number.is_Rational and isinstance(function, sp.tanh) and len(expr.args) == 2 and abs(coefficient) == abs(number):
+            if (
+                number.is_Rational
+                and isinstance(function, sp.tanh)
+                and len(expr.args) == 2
+                and abs(coefficient) == abs(number)
+            ):
                 return sp.together(number + coefficient * function.rewrite(sp.exp))
     if isinstance(expr, sp.tanh):
         inside = _in_exponentials(expr.args[0])

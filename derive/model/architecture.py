@@ -174,6 +174,10 @@ class Architecture:
         """The same architecture without dropout, as it predicts."""
         return replace(self, layers=tuple(replace(options, dropout=0.0) for options in self.layers))
 
+    def as_taught(self) -> Architecture:
+        """The network as formulas speak of it: constants fixed, no dropout, every sample of the same weight."""
+        return replace(self.settled().undropped(), sample_weights=False)
+
     def settled(self) -> Architecture:
         """The same architecture with its trained constants fixed at the values that they start from."""
         return replace(self, activations=tuple(replace(f, trained=()) for f in self.activations))

@@ -19,7 +19,7 @@ def right(read_as: str, corrected: str, followed: str, only: str) -> str:
         return f"Right {only}: {read_as}."
     if followed:
         return f"Right, as it follows from your own {followed}: {read_as}."
-    same = "" if read_as == corrected else f" It is another way to write {corrected}."
+    same = "" if corrected in ("", read_as) else f" It is another way to write {corrected}."
     return f"Right: {read_as}.{same}"
 
 
