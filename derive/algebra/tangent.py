@@ -62,9 +62,7 @@ def along_direction(value: sp.Expr, moving: set[str]) -> sp.Expr:
             variables[node] = sp.Dummy(real=True)
     inside = {symbol: node for node, symbol in variables.items()}
     plain = value.xreplace(variables)
-    return sp.Add(
-        *(plain.diff(symbol).xreplace(inside) * _moved(node, moving) for node, symbol in variables.items())
-    )
+    return sp.Add(*(plain.diff(symbol).xreplace(inside) * _moved(node, moving) for node, symbol in variables.items()))
 
 
 def _moved(node: sp.Expr, moving: set[str]) -> sp.Expr:

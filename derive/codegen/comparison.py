@@ -173,6 +173,7 @@ class _Comparison:
 def _inner(left: Any, right: Any) -> int:
     return int((left * right % PRIME).sum() % PRIME)
 
+
 def _next_mask(rng: Any, shape: Any, p: Any) -> Any:
     """In place of the module's own, which the frame compares: the masks of the truth, one after the other."""
     return rng.pop(0)

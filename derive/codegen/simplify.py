@@ -51,9 +51,7 @@ def eased(derivation: Derivation) -> Derivation:
                 slope = opaque(equation.value.func.activation, 1)(*equation.value.args)
                 forms[slope] = form.subs({A: equation.target, Z: equation.value.args[0]}, simultaneous=True)
     gradient = derivation.gradient
-    written = replace(
-        gradient, equations=tuple(replace(e, value=e.value.xreplace(forms)) for e in gradient.equations)
-    )
+    written = replace(gradient, equations=tuple(replace(e, value=e.value.xreplace(forms)) for e in gradient.equations))
     shorter = simplified(written, derivation.forward, derivation.architecture.loss.targets)
     chosen = (
         old if new == before else new

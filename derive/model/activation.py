@@ -18,7 +18,40 @@ if TYPE_CHECKING:
     import sympy as sp
 
 RESERVED = frozenset(
-    ["W", "b", "z", "a", "f", "c", "L", "N", "X", "Y", "x", "y", "g", "n", "s", "i", "j", "k", "m", "e", "t", "v", "u", "r", "h", "p", "delta", "theta", "loss", "value", "rng", "learning_rate"]
+    [
+        "W",
+        "b",
+        "z",
+        "a",
+        "f",
+        "c",
+        "L",
+        "N",
+        "X",
+        "Y",
+        "x",
+        "y",
+        "g",
+        "n",
+        "s",
+        "i",
+        "j",
+        "k",
+        "m",
+        "e",
+        "t",
+        "v",
+        "u",
+        "r",
+        "h",
+        "p",
+        "delta",
+        "theta",
+        "loss",
+        "value",
+        "rng",
+        "learning_rate",
+    ]
 )
 """Names that the equations use already, so that no trained constant can have one."""
 HUGE = 10**1000  # of an argument; what lies beyond costs time and holds no information

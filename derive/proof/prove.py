@@ -66,4 +66,6 @@ def prove(derivation: Derivation, text: str | Path | Text | None = None) -> Cert
 def _kinks(architecture: Architecture) -> tuple[str, ...]:
     """The convention for f' and f'' where an activation has a kink, in words."""
     found = {f.name: f.expression for f in architecture.activations if "where" in f.expression}
-    return tuple(f"f' and f'' of {name} at its kink: those of the branch it falls into, {e}" for name, e in found.items())
+    return tuple(
+        f"f' and f'' of {name} at its kink: those of the branch it falls into, {e}" for name, e in found.items()
+    )
