@@ -22,7 +22,14 @@ from rich.table import Table
 from derive import Architecture, audit, differentiate, emit, load
 from derive.model.tables import ACTIVATIONS
 from tests.codegen.expressions import ALL
-from tests.codegen.specification_loss import ANALYTIC, FUNCTIONS, central_differences, complex_step, distance_to_kinks
+from tests.codegen.specification_loss import (
+    ANALYTIC,
+    FUNCTIONS,
+    central_differences,
+    complex_step,
+    distance_to_kinks,
+    hessian_vector,
+)
 
 Row = tuple[str, str, str, bool]
 """What was measured, what it has to reach, what came out, whether it does."""
@@ -104,6 +111,23 @@ def numerical() -> Iterator[Row]:
         yield f"gradient: {what}, 30 nets", f"<= {limit:g}", f"{error:.1e}", error <= limit
 
 
+def second_order() -> Iterator[Row]:
+    """The worst relative error of H v over random nets, against the complex step of a gradient written in the tests."""
+    rng, worst = np.random.default_rng(0), 0.0
+    for case in range(30):
+        depth = int(rng.integers(1, 5))
+        names = [str(n) for n in rng.choice(ANALYTIC, depth)]
+        sizes = tuple(int(n) for n in rng.permutation(6)[: depth + 1] + 1)
+        module = load(emit(differentiate(Architecture(sizes, [ALL[n] for n in names])), STYLES[case % 2]))
+        X, Y = rng.standard_normal((5, sizes[0])), rng.standard_normal((5, sizes[-1]))
+        theta = module.initialize(case) + 0.1
+        v = rng.standard_normal(len(theta))
+        truth = hessian_vector(theta, v, sizes, names, X, Y)
+        error = np.abs(module.hessian_vector_product(theta, v, X, Y) - truth).max() / np.abs(truth).max()
+        worst = max(worst, error)
+    yield "Hessian times v: complex step of the gradient, 30 nets", "<= 1e-11", f"{worst:.1e}", worst <= 1e-11
+
+
 def generation(folder: Path) -> Iterator[Row]:
     out = str(folder / "out.py")
     big = ("generate", "--layers", "784-128-10", "-o", out)
@@ -130,7 +154,7 @@ def generation(folder: Path) -> Iterator[Row]:
 def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        parts = [main_job(folder), source_text(), audits(), numerical(), generation(folder)]
+        parts = [main_job(folder), source_text(), audits(), numerical(), second_order(), generation(folder)]
         console = Console(width=None if sys.stdout.isatty() else 120)
         table = Table("what", "has to be", "measured", "", box=None, header_style="bold")
         missed = 0

@@ -2,7 +2,8 @@
 
 The exact bytes run on a stand-in for NumPy (`codegen.stand_in`). What they compute is compared with the
 loss of the *specification* (`codegen.truth`): its forward equations, evaluated plainly, and their derivative
-along a direction by dual numbers. No emitted formula and no step of the reverse sweep is reused.
+along a direction by dual numbers, twice for the Hessian. No emitted formula and no step of the reverse sweep is
+reused.
 
 1. At small distinct widths, for every weight matrix and bias, on every branch and at every kink.
 2. At the module's real widths, along one random direction that covers every parameter.

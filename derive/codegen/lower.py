@@ -119,6 +119,10 @@ class _Lowering:
             return self.choice(expr, own)
         if isinstance(expr, sp.core.relational.Relational):
             return self.comparison(expr, own)
+        if isinstance(expr, sp.floor):
+            quotient = self.lower(expr.args[0], own)
+            if quotient.operation == "divide":
+                return Node("floor_divide", quotient.arguments, sizes)
         if isinstance(expr, HalfExp):
             return Node("exp", (self.lower(expr.args[0] / 2, own),), sizes)
         if isinstance(expr, Scaled):

@@ -96,14 +96,17 @@ class _Local:
         return best if adjoints and sp.count_ops(best) < self.cost[equation.tensor.name] else None
 
     def unfolded(self, expr: sp.Expr) -> sp.Expr:
-        """`expr` with its adjoints and the parts of the activation written out."""
+        """`expr` with its adjoints and the parts of the activation written out, but not within functions."""
+        calls: dict[sp.Basic, sp.Basic] = {call: sp.Dummy() for call in expr.atoms(sp.Function)}
+        plain = expr.xreplace(calls)
         replaced = {}
-        for entry in entries(expr):
+        for entry in entries(plain):
             name = str(entry.base.label)
             equation = self.known.get(name) or self.parts.get(name)
             if equation is not None:
                 replaced[entry] = equation.value.xreplace(dict(zip(equation.indices, entry.indices, strict=True)))
-        return self.unfolded(expr.xreplace(replaced)) if replaced else expr
+        back = {symbol: call for call, symbol in calls.items()}
+        return self.unfolded(plain.xreplace(replaced).xreplace(back)) if replaced else expr
 
     def folded(self, expr: sp.Expr) -> sp.Expr:
         """`expr` with each of its sums cancelled inside, then replaced by what it is known to be."""
