@@ -4,6 +4,7 @@
 #   make figures    the figures that derive is held to, measured
 #   make grading    how exactly slips are named, over planted slips and right formulas
 #   make peers      emitted modules against PyTorch (installs it)
+#   make trust      how accurate activations and losses are as emitted: writes docs/numerical-trust.md
 #   make generated  the committed modules again, from generated/*.toml
 #   make mutants    faults planted in emitted modules: the audit has to catch every one
 #   make mutation   mutation testing of derive/proof itself, on a random sample (takes an hour)
@@ -14,7 +15,7 @@ READY := .venv/.ready
 MODULES := generated/first_readable.py generated/first_fast.py generated/four_layers.py generated/higham.py \
            generated/digits.py
 
-.PHONY: demo test figures grading peers generated clean mutants mutation FORCE
+.PHONY: demo test figures grading peers trust generated clean mutants mutation FORCE
 
 demo: $(READY)
 	$(BIN)/derive demo
@@ -34,6 +35,9 @@ grading: $(READY)
 peers: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks.peers
+
+trust: $(READY)
+	$(BIN)/python -m benchmarks.trust
 
 generated: $(MODULES)
 

@@ -4,8 +4,9 @@
     python -m benchmarks.trust gelu tanh    only these, printed and not written
 
 Modules of one layer are emitted in both styles and both dtypes, and run: f is what `predict` gives, and what the sweep
-of the fast style leaves in its buffers; f' is the `jacobian`, and delta^1 of that sweep for the loss c = y*a with y = 1. Losses are
-run one sample at a time. Floating-point warnings are errors. The exit status is 1 if a figure falls short.
+of the fast style leaves in its buffers; f' is the `jacobian`, and delta^1 of that sweep for the loss c = y*a with
+y = 1. Losses are run one sample at a time. Floating-point warnings are errors. The exit status is 1 if a figure falls
+short.
 """
 
 from __future__ import annotations
