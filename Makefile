@@ -5,6 +5,7 @@
 #   make grading    how exactly slips are named, over planted slips and right formulas
 #   make vocabulary every activation, loss, layer option and optimiser: emitted, proved, audited in both styles
 #   make peers      emitted modules against PyTorch (installs it)
+#   make trust      how accurate activations and losses are as emitted: writes docs/numerical-trust.md
 #   make generated  the committed modules again, from generated/*.toml
 #   make mutants    faults planted in emitted modules: the audit has to catch every one
 #   make mutation   mutation testing of derive/proof itself, on a random sample (takes an hour)
@@ -15,7 +16,7 @@ READY := .venv/.ready
 MODULES := generated/first_readable.py generated/first_fast.py generated/four_layers.py generated/higham.py \
            generated/digits.py
 
-.PHONY: demo test figures grading vocabulary peers generated clean mutants mutation FORCE
+.PHONY: demo test figures grading vocabulary peers trust generated clean mutants mutation FORCE
 
 demo: $(READY)
 	$(BIN)/derive demo
@@ -38,6 +39,9 @@ vocabulary: $(READY)
 peers: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks.peers
+
+trust: $(READY)
+	$(BIN)/python -m benchmarks.trust
 
 generated: $(MODULES)
 

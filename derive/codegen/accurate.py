@@ -28,7 +28,7 @@ NORMAL_CDF = (1 + sp.erf(Z / sp.sqrt(2))) / 2
 """Phi(z), the distribution function of the standard normal."""
 
 
-class Accurate(sp.Function):
+class Accurate(sp.Function):  # type: ignore[misc]
     """A function with an exact meaning in plain ones."""
 
     def exact(self) -> sp.Expr:

@@ -44,6 +44,13 @@ class Text:
     writes: bool = True
     """Whether it takes `out`."""
 
+    def __str__(self) -> str:
+        first, *rest = self.doc
+        doc = [f'    """{first}', *(f"    {line}".rstrip() for line in rest), *['    """'] * bool(rest)]
+        doc[-1] += '"""' * (not rest)
+        head = f"def {self.name}({self.arguments}{', out=None' * self.writes}):"
+        return "\n".join([head, *doc, *(f"    {line}" for line in self.lines)])
+
 
 def used(text: str, dtype: str) -> list[Text]:
     """The functions of this file that the lines in `text` call, and those that these call in turn."""

@@ -162,7 +162,17 @@ class _Lowering:
         return node
 
     def sum_of(self, expr: sp.Add, own: Axes) -> Node:
-        """Terms with a plus sign first; matrix products lead, constants stand where they read best."""
+        """Terms with a plus sign first; matrix products lead, constants stand where they read best.
+
+        x/6 + 1/2 is (x + 3) / 6, which is exact near its zero.
+        """
+        constant, rest = expr.as_coeff_Add()
+        coefficient, one = rest.as_coeff_Mul()
+        shift = constant * coefficient.q
+        unit = coefficient.p == 1 and 1 < coefficient.q < 10 and not one.is_Add
+        if unit and constant.is_Rational and constant != 0 and literal(shift) is not None:
+            sizes = tuple(self.sizes[i] for i in own)
+            return Node("divide", (self.lower(one + shift, own), number(coefficient.q)), sizes)
         terms = sorted(expr.args, key=lambda t: (t.could_extract_minus_sign(), not t.has(sp.Sum), not t.is_number))
         result = self.spread(terms[0], own)
         for term in terms[1:]:

@@ -10,6 +10,7 @@ Derivatives need none of this but the first: they are added up, so their absolut
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import sympy as sp
@@ -94,7 +95,7 @@ def _power(number: int) -> bool:
     return number & (number - 1) == 0
 
 
-def _cancelling(expr: sp.Expr, form: sp.Expr) -> type | None:
+def _cancelling(expr: sp.Expr, form: sp.Expr) -> Callable[[sp.Expr], sp.Expr] | None:
     """Rule: the kernel for a sum that vanishes at 0 to a higher order than its terms, if `form` is one."""
     if not isinstance(form, sp.Add) or expr.free_symbols != {Z} or kinks(expr) or form.has(sp.erf, NormalCdf):
         return None
@@ -107,4 +108,5 @@ def _cancelling(expr: sp.Expr, form: sp.Expr) -> type | None:
         near(smooth)
     except ValueError:
         return None  # no polynomial comes near enough: the form stays as it is
-    return kernel(smooth, form)
+    made: Callable[[sp.Expr], sp.Expr] = kernel(smooth, form)
+    return made

@@ -97,13 +97,8 @@ def _in_exponentials(expr: sp.Expr) -> sp.Expr:
         number = expr.args[0]
         for term in expr.args[1:]:
             coefficient, function = term.as_coeff_Mul()
-            if (
-                number.is_Rational
-                and isinstance(function, sp.tanh)
-                and len(expr.args) == 2
-                and abs(coefficient) == abs(number)
-            ):
-                return sp.together(number + coefficient * function.rewrite(sp.exp))
+            if number.is_Rational and isinstance(function, sp.tanh) and abs(coefficient) == abs(number):
+                return sp.together(expr.rewrite(sp.tanh, sp.exp))
     if isinstance(expr, sp.tanh):
         inside = _in_exponentials(expr.args[0])
         if isinstance(inside, sp.log):
@@ -154,6 +149,9 @@ def _quotient(expr: sp.Expr) -> sp.Expr:
     degree = max(sp.degree(top, E), sp.degree(bottom, E))
     if sp.degree(bottom, E) < degree or bottom.subs(E, 0) == 0:
         return expr
+    scale = sp.LC(bottom, E)
+    if not scale.is_Rational and not scale.has(Z):
+        top, bottom = (sp.expand(part / scale) for part in (top, bottom))
     common = sp.igcd(*(power for part in (top, bottom) for (power,), _ in sp.Poly(part, E).terms()))
     top, bottom = (sp.Poly(part, E) for part in (top, bottom))
     degree, u = degree // common, u * common
