@@ -1,0 +1,77 @@
+"""Programs as plain data: nested lists that a page can evaluate, in floats and modulo a prime.
+
+    ["+", a, b, …]   ["*", a, b, …]   ["^", a, k]   ["num", p, q]   ["at", tensor, [indices]]   ["sym", name]
+    ["sum", [[index, size], …], body]   ["f", "f2", order, argument]   ["call", name, argument, …]
+    ["where", [[value, condition], …]]   ["<", a, b] and the other comparisons   ["otherwise"]
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+from derive.algebra.gradient import Derivation
+from derive.algebra.notation import is_opaque
+from derive.algebra.program import Program
+from derive.codegen.specialize import functions
+from derive.codegen.stable import stable
+from derive.model.expression import Z
+
+Tree = list[Any]
+
+
+def tree(expr: sp.Basic) -> Tree:
+    """`expr` as nested lists."""
+    if isinstance(expr, sp.Rational):
+        return ["num", int(expr.p), int(expr.q)]
+    if isinstance(expr, sp.Indexed):
+        return ["at", str(expr.base.label), [str(i) for i in expr.indices]]
+    if isinstance(expr, sp.Symbol):
+        return ["sym", str(expr)]
+    if isinstance(expr, sp.Sum):
+        return ["sum", [[str(i), str(high)] for i, _, high in expr.limits], tree(expr.function)]
+    if is_opaque(expr):
+        return ["f", type(expr).activation, type(expr).order, tree(expr.args[0])]
+    if expr == sp.true:
+        return ["otherwise"]
+    if isinstance(expr, sp.Piecewise):
+        return ["where", [[tree(value), tree(condition)] for value, condition in expr.args]]
+    if isinstance(expr, sp.core.relational.Relational):
+        return [expr.rel_op, tree(expr.lhs), tree(expr.rhs)]
+    if isinstance(expr, sp.Pow) and expr.exp.is_Integer:
+        return ["^", tree(expr.base), int(expr.exp)]
+    parts = [tree(argument) for argument in sorted(expr.args, key=str) if True] if expr.is_commutative and isinstance(
+        expr, sp.Add | sp.Mul
+    ) else [tree(argument) for argument in expr.args]
+    if isinstance(expr, sp.Add | sp.Mul):
+        return ["+" if isinstance(expr, sp.Add) else "*", *parts]
+    if isinstance(expr, sp.KroneckerDelta):
+        return ["==", *parts]
+    return ["call", type(expr).__name__.lower() if expr.args else str(expr).lower(), *parts]
+
+
+def program_tree(program: Program) -> list[dict[str, Any]]:
+    """The equations of a program, in order."""
+    return [
+        {
+            "name": equation.tensor.name,
+            "axes": [str(axis) for axis in equation.tensor.axes],
+            "indices": [str(i) for i in equation.indices],
+            "value": tree(equation.value),
+        }
+        for equation in program.equations
+    ]
+
+
+def function_trees(derivation: Derivation) -> dict[str, dict[str, Any]]:
+    """What f1, f2, … and their derivatives are: as stable forms for floats, and as they are defined."""
+    found = {}
+    for name, own in functions(derivation).items():
+        orders = [own.formula.diff(Z, order) for order in (0, 1)]
+        found[name] = {
+            "name": own.name,
+            "floats": [tree(stable(form)) for form in orders],
+            "exact": [tree(form) for form in orders],
+        }
+    return found
