@@ -1,4 +1,4 @@
-"""Exercises as data: what is asked for, what is right, what every slip makes of it, and derivations with one slip in them.
+"""Exercises as data: what is asked for and what is right, what every slip makes of it, derivations with one slip.
 
 A page only has to read, evaluate and compare formulas; what is right and what the slips are comes from the tables
 that `derive grade` uses, as formulas in its grammar, and so do the words.
@@ -40,6 +40,8 @@ class Asked:
     truth: str
     slips: tuple[tuple[str, str], ...]
     """(tag, formula) of every slipped form that differs from what is right."""
+    near: frozenset[str]
+    """Those of the formulas that have the slip in the line itself, and not in a line above that is written out."""
     pairs: tuple[tuple[tuple[str, ...], str], ...]
     """(tags, formula) of two slips in the line itself, up to a factor."""
 
@@ -65,7 +67,8 @@ def _asked(own: Bench, base: str, layer: int, layout: Layout) -> Asked:
     truths = own.truth(base, layer)
     slips = tuple((found.tags[0], show(found.form)) for found in own.table(base, layer).values() if found.form)
     pairs = tuple((f.tags, show(f.form)) for f in own.pairs(base, layer).values() if f.form)
-    return Asked(base, layer, layout, show(truths[0]), slips, pairs)
+    near = frozenset(show(form) for _, form in own.singles(base, layer, 0))
+    return Asked(base, layer, layout, show(truths[0]), slips, near, pairs)
 
 
 def hints(base: str, layer: int, depth: int) -> tuple[str, ...]:
@@ -89,7 +92,7 @@ def puzzles(architecture: Architecture, count: int = PUZZLES, seed: str = "plant
     while found and len(made) < count:
         layout = LAYOUTS[len(made) % 2]
         lines = [a for a in found if a.layout == layout]
-        choices = [(a, tag, text) for a in lines for tag, text in a.slips if tag in unused[layout]]
+        choices = [(a, tag, text) for a in lines for tag, text in a.slips if tag in unused[layout] and text in a.near]
         if not choices:
             break
         wrong, tag, text = draw.choice(choices)
@@ -164,7 +167,8 @@ def _words() -> dict[str, str]:
         "unreadable": words.unreadable(DeriveError("{error}"), ""),
         "unnamed": words.unnamed(""),
         "shape": words.wrong_shape("{asked}", "{wanted}", "{found}"),
-        "fit": words.do_not_fit("{left}", "{left_shape}", "{right}", "{right_shape}", "{left} {operator} {right} does not fit"),
+        "fit": words.do_not_fit("{left}", "{left_shape}", "{right}", "{right_shape}", "{so}"),
+        **{f"repair {name}": text for name, text in words.REPAIRS.items()},
         "together": words.together("{count}", "{whats}", "{rules}"),
         **{f"named {slip.tag}": words.named_slips(Found((slip.tag,))) for slip in SLIPS},
         **misfits,

@@ -1,9 +1,9 @@
 """`explain`: the lesson of a network as text for a terminal, a LaTeX document, a notebook or a page.
 
-    >>> from derive.model.architecture import Architecture
-    >>> text = explain(Architecture((2, 1), ("tanh",)))
-    >>> "δ¹ₛᵢ = ∂ℒ/∂a¹ₛᵢ f′₁(z¹ₛᵢ)" in text
-    True
+>>> from derive.model.architecture import Architecture
+>>> text = explain(Architecture((2, 1), ("tanh",)))
+>>> "δ¹ₛᵢ = ∂ℒ/∂a¹ₛᵢ f′₁(z¹ₛᵢ)" in text
+True
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -45,12 +44,12 @@ def explain(architecture: Architecture, format: str = "terminal") -> str:
 
 def terminal(found: Lesson) -> str:
     """The lesson as lines of Unicode."""
-    return _template("lesson.txt.jinja", found, Showing(found, plain).sections())
+    return _template("lesson.txt.jinja", Showing(found, plain))
 
 
 def document(found: Lesson) -> str:
     """The lesson as a LaTeX document that needs amsmath and nothing rare."""
-    return _template("lesson.tex.jinja", found, Showing(found, latex).sections())
+    return _template("lesson.tex.jinja", Showing(found, latex))
 
 
 def page(found: Lesson) -> str:
@@ -69,8 +68,13 @@ FORMATS: dict[str, Callable[[Lesson], str]] = {
 """Name → how it is made."""
 
 
-def _template(name: str, found: Lesson, sections: list[dict[str, Any]]) -> str:
-    context = {"title": title(found.architecture), "conventions": found.conventions, "sections": sections}
+def _template(name: str, showing: Showing) -> str:
+    architecture = showing.lesson.architecture
+    context = {
+        "title": title(architecture),
+        "conventions": showing.conventions(),
+        "sections": showing.sections(),
+    }
     return environment(autoescape=False).get_template(f"lesson/{name}").render(context)
 
 

@@ -29,7 +29,7 @@ RELATIONS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥", "==": "=", "!=": "≠
 class IndexView:
     """Sets SymPy expressions of index notation."""
 
-    letters: Letters = Letters()
+    letters: Letters
 
     def set(self, expr: sp.Basic) -> Box:
         """The box of `expr`."""
@@ -86,9 +86,7 @@ class IndexView:
         return row(fraction(operator("∂"), below), inner), PRODUCT
 
     def sum(self, expr: sp.Sum) -> Placed:
-        ranges = tuple(
-            (row(index(i), operator("="), number(low)), self.set(high)) for i, low, high in expr.limits
-        )
+        ranges = tuple((row(index(i), operator("="), number(low)), self.set(high)) for i, low, high in expr.limits)
         return total(ranges, self.within(expr.function, PRODUCT)), PRODUCT
 
     def add(self, expr: sp.Add) -> Placed:
@@ -100,8 +98,7 @@ class IndexView:
         return row(*parts), SUM
 
     def product(self, expr: sp.Mul) -> Placed:
-        coefficient, rest = expr.as_coeff_Mul()
-        if coefficient.is_negative:
+        if expr.as_coeff_Mul()[0].is_negative:
             return row(operator("−"), self.within(-expr, PRODUCT)), SUM
         top, bottom = sp.fraction(expr)
         factors = sorted(sp.Mul.make_args(top), key=_reading_order)
@@ -109,7 +106,9 @@ class IndexView:
             return self.factors(factors), PRODUCT
         if top.has(sp.Sum, sp.Derivative) or len(factors) > 2:
             front = fraction(number(1), self.set(bottom))
-            return self.joined([front, *(self.within(f, POWER) if f.is_Add else self.within(f, PRODUCT) for f in factors if f != 1)]), PRODUCT
+            return self.joined(
+                [front, *(self.within(f, POWER) if f.is_Add else self.within(f, PRODUCT) for f in factors if f != 1)]
+            ), PRODUCT
         return fraction(self.set(top), self.set(bottom)), PRODUCT
 
     def factors(self, factors: list[sp.Expr]) -> Box:
@@ -171,10 +170,10 @@ def _reading_order(factor: sp.Expr) -> tuple[int, str]:
 class Plugged(IndexView):
     """Sets an expression with numbers for its entries, and its sums written out."""
 
-    values: Mapping[str, Any] = None  # type: ignore[assignment]
+    values: Mapping[str, Any]
     """Arrays by the names of tensors."""
-    sizes: Mapping[sp.Basic, int] = None  # type: ignore[assignment]
-    at: Mapping[sp.Basic, int] = None  # type: ignore[assignment]
+    sizes: Mapping[sp.Basic, int]
+    at: Mapping[sp.Basic, int]
     """The value of each index, counted from 1."""
 
     def moved(self, at: Mapping[sp.Basic, int]) -> Plugged:

@@ -6,7 +6,7 @@ from derive.teach.boxes import NOTHING, Box
 
 COMMANDS = {
     "δ": r"\delta", "θ": r"\theta", "σ": r"\sigma", "μ": r"\mu", "ρ": r"\rho", "ℒ": r"\mathcal{L}", "∂": r"\partial",
-    "−": "-", "⊙": r"\odot", "·": r"\cdot", "⊤": r"\top", "≤": r"\le", "≥": r"\ge", "≠": r"\ne",
+    "−": "-", "⊙": r"\odot", "·": r"\cdot", "⊤": r"\top", "×": r"\times", "≤": r"\le", "≥": r"\ge", "≠": r"\ne",
 }  # fmt: skip
 ESCAPED = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
            ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''", "`": "'"}  # fmt: skip

@@ -151,14 +151,13 @@ class Lesson:
     @property
     def conventions(self) -> tuple[tuple[str, str], ...]:
         """What has to be agreed upon before a formula means anything: a name, and what is in force here."""
-        loss = self.derivation.forward.definitions
         return (
             ("Layers", f"are counted from 0, the input, to L = {self.architecture.depth}, the output."),
             ("Indices", "run from 1 to the size of their axis: s over the N samples, i, j, k over units."),
             ("Layout", "in the code a sample is a row; in the text one sample is a column. Both are shown."),
-            ("Weights", "W of layer l is n_l × n_(l−1): its rows belong to the layer that it leads into."),
+            ("Weights", "have a row for each unit that they lead to, and a column for each that they come from."),
             ("The mean", "the loss is the mean over the samples, so in rows every derivative carries 1/N, once."),
-            ("The loss of a sample", f"is {str(loss['c']).split('    ')[0] if 'c' in loss else self.architecture.loss}."),
+            ("The loss of a sample", "is where the derivation begins."),
             ("Errors", "δ of layer l is the derivative of the loss by z of layer l."),
             ("Kronecker delta", "is written [i = k]: 1 where both indices agree, otherwise 0."),
             *(
@@ -241,30 +240,30 @@ def _forms(equation: Equation, tensors: dict[str, Tensor]) -> dict[Layout, Term]
 def emitted_lines(source: str) -> dict[str, Line]:
     """Target → the line of `loss_and_gradient` that computes it, read from the module's own text."""
     text = source.splitlines()
-    function = next(
-        node for node in ast.parse(source).body
-        if isinstance(node, ast.FunctionDef) and node.name == "loss_and_gradient"
-    )  # fmt: skip
-    found: dict[str, Line] = {}
-    for node in function.body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            found[node.targets[0].id] = Line(node.lineno, text[node.lineno - 1].strip())
-    return found
+    return {
+        node.targets[0].id: Line(node.lineno, text[node.lineno - 1].strip())
+        for node in _sweep(source).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
 
 
 def listing(source: str) -> tuple[Line, ...]:
     """The lines of `loss_and_gradient`, as they stand in the module."""
-    text = source.splitlines()
-    function = next(
-        node for node in ast.parse(source).body
-        if isinstance(node, ast.FunctionDef) and node.name == "loss_and_gradient"
-    )  # fmt: skip
+    text, function = source.splitlines(), _sweep(source)
     return tuple(Line(n, text[n - 1]) for n in range(function.lineno, (function.end_lineno or function.lineno) + 1))
+
+
+def _sweep(source: str) -> ast.FunctionDef:
+    """The definition of `loss_and_gradient` in a module's text."""
+    nodes = (node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
+    return next(node for node in nodes if node.name == "loss_and_gradient")
 
 
 def _verdict(certificate: Certificate, name: str) -> Verdict | None:
     """The verdict about the derived equation of a tensor."""
-    return next((v for v in certificate.verdicts if v.label.startswith("Derived") and v.label.endswith(f", {name}")), None)
+    return next(
+        (v for v in certificate.verdicts if v.label.startswith("Derived") and v.label.endswith(f", {name}")), None
+    )
 
 
 def _lemma(certificate: Certificate, name: str, depth: int) -> Verdict | None:

@@ -27,17 +27,19 @@ class Letters:
     of: Mapping[str, str] = field(default_factory=dict)
 
     def symbol(self, text: str, below: Box = NOTHING, *, whole: bool = False, loss: str = LOSS) -> Box:
-        """A tensor's name with its layer above and `below` as its indices; `whole` sets it in bold."""
-        if by := self.of.get(text):
-            if not text.startswith("delta"):
-                return fraction(row(operator("∂"), name(loss)), row(operator("∂"), self.symbol(by, below, whole=whole)))
+        """A tensor's name with its layer above and `below` as its indices; `whole` sets it in bold.
+
+        Derivatives are those of `loss`: the mean loss, or one sample's c.
+        """
+        if (by := self.of.get(text)) and not text.startswith("delta"):
+            return fraction(row(operator("∂"), name(loss)), row(operator("∂"), self.symbol(by, below, whole=whole)))
         letters, layer = split(text)
         shown = GREEK.get(letters, letters)
         return scripts(matrix(shown) if whole else name(shown), below, number(layer) if layer else NOTHING)
 
-    def entry(self, text: str, indices: Iterable[sp.Expr], **style: bool) -> Box:
+    def entry(self, text: str, indices: Iterable[sp.Expr]) -> Box:
         """The entry of a tensor at these indices."""
-        return self.symbol(text, row(*map(index, indices)) if (indices := tuple(indices)) else NOTHING, **style)
+        return self.symbol(text, row(*map(index, indices)))
 
 
 def split(text: str) -> tuple[str, str]:

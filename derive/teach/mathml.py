@@ -9,7 +9,6 @@ from html import escape
 
 from derive.teach.boxes import NOTHING, Box
 
-FENCES = "()[]"
 APPLY, TIMES = "\u2061", "\u2062"
 """Invisible signs for "of" and "times", which a screen reader says."""
 
@@ -26,8 +25,7 @@ def inner(box: Box) -> str:
         case "row":
             return f"<mrow>{_parts(box.parts)}</mrow>"
         case "name":
-            upright = ' mathvariant="normal"' if len(box.text.rstrip("′")) == 1 and not box.text[0].isascii() else ""
-            return f"<mi{upright}>{escape(box.text)}</mi>"
+            return _name(box.text)
         case "matrix":
             return f'<mi class="m" mathvariant="normal">{escape(box.text)}</mi>'
         case "number":
@@ -38,7 +36,7 @@ def inner(box: Box) -> str:
         case "word":
             return f"<mtext>{escape(box.text)}</mtext>"
         case "fenced":
-            left, right = box.text
+            left, right = box.text[0], box.text[1]
             return (
                 f'<mrow><mo form="prefix" fence="true">{left}</mo>{_row(box.parts[0])}'
                 f'<mo form="postfix" fence="true">{right}</mo></mrow>'
@@ -51,6 +49,14 @@ def inner(box: Box) -> str:
             return f"<mrow>{''.join(_sign(*pair.parts) for pair in box.parts[:-1])}{_row(box.parts[-1])}</mrow>"
     rows = "".join(f"<mtr><mtd>{_row(v)}</mtd><mtd>{_row(c)}</mtd></mtr>" for v, c in (b.parts for b in box.parts))
     return f"<mrow><mo>{{</mo><mtable>{rows}</mtable></mrow>"
+
+
+def _name(text: str) -> str:
+    """A letter in italics; its primes are operators, so that they do not make a word of it."""
+    base = text.rstrip("′")
+    primes = text[len(base) :]
+    shown = f"<mi>{escape(base)}</mi>"
+    return f'<mrow>{shown}<mo form="postfix" lspace="0" rspace="0">{primes}</mo></mrow>' if primes else shown
 
 
 def _row(box: Box) -> str:

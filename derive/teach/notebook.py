@@ -20,20 +20,20 @@ from derive.teach.latex import latex
 from derive.teach.lesson import Lesson, Section
 from derive.teach.shown import Showing
 
-SETUP = '''import numpy as np
+SETUP = """import numpy as np
 from derive import differentiate, emit, load
 from derive.model.specification import from_toml
 
 architecture = from_toml({spec!r})
 derivation = differentiate(architecture)
 module = load(emit(derivation, style="readable"))
-globals().update({{name: value for name, value in vars(module).items() if callable(value) and name[0] != "_"}})'''
-CHECK = '''small = load(emit(differentiate(architecture.resized({widths})), style="readable"))
+globals().update({{name: value for name, value in vars(module).items() if callable(value) and name[0] != "_"}})"""
+CHECK = """small = load(emit(differentiate(architecture.resized({widths})), style="readable"))
 theta = small.pack(small.Parameters({parameters}))
 value_of_module, gradient = small.loss_and_gradient(theta, X, Y)
 assert np.allclose(value, value_of_module)
 assert np.allclose(gradient, small.pack(small.Parameters({gradients})))
-print("the loss is", value_of_module, "and the gradient's largest entry", np.abs(gradient).max())'''
+print("the loss is", value_of_module, "and the gradient's largest entry", np.abs(gradient).max())"""
 
 
 def notebook(found: Lesson) -> str:
@@ -56,7 +56,10 @@ def as_notebook(cells: Iterable[tuple[str, str]]) -> str:
 
 def _cells(found: Lesson) -> Iterable[tuple[str, str]]:
     showing = Showing(found, latex)
-    conventions = "\n".join(f"- **{markdown(name)}** {markdown(text)}" for name, text in found.conventions)
+    conventions = "\n".join(
+        f"- **{markdown(c['name'])}** {markdown(c['text'])}" + (f" ${c['formula']}$" if c["formula"] else "")
+        for c in showing.conventions()
+    )
     yield "markdown", f"# {markdown(title(found.architecture))}\n\n{conventions}"
     yield "code", SETUP.format(spec=to_toml(found.architecture))
     yield "markdown", "## A small example\n\nNumbers that can be followed by hand; change them and run on."

@@ -35,14 +35,19 @@ def page_context(found: Lesson) -> dict[str, Any]:
     showing = Showing(found, as_markup)
     sections = showing.sections()
     names = {passage["name"] for section in sections for passage in section["passages"]}
-    lines = {passage["line"]: passage["name"] for section in sections for passage in section["passages"] if passage["line"]}
+    lines = {
+        passage["line"]: passage["name"] for section in sections for passage in section["passages"] if passage["line"]
+    }
     return {
         "title": title(found.architecture).rstrip("."),
         "name": found.architecture.name,
-        "conventions": found.conventions,
+        "conventions": showing.conventions(),
         "sections": sections,
         "picture": picture(found.architecture),
-        "listing": [{"number": line.number, "text": line.text, "name": lines.get(line.number, "")} for line in listing(found.source)],
+        "listing": [
+            {"number": line.number, "text": line.text, "name": lines.get(line.number, "")}
+            for line in listing(found.source)
+        ],
         "certificate": found.certificate,
         "inputs": _inputs(found),
         "shrunk": found.example.widths != found.architecture.sizes,
@@ -74,7 +79,8 @@ def page_data(found: Lesson) -> dict[str, Any]:
         "gradient": program_tree(derivation.gradient),
         "functions": function_trees(derivation),
         "symbols": {
-            text: inner(found.letters.symbol(text, name(PLACE))) for text in (*tensors, *(p.name for p in found.passages))
+            text: inner(found.letters.symbol(text, name(PLACE)))
+            for text in (*tensors, *(p.name for p in found.passages))
         },
         "widths": [2, *(min(n, 8) for n in found.architecture.sizes[1:-1]), min(found.architecture.sizes[-1], 3)],
         "grading": grading_data(found.architecture),
@@ -102,12 +108,18 @@ def _inputs(found: Lesson) -> list[dict[str, Any]]:
         grid = array if array.ndim == 2 else array[None]
         rows = [
             [
-                {"value": f"{value:g}", "at": f"{r},{c}" if array.ndim == 2 else f"{c}", "label": _label(tensor.name, array.ndim, r, c)}
+                {
+                    "value": f"{value:g}",
+                    "at": f"{r},{c}" if array.ndim == 2 else f"{c}",
+                    "label": _label(tensor.name, array.ndim, r, c),
+                }
                 for c, value in enumerate(row)
             ]
             for r, row in enumerate(grid)
         ]
-        fields.append({"name": tensor.name, "symbol": as_markup(found.letters.symbol(tensor.name, whole=True)), "rows": rows})
+        fields.append(
+            {"name": tensor.name, "symbol": as_markup(found.letters.symbol(tensor.name, whole=True)), "rows": rows}
+        )
     return fields
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from derive.model.architecture import Architecture
@@ -18,8 +19,12 @@ def picture(architecture: Architecture) -> dict[str, Any]:
     height = TOP + DOWN * min(max(sizes), SHOWN) + 46
     layers = [_layer(architecture, k, height) for k in range(len(sizes))]
     joints = [
-        {"layer": k, "lines": [_line(a, b) for a in below["neurons"] for b in above["neurons"]], **_between(below, above)}
-        for k, (below, above) in enumerate(zip(layers, layers[1:], strict=False), 1)
+        {
+            "layer": k,
+            "lines": [_line(a, b) for a in below["neurons"] for b in above["neurons"]],
+            **_between(below, above),
+        }
+        for k, (below, above) in enumerate(pairwise(layers), 1)
     ]
     return {"width": 2 * MARGIN + ACROSS * architecture.depth, "height": height, "layers": layers, "joints": joints}
 

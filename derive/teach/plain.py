@@ -6,7 +6,7 @@ from derive.teach.boxes import NOTHING, Box
 
 ABOVE = dict(zip("0123456789+−()=ijknstL", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾⁼ⁱʲᵏⁿˢᵗᴸ", strict=True)) | {"⊤": "ᵀ", "′": "′"}
 BELOW = dict(zip("0123456789+−()=aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎₌ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True)) | {"′": "′"}
-SPACED = ("=", "+", "−", "⊙", "·", "<", "≤", ">", "≥", "≠")
+SPACED = ("×", "=", "+", "−", "⊙", "·", "<", "≤", ">", "≥", "≠")
 
 
 def plain(box: Box) -> str:
@@ -43,7 +43,9 @@ def _row(parts: tuple[Box, ...]) -> str:
         shown = plain(part)
         close = position == 0 or text.endswith((" ", "−", "∂", "(")) or shown[:1] in " (,"
         function = position > 0 and part.kind == "fenced" and _is_function(parts[position - 1])
-        text += shown if (close and not (shown[:1] == "(" and not function and text and text[-1] != " ")) else f" {shown}"
+        text += (
+            shown if (close and not (shown[:1] == "(" and not function and text and text[-1] != " ")) else f" {shown}"
+        )
     return text.replace("∂ ", "∂")
 
 

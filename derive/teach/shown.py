@@ -9,9 +9,9 @@ from typing import Any
 import sympy as sp
 
 from derive.algebra.gradient import PICK
-from derive.algebra.notation import N
+from derive.algebra.notation import N, l, size
 from derive.proof.terms import show
-from derive.teach.boxes import NOTHING, Box, equation, name, number, row, scripts
+from derive.teach.boxes import NOTHING, Box, equation, name, number, operator, row, scripts
 from derive.teach.index_view import IndexView, Plugged, decimal
 from derive.teach.lesson import MATRIX_FORM, RULES, Lesson, Passage
 from derive.teach.matrix_view import MatrixView
@@ -109,8 +109,34 @@ class Showing:
 
     def shape(self, passage: Passage) -> str:
         """N × n₂, set."""
-        axes = [name("N") if axis == N else scripts(name("n"), number(str(axis)[1:])) for axis in passage.tensor.axes]
-        return " × ".join(map(self.printer, axes)) or "a number"
+        return self.printer(sizes(*passage.tensor.axes)) if passage.tensor.axes else ""
+
+    def conventions(self) -> list[dict[str, str]]:
+        """What is agreed upon: a name, words, and a formula where there is one."""
+        loss = self.lesson.derivation.forward.definitions.get("c")
+        view = IndexView(self.lesson.letters)
+        formulas = {
+            "The loss of a sample": equation(view.set(loss.target), view.set(loss.value)) if loss else NOTHING,
+            "Weights": sizes(size(l), size(l - 1)),
+        }
+        return [
+            {"name": name, "text": text, "formula": self.printer(formulas[name]) if name in formulas else ""}
+            for name, text in self.lesson.conventions
+        ]
+
+
+def sizes(*axes: sp.Expr) -> Box:
+    """Sizes joined by ×."""
+    shown = [name("N") if axis == N else scripts(name("n"), index(str(axis)[1:].strip("[]"))) for axis in axes]
+    return row(*[part for axis in shown for part in (operator("×"), axis)][1:])
+
+
+def index(text: str) -> Box:
+    """A layer's number, or l and what is added to it."""
+    letter, sign, offset = text.partition("-")
+    return (
+        row(name(letter), operator("−"), number(offset)) if sign else number(text) if text.isdecimal() else name(text)
+    )
 
 
 def picked(expr: sp.Expr) -> list[str]:
@@ -126,5 +152,3 @@ def picked(expr: sp.Expr) -> list[str]:
 def _primed(symbol: sp.Basic) -> str:
     text = str(symbol)
     return text.rstrip("_") + "′" * (len(text) - len(text.rstrip("_")))
-
-

@@ -1,8 +1,8 @@
 """Programs as plain data: nested lists that a page can evaluate, in floats and modulo a prime.
 
-    ["+", a, b, …]   ["*", a, b, …]   ["^", a, k]   ["num", p, q]   ["at", tensor, [indices]]   ["sym", name]
-    ["sum", [[index, size], …], body]   ["f", "f2", order, argument]   ["call", name, argument, …]
-    ["where", [[value, condition], …]]   ["<", a, b] and the other comparisons   ["otherwise"]
+["+", a, b, …]   ["*", a, b, …]   ["^", a, k]   ["num", p, q]   ["at", tensor, [indices]]   ["sym", name]
+["sum", [[index, size], …], body]   ["f", "f2", order, argument]   ["call", name, argument, …]
+["where", [[value, condition], …]]   ["<", a, b] and the other comparisons   ["otherwise"]
 """
 
 from __future__ import annotations
@@ -41,11 +41,10 @@ def tree(expr: sp.Basic) -> Tree:
         return [expr.rel_op, tree(expr.lhs), tree(expr.rhs)]
     if isinstance(expr, sp.Pow) and expr.exp.is_Integer:
         return ["^", tree(expr.base), int(expr.exp)]
-    parts = [tree(argument) for argument in sorted(expr.args, key=str) if True] if expr.is_commutative and isinstance(
-        expr, sp.Add | sp.Mul
-    ) else [tree(argument) for argument in expr.args]
-    if isinstance(expr, sp.Add | sp.Mul):
+    if isinstance(expr, sp.Add | sp.Mul):  # in an order of their own, so that the page is the same everywhere
+        parts = [tree(argument) for argument in sorted(expr.args, key=str)]
         return ["+" if isinstance(expr, sp.Add) else "*", *parts]
+    parts = [tree(argument) for argument in expr.args]
     if isinstance(expr, sp.KroneckerDelta):
         return ["==", *parts]
     return ["call", type(expr).__name__.lower() if expr.args else str(expr).lower(), *parts]

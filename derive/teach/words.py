@@ -86,7 +86,9 @@ def not_fitting(line: Line, architecture: Architecture) -> str:
     if len(error.operands) != 2:
         return sized(re.sub(r" \(column \d+\)$", "", str(error)), architecture)
     (left, left_value), (right, right_value) = error.operands
-    repair = _repair(error.operator, error.operands) or f"{left} {error.operator} {right} does not fit"
+    repair = _repair(error.operator, error.operands) or REPAIRS["none"].format(
+        product=f"{left} {error.operator} {right}"
+    )
     return sized(do_not_fit(left, left_value.shown, right, right_value.shown, repair), architecture)
 
 
@@ -100,19 +102,30 @@ def do_not_fit(left: str, left_shape: str, right: str, right_shape: str, so: str
     return f"{left} is {left_shape} and {right} is {right_shape}, so {so}"
 
 
+REPAIRS = {
+    "order": "{part} must stand on the right",
+    "turn": "{part} must be transposed",
+    "turn back": "{part} must stand without .T",
+    "or": " or ",
+    "doubt": "{parts}, or this is not the product that belongs here",
+    "none": "{product} does not fit",
+}
+"""What would make a product fit."""
+
+
 def _repair(operator: str, operands: tuple[tuple[str, Value], ...]) -> str:
     """What would make a product fit: the other order, or a transpose."""
     (left, a), (right, b) = operands
     if operator != "@":
         return ""
     if b.shape[1] == a.shape[0]:
-        return f"{_short(left)} must stand on the right"
+        return REPAIRS["order"].format(part=_short(left))
     fitting = [
         text for text, own, other in ((right, b.shape[1], a.shape[1]), (left, a.shape[0], b.shape[0])) if own == other
     ]
-    turned = [f"{text[:-2]} must stand without .T" for text in fitting if text.endswith(".T")]
-    turned += [f"{_short(text)} must be transposed" for text in fitting if not text.endswith(".T")]
-    return f"{' or '.join(turned)}, or this is not the product that belongs here" if turned else ""
+    turned = [REPAIRS["turn back"].format(part=text[:-2]) for text in fitting if text.endswith(".T")]
+    turned += [REPAIRS["turn"].format(part=_short(text)) for text in fitting if not text.endswith(".T")]
+    return REPAIRS["doubt"].format(parts=REPAIRS["or"].join(turned)) if turned else ""
 
 
 def shapes(line: Line, architecture: Architecture) -> dict[str, object]:
