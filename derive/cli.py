@@ -22,6 +22,7 @@ COMMANDS = {
     "blindspots": "Say which slips a worked example cannot reveal, and propose the smallest that reveals all.",
     "grade": "Grade a learner's formula, or a whole derivation: right, or which slip it is consistent with.",
     "explain": "Show how the gradients are derived, step by step: in a terminal, a page, LaTeX or a notebook.",
+    "exercises": "Write a sheet of exercises that grades itself, or count what a class answered.",
     "demo": "Derive, prove, emit, audit and train a network that reads handwritten digits.",
 }
 """Name → what it does; the command itself is `derive.commands.NAME.NAME`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from derive.algebra.gradient import Derivation
@@ -83,13 +83,27 @@ def hints_of(tag: str) -> tuple[str, ...]:
     return own.rule, own.shapes, own.indices, own.line
 
 
-def puzzles(architecture: Architecture, count: int = PUZZLES, seed: str = "planted") -> tuple[dict[str, Any], ...]:
-    """Derivations with one wrong line each: the lines, which of them it is, and the slip in it."""
+@dataclass(frozen=True)
+class Puzzle:
+    """A derivation in which one line is wrong."""
+
+    layout: Layout
+    lines: tuple[tuple[str, str], ...]
+    """(quantity, formula) from the output to the first layer."""
+    wrong: int
+    tag: str
+    """The slip in the wrong line."""
+    right: str
+    """What that line should say."""
+
+
+def puzzles(architecture: Architecture, count: int = PUZZLES, seed: str = "planted") -> tuple[Puzzle, ...]:
+    """Derivations with one slip each, which `grade` names as it was planted; no slip twice in one layout."""
     draw = random.Random(seed)
-    found = [a for a in asked_of(architecture) if a.slips]
-    made: list[dict[str, Any]] = []
+    found = asked_of(architecture)
+    made: list[Puzzle] = []
     unused = {layout: [slip.tag for slip in SLIPS] for layout in LAYOUTS}
-    while found and len(made) < count:
+    while len(made) < count:
         layout = LAYOUTS[len(made) % 2]
         lines = [a for a in found if a.layout == layout]
         choices = [(a, tag, text) for a in lines for tag, text in a.slips if tag in unused[layout] and text in a.near]
@@ -97,11 +111,9 @@ def puzzles(architecture: Architecture, count: int = PUZZLES, seed: str = "plant
             break
         wrong, tag, text = draw.choice(choices)
         unused[layout].remove(tag)
-        if grade(wrong.quantity, text, architecture, layout).slip != tag:
-            continue
-        shown = [{"quantity": a.quantity, "formula": text if a is wrong else a.truth} for a in lines]
-        entry = {"layout": layout, "lines": shown, "wrong": lines.index(wrong), "tag": tag, "right": wrong.truth}
-        made.append(entry)
+        if grade(wrong.quantity, text, architecture, layout).slip == tag:
+            shown = tuple((a.quantity, text if a is wrong else a.truth) for a in lines)
+            made.append(Puzzle(layout, shown, lines.index(wrong), tag, wrong.truth))
     return tuple(made)
 
 
@@ -138,7 +150,7 @@ def grading_data(architecture: Architecture) -> dict[str, Any]:
         "own_names": OWN_NAMES,
         "words": _words(),
         "slips": {slip.tag: {"what": slip.what, "rule": slip.rule, "hints": hints_of(slip.tag)} for slip in SLIPS},
-        "puzzles": puzzles(architecture),
+        "puzzles": [asdict(puzzle) for puzzle in puzzles(architecture)],
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import sympy as sp
 
@@ -168,6 +168,7 @@ class Lesson:
         )
 
 
+@lru_cache(maxsize=4)
 def lesson(architecture: Architecture) -> Lesson:
     """The lesson of a network: derived, proved and emitted here and now."""
     derivation = differentiate(architecture)

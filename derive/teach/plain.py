@@ -37,16 +37,14 @@ def _row(parts: tuple[Box, ...]) -> str:
     """Parts side by side, with a space between factors; a sign in front stands close to what it belongs to."""
     text = ""
     for position, part in enumerate(parts):
-        if part.kind == "operator" and part.text == "−" and position == 0:
-            text += "−"
+        before = parts[position - 1] if position else None
+        if part.kind == "operator" and before is None:
+            text += part.text
             continue
-        shown = plain(part)
-        close = position == 0 or text.endswith((" ", "−", "∂", "(")) or shown[:1] in " (,"
-        function = position > 0 and part.kind == "fenced" and _is_function(parts[position - 1])
-        text += (
-            shown if (close and not (shown[:1] == "(" and not function and text and text[-1] != " ")) else f" {shown}"
-        )
-    return text.replace("∂ ", "∂")
+        factors = before is not None and "operator" not in (before.kind, part.kind)
+        applied = factors and part.kind == "fenced" and before is not None and _is_function(before)
+        text += (" " if factors and not applied else "") + plain(part)
+    return text
 
 
 def _is_function(box: Box) -> bool:

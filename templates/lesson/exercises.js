@@ -71,7 +71,7 @@ function startExercises(data) {
     const { lines, layout } = puzzles[puzzle], list = element("puzzle-lines");
     element("puzzle-number").textContent = `Derivation ${puzzle + 1} of ${puzzles.length}, in ${layout}`;
     list.replaceChildren(
-      ...lines.map(({ quantity, formula }, k) => {
+      ...lines.map(([quantity, formula], k) => {
         const item = document.createElement("li"), button = document.createElement("button");
         button.type = "button";
         button.dataset.line = k;
@@ -89,8 +89,8 @@ function startExercises(data) {
   element("puzzle-lines").addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    const { lines, wrong, tag, layout } = puzzles[puzzle], own = lines[button.dataset.line];
-    const found = grader.grade(own.quantity, own.formula, layout), hit = Number(button.dataset.line) === wrong;
+    const { lines, wrong, tag, layout } = puzzles[puzzle], [quantity, formula] = lines[button.dataset.line];
+    const found = grader.grade(quantity, formula, layout), hit = Number(button.dataset.line) === wrong;
     for (const other of element("puzzle-lines").querySelectorAll("button")) other.removeAttribute("aria-pressed");
     button.setAttribute("aria-pressed", "true");
     const [mark, message] = [document.createElement("strong"), document.createElement("p")];

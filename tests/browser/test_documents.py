@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from derive import Activation, Architecture, explain
+from derive.teach.handout import handout
 
 NETWORKS = (
     Architecture((3, 4, 3, 2), ("tanh", "sigmoid", "identity")),
@@ -63,3 +64,16 @@ def test_a_document_with_an_open_brace_does_not_compile(tmp_path):
         compiled(explain(NETWORKS[1], "latex").replace(r"\maketitle", r"\maketitle $\frac{1}"), tmp_path).returncode
         != 0
     )
+
+
+@pytest.mark.parametrize("solutions", [False, True])
+def test_a_sheet_compiles_and_runs(solutions, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    network = NETWORKS[2]
+    result = compiled(handout(network, 4, solutions=solutions), tmp_path)
+    assert result.returncode == 0, result.stdout[-2000:]
+    book = run(handout(network, 4, 8, "notebook", solutions=solutions))
+    said = [cell.outputs[0].text for cell in book.cells if cell.source.startswith("answer")]
+    wanted = ("Right", "Found") if solutions else ("Exercise",)
+    assert all(text.startswith(wanted) for text in said), said
+    assert (tmp_path / "answers.jsonl").exists() == solutions
