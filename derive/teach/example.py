@@ -58,8 +58,10 @@ def example(derivation: Derivation, samples: int = SAMPLES, widest: int = WIDEST
 
 
 def _drawn(name: str, shape: tuple[int, ...], draw: random.Random) -> Any:
-    numbers = (0.0, 1.0) if name == "y" else NUMBERS
-    return np.array([draw.choice(numbers) for _ in range(int(np.prod(shape)))], dtype=float).reshape(shape)
+    if name == "y":  # one class of several, or yes and no
+        classes = [draw.randrange(max(shape[1], 2)) for _ in range(shape[0])]
+        return np.array([[float(i == own) for i in range(shape[1])] for own in classes])
+    return np.array([draw.choice(NUMBERS) for _ in range(int(np.prod(shape)))], dtype=float).reshape(shape)
 
 
 def evaluated(derivation: Derivation, sizes: Mapping[sp.Basic, int], inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 >>> from derive.model.architecture import Architecture
 >>> for exercise in sheet(Architecture((3, 4, 2), ("tanh", "identity")), seed=1, count=3):
 ...     print(exercise.number, exercise.task)
-1 Write delta1 in rows.
-2 Find the line that is wrong, in columns.
-3 Write dW1 in columns.
+1 Write dW1 in columns.
+2 Find the line that is wrong, in rows.
+3 Write delta1 in rows.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ function startTraining(data) {
   /** The gradient's size, how many neurons are saturated, and how many differ, for each layer. */
   function measures() {
     return Array.from({ length: depth }, (_, k) => {
-      const layer = k + 1, slope = functions[`f${layer}`][1], z = world.tensors[`z${layer}`].data, a = world.tensors[`a${layer}`];
+      const layer = k + 1, slope = functions[`f${layer}`]?.[1] ?? (() => 1), z = world.tensors[`z${layer}`].data, a = world.tensors[`a${layer}`];
       const size = Math.sqrt(world.tensors[`dW${layer}`].data.reduce((total, g) => total + g * g, 0));
       const flatOnes = z.reduce((count, value) => count + (Math.abs(slope(value)) < 0.01), 0) / z.length;
       const columns = Array.from({ length: a.shape[1] }, (__, i) => Array.from({ length: POINTS }, (___, s) => a.data[s * a.shape[1] + i].toPrecision(9)).join());

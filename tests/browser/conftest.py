@@ -52,6 +52,7 @@ def opened(browser: Browser, written: Callable[[Architecture], Path]) -> Iterato
 
     def go(architecture: Architecture = NETWORK, **options: object) -> Page:
         context = browser.new_context(**options)
+        context.set_default_timeout(120_000)  # a busy machine is not a failure
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
