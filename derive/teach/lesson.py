@@ -23,7 +23,7 @@ from derive.proof.certificate import Certificate, Verdict
 from derive.proof.lemmas import DB_LEMMA, LEMMAS
 from derive.proof.prove import prove
 from derive.proof.terms import Term
-from derive.proof.truth import NoMatrixFormError, matrix_form
+from derive.proof.truth import NoMatrixFormError, matrix_form, truths
 from derive.proof.values import Layout
 from derive.teach.example import Example, example
 from derive.teach.letters import Letters, letters_of, split
@@ -80,6 +80,8 @@ class Passage:
     """The recorded steps; none for a forward equation, which is given."""
     forms: dict[Layout, Term]
     """The matrix form in each layout, where there is one."""
+    whole: dict[Layout, Term]
+    """The same with the derivatives that nobody keeps written out, where that is another form: as texts have it."""
     line: Line | None
     verdict: Verdict | None
     lemma: Verdict | None
@@ -183,13 +185,15 @@ def _sections(derivation: Derivation, certificate: Certificate, source: str) -> 
     depth = derivation.architecture.depth
 
     def passage(tensor: Tensor, target: sp.Expr, value: sp.Expr, equation: Equation | None) -> Passage:
+        forms = _forms(equation, tensors) if equation else {}
         return Passage(
             tensor,
             _layer(tensor.name, depth),
             target,
             value,
             tuple(step for step in derivation.steps if step.target == target),
-            _forms(equation, tensors) if equation else {},
+            forms,
+            _whole(derivation, tensor.name, forms),
             lines.get(RENAMED.get(tensor.name, tensor.name)),
             _verdict(certificate, tensor.name),
             _lemma(certificate, tensor.name, depth),
@@ -236,6 +240,15 @@ def _forms(equation: Equation, tensors: dict[str, Tensor]) -> dict[Layout, Term]
             except NoMatrixFormError:
                 continue
     return forms
+
+
+def _whole(derivation: Derivation, name: str, forms: dict[Layout, Term]) -> dict[Layout, Term]:
+    """The matrix forms by the errors of the layer above, where they differ from `forms`."""
+    base, layer = split(name)
+    if base not in ("delta", "dW", "db") or not layer:
+        return {}
+    found = {layout: truths(derivation, layout, base, int(layer), 0) for layout in forms}
+    return {layout: terms[0] for layout, terms in found.items() if terms and terms[0] != forms[layout]}
 
 
 def emitted_lines(source: str) -> dict[str, Line]:

@@ -44,7 +44,7 @@ def _layer(architecture: Architecture, k: int, height: int) -> dict[str, Any]:
         "shape": f"N × {n}",
         "shape_y": height - 10,
         "hidden": n - shown,
-        "hidden_y": middle + DOWN * (shown - 1) / 2 + RADIUS + 12,
+        "hidden_y": middle + DOWN * (shown - 1) / 2 + RADIUS + 15,
     }
 
 

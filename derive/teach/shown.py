@@ -85,12 +85,14 @@ class Showing:
         return shown
 
     def matrices(self, passage: Passage) -> list[dict[str, str]]:
-        """The matrix form in each layout, set and as it is written in answers."""
+        """The matrix form in each layout, set and as it is written in answers; then with the line above put in."""
         found = []
-        for layout, form in passage.forms.items():
-            view = MatrixView(self.lesson.letters, layout)
-            formula = self.printer(equation(view.quantity(passage.name), view.set(form)))
-            found.append({"layout": layout, "formula": formula, "written": f"{passage.name} = {show(form)}"})
+        for forms, how in ((passage.forms, ""), (passage.whole, ", with the line above")):
+            for layout, form in forms.items():
+                view = MatrixView(self.lesson.letters, layout)
+                formula = self.printer(equation(view.quantity(passage.name), view.set(form)))
+                written = f"{passage.name} = {show(form)}"
+                found.append({"layout": f"{layout}{how}", "formula": formula, "written": written})
         return found
 
     def plugged(self, passage: Passage) -> tuple[Box, ...]:

@@ -191,6 +191,7 @@ def test_the_terminal_shows_rule_formula_proof_and_code():
         "Kronecker delta picks one term: i′ = i, s′ = s",
         "back to matrix form",
         "in columns: ∂c/∂W² = δ² (a¹)ᵀ",
+        "in columns, with the line above: δ² = ((W³)ᵀ δ³) ⊙ f′₂(z²)",
         "delta2 = da2 * a2 * (1 - a2)",
         "proved: any widths",
     ):
