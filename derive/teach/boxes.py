@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["name", "matrix", "number", "operator", "word", "row", "fenced", "fraction", "scripts", "sum", "cases"]
+Kind = Literal[
+    "name", "matrix", "number", "operator", "word", "row", "fenced", "fraction", "scripts", "root", "sum", "cases"
+]
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ def fraction(top: Box, bottom: Box) -> Box:
 def scripts(base: Box, below: Box = NOTHING, above: Box = NOTHING) -> Box:
     """`base` with a subscript and a superscript; without either, the base alone."""
     return base if below == above == NOTHING else Box("scripts", "", (base, below, above))
+
+
+def root(inner: Box) -> Box:
+    """The square root."""
+    return Box("root", "", (inner,))
 
 
 def total(ranges: tuple[tuple[Box, Box], ...], body: Box) -> Box:

@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 
 import sympy as sp
 
-from derive.algebra.notation import is_opaque
-from derive.teach.boxes import Box, cases, fenced, fraction, name, number, operator, row, scripts, total, word
+from derive.algebra.notation import Largest, is_opaque
+from derive.teach.boxes import Box, cases, fenced, fraction, name, number, operator, root, row, scripts, total, word
 from derive.teach.letters import Letters, index, split
 
 Placed: TypeAlias = tuple[Box, int]
@@ -66,11 +66,18 @@ class IndexView:
         return self.letters.entry(str(expr.base.label), expr.indices), ATOM
 
     def activation(self, expr: sp.Basic) -> Placed:
-        """f of a layer, with a prime for its derivative."""
+        """A function of a layer: f′ for its derivative by the first argument, ∂₂f for that by the second."""
         letters, layer = split(type(expr).activation)
-        primes = "′" * type(expr).order
-        base = scripts(name(letters + primes), number(layer)) if layer else name(letters + primes)
-        return row(base, fenced(self.set(expr.args[0]))), ATOM
+        first, *further = type(expr).orders
+        base = name(letters + "′" * first)
+        by = [scripts(operator("∂"), number(k)) for k, order in enumerate(further, 2) for _ in range(order)]
+        commas = [part for a in expr.args for part in (operator(","), self.set(a))][1:]
+        return row(*by, scripts(base, number(layer)) if layer else base, fenced(row(*commas))), ATOM
+
+    def largest(self, expr: Largest) -> Placed:
+        """The largest value over an index."""
+        below = [part for i, _, _ in expr.limits for part in (operator(","), index(i))][1:]
+        return row(scripts(word("max"), row(*below)), self.within(expr.function, ATOM)), PRODUCT
 
     def delta(self, expr: sp.KroneckerDelta) -> Placed:
         one, other = sorted(expr.args, key=str)
@@ -121,6 +128,8 @@ class IndexView:
     def power(self, expr: sp.Pow) -> Placed:
         if expr.exp.is_Rational and expr.exp.is_negative:
             return fraction(number(1), self.set(expr.base**-expr.exp)), PRODUCT
+        if expr.exp == sp.Rational(1, 2):
+            return root(self.set(expr.base)), ATOM
         return scripts(self.within(expr.base, ATOM), above=self.set(expr.exp)), POWER
 
     def exponential(self, expr: sp.exp) -> Placed:
@@ -146,6 +155,7 @@ KINDS: tuple[tuple[Any, Setter], ...] = (
     (sp.KroneckerDelta, lambda view, expr: view.delta(expr)),
     (sp.Derivative, lambda view, expr: view.derivative(expr)),
     (sp.Sum, lambda view, expr: view.sum(expr)),
+    (Largest, lambda view, expr: view.largest(expr)),
     (sp.Add, lambda view, expr: view.add(expr)),
     (sp.Mul, lambda view, expr: view.product(expr)),
     (sp.Pow, lambda view, expr: view.power(expr)),
@@ -188,13 +198,20 @@ class Plugged(IndexView):
         return decimal(float(self.values[str(expr)]) if value is None else value)
 
     def sum(self, expr: sp.Sum) -> Placed:
-        ranges = [range(1, self.sizes[high] + 1) for _, _, high in expr.limits]
-        terms = [
-            self.moved(dict(zip((i for i, _, _ in expr.limits), place, strict=True))).within(expr.function, PRODUCT)
-            for place in product(*ranges)
-        ]
+        terms = self.terms(expr, PRODUCT)
         parts = reduce(lambda before, term: [*before, operator("+"), term], terms[1:], [terms[0]])
         return row(*parts), SUM if len(terms) > 1 else PRODUCT
+
+    def terms(self, expr: sp.Sum | Largest, least: int) -> list[Box]:
+        """What is added up, or compared, written out."""
+        ranges = [range(1, self.sizes[high] + 1) for _, _, high in expr.limits]
+        names = [i for i, _, _ in expr.limits]
+        places = [dict(zip(names, place, strict=True)) for place in product(*ranges)]
+        return [self.moved(place).within(expr.function, least) for place in places]
+
+    def largest(self, expr: Largest) -> Placed:
+        parts = [part for term in self.terms(expr, SUM) for part in (operator(","), term)][1:]
+        return row(word("max"), fenced(row(*parts))), ATOM
 
     def joined(self, parts: list[Box]) -> Box:
         return row(*[part for factor in parts for part in (operator("·"), factor)][1:])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from derive.teach.boxes import NOTHING, Box
 
 COMMANDS = {
-    "δ": r"\delta", "θ": r"\theta", "σ": r"\sigma", "μ": r"\mu", "ρ": r"\rho", "ℒ": r"\mathcal{L}", "∂": r"\partial",
-    "−": "-", "⊙": r"\odot", "·": r"\cdot", "⊤": r"\top", "×": r"\times", "≤": r"\le", "≥": r"\ge", "≠": r"\ne",
+    "δ": r"\delta", "α": r"\alpha", "β": r"\beta", "θ": r"\theta", "σ": r"\sigma", "μ": r"\mu", "ρ": r"\rho",
+    "ℒ": r"\mathcal{L}", "∂": r"\partial", "−": "-", "⊙": r"\odot", "·": r"\cdot", "⊤": r"\top", "×": r"\times",
+    "≤": r"\le", "≥": r"\ge", "≠": r"\ne",
 }  # fmt: skip
 ESCAPED = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
            ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''", "`": "'"}  # fmt: skip
@@ -35,6 +36,8 @@ def latex(box: Box) -> str:
             low = f"_{{{latex(below)}}}" if below != NOTHING else ""
             high = f"^{{{latex(above)}}}" if above != NOTHING else ""
             return f"{{{latex(base)}}}{low}{high}"
+        case "root":
+            return rf"\sqrt{{{latex(box.parts[0])}}}"
         case "sum":
             *ranges, body = box.parts
             signs = []

@@ -14,11 +14,12 @@ from functools import cached_property, lru_cache
 import sympy as sp
 
 from derive.algebra.gradient import Derivation, Step, differentiate
-from derive.algebra.notation import N
+from derive.algebra.notation import N, is_opaque
 from derive.algebra.program import Equation, Tensor
 from derive.codegen.emit import emit
 from derive.codegen.lower import RENAMED
 from derive.model.architecture import Architecture
+from derive.model.errors import DeriveError
 from derive.proof.certificate import Certificate, Verdict
 from derive.proof.lemmas import DB_LEMMA, LEMMAS
 from derive.proof.prove import prove
@@ -39,6 +40,7 @@ RULES: dict[str, str] = {
     "derivative of the equation": "The equation is differentiated; an entry by another entry gives 0.",
     "Kronecker delta picks one term": "A sum over an index of which a Kronecker delta is a factor has one term that is "
     "not 0. It stays, and the sum disappears.",
+    "index renamed": "The index of a sum may have any name that is free.",
     "sum over paths": "The tensor is read in several places. Each gives its part, and the parts add up.",
     "back to matrix form": "A sum over a shared index is a matrix product; the order and the transposes follow from "
     "which index runs along rows.",
@@ -172,10 +174,21 @@ class Lesson:
 
 @lru_cache(maxsize=4)
 def lesson(architecture: Architecture) -> Lesson:
-    """The lesson of a network: derived, proved and emitted here and now."""
+    """The lesson of a network: derived, proved and emitted here and now.
+
+    Where the proof cannot speak about a network, the certificate has no verdicts and says so.
+    """
     derivation = differentiate(architecture)
-    certificate = prove(derivation)
-    source = emit(derivation, style="readable", certificate=certificate)
+    try:
+        certificate = prove(derivation)
+    except DeriveError as error:
+        certificate = Certificate(str(architecture.name), (), not_covered=(f"this network: {error}",))
+    return lesson_of(derivation, certificate)
+
+
+def lesson_of(derivation: Derivation, certificate: Certificate) -> Lesson:
+    """The lesson of a derivation with the verdicts of a certificate."""
+    source = emit(derivation, style="readable", certificate=certificate if certificate.verdicts else None)
     return Lesson(derivation, certificate, source, tuple(_sections(derivation, certificate, source)))
 
 
@@ -231,6 +244,8 @@ def _layer(name: str, depth: int) -> int:
 def _forms(equation: Equation, tensors: dict[str, Tensor]) -> dict[Layout, Term]:
     """The equation with matrix products, in each layout in which it has such a form."""
     forms: dict[Layout, Term] = {}
+    if any(is_opaque(part) and len(type(part).orders) > 1 for part in sp.preorder_traversal(equation.value)):
+        return forms  # a trained constant has no place in them
     layouts: tuple[Layout, ...] = ("rows", "columns")
     for layout in layouts:
         indices = [axis for axis in equation.tensor.axes if layout == "rows" or axis != N]

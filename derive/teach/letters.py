@@ -15,7 +15,7 @@ import sympy as sp
 from derive.algebra.gradient import Derivation, adjoint_name
 from derive.teach.boxes import NOTHING, Box, fraction, matrix, name, number, operator, row, scripts
 
-GREEK = {"delta": "δ", "loss": "ℒ", "theta": "θ", "sigma": "σ", "mu": "μ", "rho": "ρ"}
+GREEK = {"delta": "δ", "alpha": "α", "beta": "β", "loss": "ℒ", "theta": "θ", "sigma": "σ", "mu": "μ", "rho": "ρ"}
 """Names and letters that are not what they are called."""
 LOSS, SAMPLE_LOSS = "ℒ", "c"
 

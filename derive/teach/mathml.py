@@ -45,6 +45,8 @@ def inner(box: Box) -> str:
             return f"<mfrac>{_row(box.parts[0])}{_row(box.parts[1])}</mfrac>"
         case "scripts":
             return _scripts(*box.parts)
+        case "root":
+            return f"<msqrt>{_row(box.parts[0])}</msqrt>"
         case "sum":
             return f"<mrow>{''.join(_sign(*pair.parts) for pair in box.parts[:-1])}{_row(box.parts[-1])}</mrow>"
     rows = "".join(f"<mtr><mtd>{_row(v)}</mtd><mtd>{_row(c)}</mtd></mtr>" for v, c in (b.parts for b in box.parts))

@@ -78,6 +78,9 @@ class MatrixView:
                 return scripts(self.within(left, ATOM), above=self.set(right)), POWER
             case "@":
                 return row(self.factor(left, "@"), self.factor(right, "@")), PRODUCT
+        if left.head == "number" and left.number < 0:
+            size = Term("*", (Term("number", (), left.layer, -left.number), right)) if left.number != -1 else right
+            return row(operator("−"), self.within(size, PRODUCT)), SUM
         if left.head in SCALARS or right.head in SCALARS:
             return row(self.factor(left, "@"), self.factor(right, "@")), PRODUCT
         return row(self.factor(left, "*"), operator("⊙"), self.factor(right, "*")), PRODUCT

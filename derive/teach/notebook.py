@@ -30,7 +30,7 @@ module = load(emit(derivation, style="readable"))
 globals().update({{name: value for name, value in vars(module).items() if callable(value) and name[0] != "_"}})"""
 CHECK = """small = load(emit(differentiate(architecture.resized({widths})), style="readable"))
 theta = small.pack(small.Parameters({parameters}))
-value_of_module, gradient = small.loss_and_gradient(theta, X, Y)
+value_of_module, gradient = small.loss_and_gradient(theta, X, Y{weights})
 assert np.allclose(value, value_of_module)
 assert np.allclose(gradient, small.pack(small.Parameters({gradients})))
 print("the loss is", value_of_module, "and the gradient's largest entry", np.abs(gradient).max())"""
@@ -70,12 +70,15 @@ def _cells(found: Lesson) -> Iterable[tuple[str, str]]:
             yield "markdown", _text(passage)
         if lines := _lines(found, section):
             yield "code", lines
+    if any(options.dropout for options in found.architecture.layers):
+        return  # the module draws its masks itself
     yield "markdown", "## The module as a whole\n\nIt gives the same loss and the same gradient."
     parameters = [t.name for t in found.derivation.parameters]
     yield (
         "code",
         CHECK.format(
             widths=found.example.widths,
+            weights=", weights=weights" * found.architecture.sample_weights,
             parameters=", ".join(parameters),
             gradients=", ".join(f"d{name}" for name in parameters),
         ),

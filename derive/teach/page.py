@@ -15,6 +15,7 @@ import numpy as np
 from markupsafe import Markup
 
 from derive.algebra.residues import PRIME
+from derive.codegen.emit import load
 from derive.codegen.header import title
 from derive.teach.boxes import Box, name
 from derive.teach.exercises import grading_data
@@ -83,8 +84,17 @@ def page_data(found: Lesson) -> dict[str, Any]:
             for text in (*tensors, *(p.name for p in found.passages))
         },
         "widths": [2, *(min(n, 8) for n in found.architecture.sizes[1:-1]), min(found.architecture.sizes[-1], 3)],
+        "starts": starts(found),
+        "targets": found.architecture.loss.targets,
         "grading": grading_data(found.architecture),
     }
+
+
+def starts(found: Lesson) -> dict[str, float]:
+    """The value that each parameter starts from which is not a matrix, as the emitted module begins."""
+    module = load(found.source)
+    parameters = module.unpack(module.initialize(0))._asdict()
+    return {name: float(np.ravel(values)[0]) for name, values in parameters.items() if np.ndim(values) < 2}
 
 
 def as_markup(box: Box) -> Markup:
@@ -105,7 +115,7 @@ def _inputs(found: Lesson) -> list[dict[str, Any]]:
     fields = []
     for tensor in found.derivation.forward.inputs:
         array = np.asarray(found.example.inputs[tensor.name])
-        grid = array if array.ndim == 2 else array[None]
+        grid = array if array.ndim == 2 else array.reshape(1, -1)
         rows = [
             [
                 {

@@ -24,6 +24,8 @@ def plain(box: Box) -> str:
         case "scripts":
             base, below, above = box.parts
             return plain(base) + _small(above, ABOVE, "^") + _small(below, BELOW, "_")
+        case "root":
+            return f"√({plain(box.parts[0])})"
         case "sum":
             *ranges, body = box.parts
             signs = "".join(f"∑{_small(_index(r), BELOW, '_')}" for r in ranges)

@@ -66,9 +66,18 @@ function plugged(tree, at, world) {
     case "^":
       if (rest[1] === -1) return { text: `<mfrac><mn>1</mn><mrow>${plugged(rest[0], at, world).text}</mrow></mfrac>`, binds: 2 };
       return { text: `<msup><mrow>${inside(rest[0], 4)}</mrow><mn>${rest[1]}</mn></msup>`, binds: 3 };
+    case "largest": {
+      const [[index, size]] = rest[0], places = Array.from({ length: world.sizes[size] }, (_, k) => ({ ...at, [index]: k }));
+      const terms = places.map((place) => plugged(rest[1], place, world).text).join("<mo separator='true'>,</mo>");
+      return { text: `<mrow><mtext>max</mtext><mo>&#8289;</mo>${bracketed(terms)}</mrow>`, binds: 4 };
+    }
     case "f": {
-      const name = `<msub><mrow><mi>f</mi>${rest[1] ? `<mo form="postfix" lspace="0" rspace="0">${"′".repeat(rest[1])}</mo>` : ""}</mrow><mn>${rest[0].slice(1)}</mn></msub>`;
-      return { text: `<mrow>${name}<mo>&#8289;</mo>${bracketed(plugged(rest[2], at, world).text)}</mrow>`, binds: 4 };
+      const [first, ...further] = rest[1].split(",").map(Number), [, letters, layer] = /^(\D+)(\d*)$/.exec(rest[0]);
+      const primes = first ? `<mo form="postfix" lspace="0" rspace="0">${"′".repeat(first)}</mo>` : "";
+      const by = further.map((order, k) => `<msub><mo form="prefix">∂</mo><mn>${k + 2}</mn></msub>`.repeat(order)).join("");
+      const name = `<mrow><mi>${letters}</mi>${primes}</mrow>`, whole = layer ? `<msub>${name}<mn>${layer}</mn></msub>` : name;
+      const parts = rest.slice(2).map((part) => plugged(part, at, world).text).join("<mo separator='true'>,</mo>");
+      return { text: `<mrow>${by}${whole}<mo>&#8289;</mo>${bracketed(parts)}</mrow>`, binds: 4 };
     }
     case "call": {
       const parts = rest.slice(1).map((part) => plugged(part, at, world).text).join("<mo>,</mo>");
@@ -154,7 +163,7 @@ function startNumbers(data) {
     event.target.setAttribute("aria-invalid", String(!Number.isFinite(value)));
     if (!Number.isFinite(value)) return;
     const at = place.split(",").map(Number), own = world.tensors[tensor];
-    own.data[at.reduce((offset, i, axis) => offset + i * own.strides[axis], 0)] = value;
+    own.data[at.reduce((offset, i, axis) => offset + i * (own.strides[axis] ?? 1), 0)] = value;
     refresh();
   });
   document.getElementById("given").addEventListener("reset", () => {

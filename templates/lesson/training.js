@@ -51,15 +51,17 @@ function startTraining(data) {
     const draw = makeDraw(20181113), point = DATA_SETS[element("data-set").value](draw), start = STARTS[element("start").value];
     points = Array.from({ length: POINTS }, (_, k) => point(k));
     const { a0, y } = world.tensors, outputs = widths[depth];
-    y.data.fill(0);
+    y.data.fill(data.targets === "sign" ? -1 : 0);
     points.forEach(([x1, x2, label], s) => {
       a0.data.set([x1, x2], 2 * s);
       if (outputs === 1) y.data[s] = label;
       else y.data[s * outputs + label] = 1;
     });
+    for (const given of [world, map])
+      for (const name of data.inputs) if (/^(mask|weights)/.test(name)) given.tensors[name].data.fill(1);
     for (const name of data.parameters) {
-      const { shape, data: values } = world.tensors[name];
-      for (let k = 0; k < values.length; k++) values[k] = shape.length === 2 ? start(draw, shape[1]) : 0;
+      const { shape, data: values } = world.tensors[name], first = data.starts[name];
+      for (let k = 0; k < values.length; k++) values[k] = shape.length === 2 ? start(draw, shape[1]) : first;
     }
     losses = [];
     steps = 0;
@@ -85,9 +87,9 @@ function startTraining(data) {
   /** The gradient's size, how many neurons are saturated, and how many differ, for each layer. */
   function measures() {
     return Array.from({ length: depth }, (_, k) => {
-      const layer = k + 1, slope = functions[`f${layer}`]?.[1] ?? (() => 1), z = world.tensors[`z${layer}`].data, a = world.tensors[`a${layer}`];
+      const layer = k + 1, slope = functions[`f${layer}`]?.["1"], z = world.tensors[`z${layer}`].data, a = world.tensors[`a${layer}`];
       const size = Math.sqrt(world.tensors[`dW${layer}`].data.reduce((total, g) => total + g * g, 0));
-      const flatOnes = z.reduce((count, value) => count + (Math.abs(slope(value)) < 0.01), 0) / z.length;
+      const flatOnes = slope ? z.reduce((count, value) => count + (Math.abs(slope(value)) < 0.01), 0) / z.length : null;
       const columns = Array.from({ length: a.shape[1] }, (__, i) => Array.from({ length: POINTS }, (___, s) => a.data[s * a.shape[1] + i].toPrecision(9)).join());
       return { layer, size, saturated: flatOnes, different: new Set(columns).size, units: a.shape[1] };
     });
@@ -110,7 +112,7 @@ function startTraining(data) {
     element("sizes").innerHTML = rows
       .map(({ layer, size, saturated, different, units }) => {
         const width = Math.max(0, Math.min(1, (Math.log10(size + 1e-12) + 8) / most)) * 100;
-        return `<tr><th scope="row">${layer}</th><td class="bar"><span style="width:${width.toFixed(1)}%"></span></td><td>${size.toExponential(1)}</td><td>${Math.round(100 * saturated)} %</td><td>${different} of ${units}</td></tr>`;
+        return `<tr><th scope="row">${layer}</th><td class="bar"><span style="width:${width.toFixed(1)}%"></span></td><td>${size.toExponential(1)}</td><td>${saturated === null ? "–" : `${Math.round(100 * saturated)} %`}</td><td>${different} of ${units}</td></tr>`;
       })
       .join("");
     element("progress").textContent = `${steps} steps: loss ${decimal(losses[losses.length - 1])}, ${Math.round(100 * accuracy())} % of the points on the right side.`;

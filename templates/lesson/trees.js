@@ -9,6 +9,7 @@ const floats = {
   times: (a, b) => a * b,
   power: (a, k) => (k === 2 ? a * a : k === -1 ? 1 / a : a ** k),
   compare: (operator, a, b) => COMPARISONS[operator](a, b),
+  larger: Math.max,
   call: (name, values) => FLOAT_FUNCTIONS[name](...values),
 };
 
@@ -37,12 +38,17 @@ const FLOAT_FUNCTIONS = {
   },
 };
 
-/** A function of one number, from a tree in z. */
-function functionOf(tree, arithmetic) {
-  const cell = { z: null };
-  const body = compile(tree, {}, { sizes: {}, tensors: {}, arithmetic, cell });
-  return (z) => {
-    cell.z = z;
+/** A function of numbers, from a tree in these symbols. */
+function functionOf(tree, symbols, arithmetic) {
+  const cell = Object.fromEntries(symbols.map((symbol) => [symbol, null])), [first] = symbols;
+  const body = compile(tree, {}, { sizes: {}, tensors: {}, arithmetic, cell, at: [] });
+  if (symbols.length === 1)
+    return (value) => {
+      cell[first] = value;
+      return body();
+    };
+  return (...values) => {
+    symbols.forEach((symbol, k) => (cell[symbol] = values[k]));
     return body();
   };
 }
@@ -62,9 +68,12 @@ function compile(tree, slots, world) {
       return entry(world.tensors[rest[0]], rest[1].map((name) => slots[name]), world.at);
     case "sum":
       return sum(rest[0], rest[1], slots, world);
+    case "largest":
+      return largest(rest[0][0], rest[1], slots, world);
     case "f": {
-      const apply = world.functions[rest[0]][rest[1]], argument = compile(rest[2], slots, world);
-      return () => apply(argument());
+      const apply = world.functions[rest[0]][rest[1]], parts = rest.slice(2).map((part) => compile(part, slots, world));
+      const [argument] = parts;
+      return parts.length === 1 ? () => apply(argument()) : () => apply(...parts.map((part) => part()));
     }
     case "^": {
       const base = compile(rest[0], slots, world), power = rest[1];
@@ -94,7 +103,7 @@ function compile(tree, slots, world) {
 }
 
 function symbol(name, world, slots) {
-  if (name === "z" && world.cell) return () => world.cell.z;
+  if (world.cell && name in world.cell) return () => world.cell[name];
   if (name in slots) return () => world.at[slots[name]];
   if (name in world.sizes) {
     const value = world.arithmetic.number(world.sizes[name], 1);
@@ -125,6 +134,18 @@ function sum([[index, size], ...others], body, slots, world) {
     let total = zero;
     for (world.at[slot] = 0; world.at[slot] < n; world.at[slot]++) total = add(total, inner());
     return total;
+  };
+}
+
+/** The largest value over an index; numbers without an order take the first. */
+function largest([index, size], body, slots, world) {
+  const slot = world.at.push(0) - 1, n = world.sizes[size], inner = compile(body, { ...slots, [index]: slot }, world);
+  const { larger } = world.arithmetic;
+  return () => {
+    world.at[slot] = 0;
+    let most = inner();
+    for (world.at[slot] = 1; world.at[slot] < n; world.at[slot]++) most = larger(most, inner());
+    return most;
   };
 }
 
@@ -160,7 +181,10 @@ function makeWorld(data, sizes, arithmetic, functions, last = Infinity) {
 /** What f1, f2, … are, in this arithmetic. */
 function functionsIn(data, arithmetic, kind) {
   const made = {};
-  for (const [name, own] of Object.entries(data.functions)) made[name] = own[kind].map((tree) => functionOf(tree, arithmetic));
+  for (const [name, orders] of Object.entries(data.functions)) {
+    made[name] = {};
+    for (const [order, own] of Object.entries(orders)) made[name][order] = functionOf(own[kind], own.symbols, arithmetic);
+  }
   return made;
 }
 

@@ -140,7 +140,7 @@ function makeEvaluator(drawn, setting) {
     if (!term.parts.length) throw new NoValue(term.head);
     const parts = term.parts.map(value);
     if (term.head === "f" || term.head === "df") {
-      const own = drawn.functions[`f${term.layer}`][term.head === "df" ? 1 : 0];
+      const own = drawn.functions[`f${term.layer}`][term.head === "df" ? "1" : "0"];
       return map(parts[0], own);
     }
     if (term.head === "**") {

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from derive import Architecture, explain
+from derive import Architecture, differentiate, explain
+from derive.proof.certificate import Certificate
+from derive.teach.explain import page
+from derive.teach.lesson import lesson_of
 
 NETWORK = Architecture((3, 4, 3, 2), ("tanh", "sigmoid", "identity"))
 
@@ -26,6 +29,13 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+def page_of(architecture: Architecture) -> str:
+    """The page; of other than the text's layers without verdicts, since what is tested here needs none."""
+    if architecture.plain:
+        return explain(architecture, "html")
+    return page(lesson_of(differentiate(architecture), Certificate("without verdicts", ())))
+
+
 @pytest.fixture(scope="session")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Architecture], Path]:
     """The page of a network, written to a file once."""
@@ -35,7 +45,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Architecture]
     def write(architecture: Architecture) -> Path:
         if architecture not in known:
             known[architecture] = folder / f"{len(known)}.html"
-            known[architecture].write_text(explain(architecture, "html"), encoding="utf-8")
+            known[architecture].write_text(page_of(architecture), encoding="utf-8")
         return known[architecture]
 
     return write
