@@ -7,19 +7,22 @@ that `derive grade` uses, as formulas in its grammar, and so do the words.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import re
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
-from derive.algebra.gradient import Derivation
+import sympy as sp
+
+from derive.algebra.gradient import differentiate
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.proof.grammar import ELEMENTWISE
 from derive.proof.network_data import COINCIDING, DISTINCT
-from derive.proof.recognise import LEVELS, Bench, Found, bench
+from derive.proof.recognise import Bench, Found, bench
 from derive.proof.slips import BY_TAG, SLIPS
 from derive.proof.terms import show
-from derive.proof.valuation import MISFIT, NoValueError
+from derive.proof.valuation import MISFIT
 from derive.proof.values import QUANTITIES, Layout
 from derive.teach import words
 from derive.teach.grading import OWN_NAMES, TABLES, grade
@@ -50,17 +53,29 @@ class Asked:
         return f"{self.base}{self.layer}"
 
 
-def asked(derivation: Derivation) -> Iterator[Asked]:
-    """All that can be asked about a network, from the output to the first layer, in both layouts."""
-    architecture = derivation.architecture
-    for layout in LAYOUTS:
-        own = bench(architecture, layout)
-        for layer in range(architecture.depth, 0, -1):
-            for base in ("delta", "dW", "db"):
-                try:
-                    yield _asked(own, base, layer, layout)
-                except (NoValueError, LookupError):
-                    continue  # nothing that an answer could be compared with
+@lru_cache(maxsize=4)
+def asked_of(architecture: Architecture) -> tuple[Asked, ...]:
+    """All that can be asked about a network, from the output to the first layer, in both layouts.
+
+    Nothing where it has more than grades know.
+    """
+    if not known_to_grades(architecture):
+        return ()
+    return tuple(
+        _asked(bench(architecture, layout), base, layer, layout)
+        for layout in LAYOUTS
+        for layer in range(architecture.depth, 0, -1)
+        for base in ("delta", "dW", "db")
+    )
+
+
+def known_to_grades(architecture: Architecture) -> bool:
+    """Whether this is the text's perceptron, and its loss has no function in it, such as a logarithm."""
+    derivation = differentiate(architecture)
+    calls = {
+        c for e in (*derivation.forward.equations, *derivation.gradient.equations) for c in e.value.atoms(sp.Function)
+    }
+    return architecture.plain and all(re.fullmatch(r"f\d+", getattr(c, "activation", "")) for c in calls)
 
 
 def _asked(own: Bench, base: str, layer: int, layout: Layout) -> Asked:
@@ -117,13 +132,6 @@ def puzzles(architecture: Architecture, count: int = PUZZLES, seed: str = "plant
     return tuple(made)
 
 
-def asked_of(architecture: Architecture) -> tuple[Asked, ...]:
-    """All that can be asked about a network; nothing where it has more than the text's layers, which grades know."""
-    if not architecture.plain or architecture.loss.combined is not None:
-        return ()
-    return tuple(asked(bench(architecture, "rows").derivation))
-
-
 def grading_data(architecture: Architecture) -> dict[str, Any]:
     """What a page needs to grade answers as `grade` does."""
     depth = architecture.depth
@@ -140,7 +148,6 @@ def grading_data(architecture: Architecture) -> dict[str, Any]:
         "distinct": DISTINCT,
         "coinciding": COINCIDING,
         "misfit": MISFIT,
-        "levels": LEVELS,
         "quantities": {
             name: {"axes": q.axes, "sampled": q.sampled, "first": q.first, "of": q.of} for name, q in QUANTITIES.items()
         },

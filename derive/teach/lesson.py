@@ -100,11 +100,6 @@ class Passage:
         """What the tensor is, in words; "" if there are none for it."""
         return MEANINGS.get(split(self.name)[0], "").format(layer=self.layer)
 
-    @property
-    def shape(self) -> str:
-        """N × n2, or a number."""
-        return " × ".join(map(str, self.tensor.axes)) or "a number"
-
 
 @dataclass(frozen=True)
 class Section:
@@ -214,25 +209,20 @@ def _sections(derivation: Derivation, certificate: Certificate, source: str) -> 
         )
 
     forward = [passage(e.tensor, e.target, e.value, e) for e in derivation.forward.equations]
-    definitions = derivation.gradient.definitions
+    definitions, taken_by = derivation.gradient.definitions, letters_of(derivation).of
     targets = dict.fromkeys(step.target for step in derivation.steps)
     backward = []
     for target in targets:
         name = str(target.base.label) if isinstance(target, sp.Indexed) else str(target)
         equation = definitions.get(name)
         last = next(step for step in reversed(derivation.steps) if step.target == target)
-        by = derivation.forward.tensors.get(derivation_of(derivation, name))
+        by = derivation.forward.tensors.get(taken_by.get(name, ""))
         tensor = equation.tensor if equation else Tensor(name, by.axes if by else ())
         backward.append(passage(tensor, target, equation.value if equation else last.after, equation))
     for found, behind in ((forward, False), (backward, True)):
         layers = list(dict.fromkeys(p.layer for p in found))
         for layer in layers:
             yield Section(layer, behind, tuple(p for p in found if p.layer == layer))
-
-
-def derivation_of(derivation: Derivation, name: str) -> str:
-    """The tensor by which the derivative `name` is taken."""
-    return letters_of(derivation).of.get(name, "")
 
 
 def _layer(name: str, depth: int) -> int:

@@ -35,13 +35,9 @@ def page_context(found: Lesson) -> dict[str, Any]:
     """Everything that the template puts in its place."""
     showing = Showing(found, as_markup)
     sections = showing.sections()
-    names = {passage["name"] for section in sections for passage in section["passages"]}
-    lines = {
-        passage["line"]: passage["name"] for section in sections for passage in section["passages"] if passage["line"]
-    }
+    lines = {passage.line.number: passage.name for passage in found.passages if passage.line}
     return {
         "title": title(found.architecture).rstrip("."),
-        "name": found.architecture.name,
         "conventions": showing.conventions(),
         "sections": sections,
         "picture": picture(found.architecture),
@@ -54,8 +50,6 @@ def page_context(found: Lesson) -> dict[str, Any]:
         "shrunk": found.example.widths != found.architecture.sizes,
         "widths": "-".join(map(str, found.example.widths)),
         "samples": len(found.example.inputs["a0"]),
-        "deep": found.architecture.depth,
-        "asked": len(names),
         "styles": Markup(_file("page.css")),
         "scripts": Markup("\n".join(_file(f"{script}.js") for script in SCRIPTS)),
         "data": Markup(safe_json(page_data(found))),
@@ -67,7 +61,6 @@ def page_data(found: Lesson) -> dict[str, Any]:
     derivation, example = found.derivation, found.example
     tensors = {**derivation.forward.tensors, **derivation.gradient.tensors}
     return {
-        "title": title(found.architecture),
         "prime": PRIME,
         "example": {
             "sizes": {str(axis): n for axis, n in example.sizes.items()},

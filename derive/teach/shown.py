@@ -58,10 +58,8 @@ class Showing:
             "line": passage.line.number if passage.line else 0,
             "verdict": passage.verdict.verdict if passage.verdict else "",
             "validity": passage.verdict.validity if passage.verdict else "",
-            "method": passage.verdict.method if passage.verdict else "",
             "statement": passage.verdict.formula if passage.verdict else "",
             "lemma": passage.lemma.formula if passage.lemma else "",
-            "lemma_label": passage.lemma.label if passage.lemma else "",
             "lemma_validity": passage.lemma.validity if passage.lemma else "",
         }
 

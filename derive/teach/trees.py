@@ -1,7 +1,8 @@
 """Programs as plain data: nested lists that a page can evaluate, in floats and modulo a prime.
 
 ["+", a, b, …]   ["*", a, b, …]   ["^", a, k]   ["num", p, q]   ["at", tensor, [indices]]   ["sym", name]
-["sum", [[index, size], …], body]   ["f", "f2", order, argument]   ["call", name, argument, …]
+["sum", [[index, size], …], body]   ["largest", [[index, size]], body]   ["call", name, argument, …]
+["f", "f2", "1", argument, …], where "1" are the orders of the derivative by each argument
 ["where", [[value, condition], …]]   ["<", a, b] and the other comparisons   ["otherwise"]
 """
 

@@ -9,7 +9,7 @@ import pytest
 from derive import Architecture, DeriveError, grade
 from derive.proof.slips import BY_TAG
 from derive.teach.answers import desk, read_answers, report
-from derive.teach.exercises import asked_of, puzzles
+from derive.teach.exercises import asked_of, known_to_grades, puzzles
 from derive.teach.handout import handout
 from derive.teach.sheet import sheet
 
@@ -44,6 +44,26 @@ def test_puzzles_repeat_no_slip_in_a_layout():
     made = puzzles(NETWORK, 30)
     assert len(made) >= 12
     assert len({(p.layout, p.tag) for p in made}) == len(made)
+
+
+@pytest.mark.parametrize(
+    ("network", "known"),
+    [
+        (NETWORK, True),
+        (Architecture((3, 2), ("gelu",)), True),
+        (Architecture((3, 2), ("softmax",), loss="cross_entropy"), False),
+        (Architecture((3, 2), ("sigmoid",), loss="binary_cross_entropy"), False),
+        (Architecture((3, 2), ("tanh",), loss="huber"), False),
+        (Architecture((3, 2), ("prelu",)), False),
+    ],
+)
+def test_exercises_are_about_what_grades_know(network, known):
+    assert known_to_grades(network) == known
+    if known:
+        assert sheet(network)
+    else:
+        with pytest.raises(DeriveError, match="no formula of this network"):
+            sheet(network)
 
 
 @pytest.mark.parametrize("count", [0, 51])
