@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = { name = "sgd", momentum = 0.9 }
 dtype = "float64"
 """
-DIGEST = "sha256:8e69fa71c3fe6119db53ed1b901d4852db00cf14af5871dc32a6f90e603e1491"
+DIGEST = "sha256:a405b968cdf3b870a46728dd71be7f1b8f5a8682bcc84c0eff0bcb968101ab86"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -67,15 +67,15 @@ def pack(parameters):
 
 
 def initialize(rng=None):
-    """Random theta: biases zero, weights centred with variance 1/n_(l-1), so that no two neurons are alike.
+    """Random theta: biases zero, weights centred, normal with standard deviation 1 / sqrt(n_(l-1)).
 
-    `rng` is None, an integer seed or a numpy Generator.
+    That is lecun_normal; no two neurons start alike. `rng` is None, an integer seed or a numpy Generator.
     """
     rng = np.random.default_rng(rng)
     theta = np.zeros(PARAMETER_COUNT, DTYPE)
     parameters = unpack(theta)
-    parameters.W1[...] = rng.standard_normal((n1, n0)) / n0**0.5
-    parameters.W2[...] = rng.standard_normal((n2, n1)) / n1**0.5
+    parameters.W1[...] = rng.standard_normal((n1, n0)) / np.sqrt(n0)
+    parameters.W2[...] = rng.standard_normal((n2, n1)) / np.sqrt(n1)
     return theta
 
 
@@ -112,7 +112,7 @@ def loss(theta, X, Y):
     a1 = np.tanh(z1)  # a^1 = f(z^1), f = tanh
     z2 = a1 @ W2.T + b2  # z^2 = W^2 a^1 + b^2
     a2 = z2  # a^2 = f(z^2), f = identity
-    c = ((a2 - Y) ** 2).sum(axis=1) / 2  # c[s] = sum((a[L][s,i] - y[s,i])**2, i) / 2
+    c = ((a2 - Y) ** 2).sum(axis=1) / 2  # c[s] = sum((a[L][s,i] - y[s,i])**2 / 2, i)
     value = c.sum() / N  # loss = sum(c[s], s) / N
     return float(_explained(value, X, Y))
 
@@ -156,7 +156,7 @@ def _sweep(parameters, gradients, buffers, X, Y):
     np.subtract(da2, Y, out=da2)
     np.square(da2, out=t1)
     np.add.reduce(t1, axis=1, out=c)
-    np.divide(c, 2, out=c)  # c[s] = sum((a[L][s,i] - y[s,i])**2, i) / 2
+    np.divide(c, 2, out=c)  # c[s] = sum((a[L][s,i] - y[s,i])**2 / 2, i)
     value = c.sum() / N  # loss = sum(c[s], s) / N
 
     # Backward, from the loss to the first layer.
@@ -190,12 +190,17 @@ def new_state(theta):
 
 
 def step(theta, state, X, Y, learning_rate=0.1):
-    """One update of `theta`, in place, with the gradient on these samples; returns the loss before it."""
+    """One update of `theta`, in place, with the gradient on these samples; returns the loss before it.
+
+    If that is not finite, nothing is updated.
+    """
     _in_place(theta)
     X, Y = _data(X, Y)
     if state.N != len(X):
         state.N, state.buffers = len(X), _buffers(len(X))
     value = _explained(_sweep(unpack(theta), state.gradients, state.buffers, X, Y), X, Y)
+    if not np.isfinite(value):
+        return value
     g = state.gradient
     v = state.v
     (t1,) = state.scratch
@@ -223,8 +228,7 @@ def hessian_vector_product(theta, v, X, Y):
     a2 = z2  # a^2 = f(z^2), f = identity
 
     # Backward, as far as the derivatives along v need it.
-    da2 = (a2 - Y) / N  # da2[s, i] = (a2[s, i] - y[s, i])/N
-    delta2 = da2  # delta^2 = dc/db^2 = f'(z^2) dc/da^2
+    delta2 = (a2 - Y) / N  # delta^2 = dc/db^2 = f'(z^2) dc/da^2
     da1 = delta2 @ W2  # dc/da^1 = (W^2)^T delta^2
 
     # Both again, differentiated along v.
@@ -233,8 +237,7 @@ def hessian_vector_product(theta, v, X, Y):
     va1 = df1 * vz1  # a^1 along v
     vz2 = va1 @ W2.T + a1 @ vW2.T + vb2  # z^2 along v
     va2 = vz2  # a^2 along v
-    vda2 = va2 / N  # dc/da^2 along v
-    vdelta2 = vda2  # dc/dz^2 along v
+    vdelta2 = va2 / N  # dc/dz^2 along v
     vdb2 = vdelta2.sum(axis=0)  # dc/db^2 along v
     vdW2 = vdelta2.T @ a1 + delta2.T @ va1  # dc/dW^2 along v
     vda1 = vdelta2 @ W2 + delta2 @ vW2  # dc/da^1 along v
@@ -256,8 +259,7 @@ def input_gradient(theta, X, Y):
     a1 = np.tanh(z1)  # a^1 = f(z^1), f = tanh
     z2 = a1 @ W2.T + b2  # z^2 = W^2 a^1 + b^2
     a2 = z2  # a^2 = f(z^2), f = identity
-    da2 = (a2 - Y) / N  # da2[s, i] = (a2[s, i] - y[s, i])/N
-    delta2 = da2  # delta^2 = dc/db^2 = f'(z^2) dc/da^2
+    delta2 = (a2 - Y) / N  # delta^2 = dc/db^2 = f'(z^2) dc/da^2
     da1 = delta2 @ W2  # dc/da^1 = (W^2)^T delta^2
     delta1 = da1 * (1 - a1**2)  # delta^1 = dc/db^1 = f'(z^1) dc/da^1
     da0 = delta1 @ W1  # dc/da^0 = (W^1)^T delta^1
@@ -284,6 +286,54 @@ def jacobian(theta, X):
     return _explained(result, X)
 
 
+class DivergedError(ArithmeticError):
+    """A loss or parameters that are no longer finite; what is known about it stands in its attributes.
+
+    `theta` holds the last finite parameters: those at which the loss is not finite or, if an update itself
+    overflowed, those at the start of its epoch. `history` holds the epochs before; `epoch` and `step` count
+    from 0; `tensor` is what overflowed first, in the order of computation, and `layer` its layer.
+    """
+
+
+def _overflow(theta, X, Y):
+    """The layer and the name of the first parameter or else the first tensor of the text that is not finite."""
+    W1, b1, W2, b2 = unpack(theta)
+    N = len(X)
+    z1 = X @ W1.T + b1  # z^1 = W^1 a^0 + b^1
+    a1 = np.tanh(z1)  # a^1 = f(z^1), f = tanh
+    z2 = a1 @ W2.T + b2  # z^2 = W^2 a^1 + b^2
+    a2 = z2  # a^2 = f(z^2), f = identity
+    c = ((a2 - Y) ** 2).sum(axis=1) / 2  # c[s] = sum((a[L][s,i] - y[s,i])**2 / 2, i)
+    value = c.sum() / N  # loss = sum(c[s], s) / N
+    tensors = (
+        (1, "W^1", W1),
+        (1, "b^1", b1),
+        (2, "W^2", W2),
+        (2, "b^2", b2),
+        (1, "z^1", z1),
+        (1, "a^1", a1),
+        (2, "z^2", z2),
+        (2, "a^2", a2),
+        (2, "c", c),
+        (2, "loss", value),
+    )
+    found = ((layer, name) for layer, name, tensor in tensors if not np.isfinite(tensor).all())
+    return next(found, (2, "loss"))
+
+
+def _diverged(what, epoch, step, history, theta, opening, X, Y):
+    """The error that ends a training at `theta`, with these samples; the epoch began at `opening`."""
+    with np.errstate(all="ignore"):
+        layer, tensor = _overflow(theta, X, Y)
+    error = DivergedError(
+        f"{what} is not finite in epoch {epoch}, step {step} (from 0): {tensor} (layer {layer}) overflowed "
+        "first; this error's theta holds the last finite parameters"
+    )
+    error.theta = theta if np.isfinite(theta).all() else opening
+    error.history, error.epoch, error.step, error.layer, error.tensor = history, epoch, step, layer, tensor
+    return error
+
+
 def train(
     theta,
     X,
@@ -295,37 +345,62 @@ def train(
     rng=None,
     validation=None,
     callback=None,
+    patience=None,
 ):
     """Train from `theta`, which is left as it is; returns the trained theta and the history.
 
     Every epoch visits all samples once, in a random order drawn from `rng`, `batch_size` at a time.
     `history["loss"]` holds the mean loss of each epoch and, if `validation` is a pair (X, Y),
     `history["validation_loss"]` the loss on it. `callback(epoch, history)` is called after each epoch.
+    With `patience`, training stops after so many epochs without a lower validation loss; what comes
+    back is the theta of the epoch with the lowest, which is `history["best_epoch"]`, counted from 0.
+    Raises DivergedError, which holds the last finite parameters, for a loss or parameters that are not finite.
     """
     theta = _theta(theta).copy()
     X, Y = _data(X, Y)
+    _finite(theta, "theta")
     _finite(X, "X")
     _finite(Y, "Y")
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
+        if name == "patience" and value is None:
+            continue
         if value != int(value) or value < 1:
             raise ValueError(f"{name} is {value!r}; expected a whole number of at least 1")
     if not 0 < learning_rate < np.inf:
         raise ValueError(f"learning_rate is {learning_rate!r}; expected a positive number")
+    if patience is not None and validation is None:
+        raise ValueError(f"patience is {patience!r} without validation; expected validation=(X, Y) to watch")
     rng = np.random.default_rng(rng)
     state = new_state(theta)
     history = {"loss": []} if validation is None else {"loss": [], "validation_loss": []}
+    lowest, best = np.inf, theta
     for epoch in range(epochs):
+        opening = theta.copy()
         order = rng.permutation(len(X))
         total = 0.0
         for start in range(0, len(X), batch_size):
             rows = order[start : start + batch_size]
-            total += len(rows) * step(theta, state, X[rows], Y[rows], learning_rate)
+            batch = X[rows], Y[rows]
+            value = step(theta, state, *batch, learning_rate)
+            if not abs(value) < np.inf:  # as NaN is not
+                raise _diverged("the loss", epoch, start // batch_size, history, theta, opening, *batch)
+            total += len(rows) * value
+        if not np.isfinite(theta).all():
+            raise _diverged("theta", epoch, start // batch_size, history, theta, opening, *batch)
         history["loss"].append(total / len(X))
         if validation is not None:
-            history["validation_loss"].append(loss(theta, *validation))
+            value = loss(theta, *validation)
+            if not abs(value) < np.inf:
+                place = epoch, start // batch_size
+                raise _diverged("the validation loss", *place, history, theta, opening, *validation)
+            history["validation_loss"].append(value)
+            if patience is not None and value < lowest:
+                lowest, best, history["best_epoch"] = value, theta.copy(), epoch
         if callback is not None:
             callback(epoch, history)
-    return theta, history
+        if patience is not None and epoch - history["best_epoch"] >= patience:
+            break
+    return (theta if patience is None else best), history
 
 
 def check_gradient(theta, X, Y):
@@ -389,8 +464,8 @@ def _data(X, Y):
 
 def _finite(array, name):
     if not np.isfinite(array).all():
-        i, j = np.argwhere(~np.isfinite(array))[0]
-        raise ValueError(f"{name}[{i}, {j}] is {array[i, j]}; expected a finite number in every entry")
+        place = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise ValueError(f"{name}{place} is {array[tuple(place)]}; expected a finite number in every entry")
 
 
 def _explained(result, X, Y=None):

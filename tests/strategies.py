@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
-from derive.model.tables import ACTIVATIONS, DTYPES, LOSSES, ROW_ACTIVATIONS
+from derive.model.tables import ACTIVATIONS, DTYPES, INITIALIZATIONS, LOSSES, ROW_ACTIVATIONS, SCHEDULES
 
 NAMES = st.from_regex(r"net_[a-z0-9_]{0,20}", fullmatch=True)
 OWN = [
@@ -22,7 +22,7 @@ OUTPUTS: dict[str, list[str | Activation]] = {"binary_cross_entropy": ["sigmoid"
 
 @st.composite
 def architectures(draw: st.DrawFn, own: bool = True) -> Architecture:
-    """An architecture; `own` also with activations that a user wrote."""
+    """An architecture; `own` also with activations that a user wrote, and with constants of one's own."""
     depth = draw(st.integers(1, 5))
     known: list[str | Activation] = [*ACTIVATIONS, *(OWN if own else [])]
     loss = draw(st.sampled_from(sorted(LOSSES)))
@@ -37,4 +37,7 @@ def architectures(draw: st.DrawFn, own: bool = True) -> Architecture:
         optimizer={"name": "sgd", "momentum": draw(st.sampled_from([0.0, 0.5, 0.9, 1e-7]))},
         dtype=draw(st.sampled_from(DTYPES)),
         name=draw(NAMES),
+        initialization=draw(st.sampled_from([*INITIALIZATIONS, *([{"name": "normal", "scale": 1e-3}] if own else [])])),
+        schedule=draw(st.sampled_from([*SCHEDULES, *([{"name": "step", "every": 7, "warm_up": 5}] if own else [])])),
+        clip=draw(st.sampled_from([None, 1.0, 0.1, 1e-7])),
     )

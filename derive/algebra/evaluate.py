@@ -20,8 +20,12 @@ Axes = tuple[sp.Symbol, ...]
 Apply = Callable[..., Any]
 """(function, array, …) → array: what an activation means; the function is SymPy's or an opaque one."""
 
-ROOT: Any = sp.Function("root")
-"""The square root, as a function that `evaluate` hands on."""
+
+class ROOT(sp.Function):  # type: ignore[misc]
+    """The square root, as a function that `evaluate` hands on."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return 1 / (2 * self)
 
 
 class Arithmetic:

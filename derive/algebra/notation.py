@@ -61,7 +61,7 @@ def _opaque(name: str, orders: tuple[int, ...]) -> Any:
     return type(shown, (sp.Function,), members)
 
 
-class Largest(ExprWithLimits):
+class Largest(ExprWithLimits):  # type: ignore[misc]
     """The largest of the values that an expression takes as an index runs over its axis: Largest(z[s, i], (i, 1, n)).
 
     It shifts exponents and nothing else, so no derivative is taken of it; that nothing depends on it is proved.

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from derive.algebra.stages import output
 from derive.algebra.gradient import Derivation, adjoint_name, reverse
 from derive.algebra.program import Program, Tensor
+from derive.algebra.stages import output
 from derive.algebra.tangent import tangent, tangent_name
 
 
@@ -25,6 +25,13 @@ class Sensitivity:
 
     program: Program
     results: tuple[str, ...]
+
+
+def gradient(derivation: Derivation) -> Sensitivity:
+    """dW1, db1, …: the gradient itself."""
+    names = (adjoint_name(t.name) for t in derivation.parameters)
+    forward = derivation.forward
+    return _sensitivity(Program(forward.inputs, forward.equations + derivation.gradient.equations), names)
 
 
 def hessian_vector(derivation: Derivation) -> Sensitivity:

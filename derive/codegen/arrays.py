@@ -53,6 +53,7 @@ OPERATIONS: dict[str, Operation] = {
     "subtract": Operation("{} - {}", 10, "subtract"),
     "multiply": Operation("{} * {}", 20, "multiply"),
     "divide": Operation("{} / {}", 20, "divide"),
+    "floor_divide": Operation("{} // {}", 20, "floor_divide"),
     "matmul": Operation("{} @ {}", 20, "matmul"),
     "negative": Operation("-{}", 30, "negative"),
     "power": Operation("{}**{}", 40, "power"),
@@ -124,6 +125,7 @@ def written(node: Node, outer: int = 0) -> str:
     # the right operand of a left-associative operation needs brackets at equal strength
     parts = [written(a, tight + (position > 0)) for position, a in enumerate(node.arguments)]
     text = operation.written.format(*parts)
-    if tight == OPERATIONS["square"].binds and parts[0].startswith("("):
-        text = text.replace(")**", ") ** ")  # as formatters set it
+    if tight == OPERATIONS["square"].binds and (parts[0].startswith("(") or parts[-1].startswith("(")):
+        base, _, exponent = text.rpartition("**") if len(parts) == 1 else (parts[0], "", parts[1])
+        text = f"{base} ** {exponent}"  # as formatters set it
     return f"({text})" if tight < outer else text

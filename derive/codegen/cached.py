@@ -127,8 +127,11 @@ def _generators(f: sp.Expr, slope: sp.Expr) -> Iterator[tuple[sp.Expr, sp.Expr, 
 def _safe(expr: sp.Expr) -> bool:
     """Whether `expr` is a polynomial in a, z and exponentials of a in which nothing can blow up or cancel.
 
-    A sum with z in it, such as (z - a)**2 for a = z - tanh(z), loses all digits where z is large.
+    A sum with z in it, such as (z - a)**2 for a = z - tanh(z), loses all digits where z is large. What is left of
+    other functions of z, after one generator was eliminated, cannot be written in a at all.
     """
+    if not expr.free_symbols <= {A, Z}:
+        return False
     if expr.has(Z) and isinstance(expr, sp.Add):
         return False
     return all(not power.has(A, Z) or (power.exp.is_Integer and power.exp > 0) for power in expr.atoms(sp.Pow))

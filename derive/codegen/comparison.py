@@ -9,14 +9,16 @@ import numpy as np
 import sympy as sp
 
 from derive.algebra.notation import named
-from derive.algebra.residues import PRIME, residue
+from derive.algebra.residues import PRIME, matmul, residue
 from derive.algebra.update import update_program
 from derive.codegen.frame import resized
 from derive.codegen.namespace import run
+from derive.codegen.neurons import as_written
 from derive.codegen.rounds import Round, neurons_of
 from derive.codegen.stand_in import StandIn
 from derive.codegen.truth import Truth, drawn, expression, names_of, parts, split
 from derive.model.architecture import Architecture
+from derive.model.expression import Z
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ class _Comparison:
         """Whether steps from zero states move theta as the optimiser's equations say, and return the loss.
 
         The first step sees one sample, so that the next needs larger buffers; the second takes the default
-        learning rate, the third fewer samples than the buffers were made for.
+        learning rate, the third fewer samples than the buffers were made for. Where gradients are clipped, the
+        first is too long, the second short enough, the third too long again.
         """
         optimizer = self.truth.architecture.optimizer
         moved, *data = self.arguments()
@@ -127,21 +130,32 @@ class _Comparison:
         values |= dict.fromkeys(program.counters, 0)
         values["theta"] = self.theta
         same = True
-        for rate, rows in (((0.3,), 1), ((), len(self.X)), ((0.3,), len(self.X) - 1)):
+        for rate, rows, longer in (((0.3,), 1, True), ((), len(self.X), False), ((0.3,), len(self.X) - 1, True)):
             some = [array[:rows] for array in data]
             masks = [mask[:rows] for mask in self.drawn.get("rng", [])]
             loss, gradient = self.module["loss_and_gradient"](moved, *some, **({"rng": list(masks)} if masks else {}))
             if masks:
                 state.rng = list(masks)
             number = residue(sp.Rational(3 if rate else 1, 10))
-            values |= {"g": self.stand_in.resolved(gradient), "learning_rate": number}
+            values |= {"g": self.clipped(self.stand_in.resolved(gradient), longer), "learning_rate": number}
             for name, expr in program.assignments:
                 values[name] = expression(expr, values, self.truth.neurons)
             further = dict(zip(("weights",), some[2:], strict=False))
             returned = self.module["step"](moved, state, *some[:2], *rate, **further)
             same = same and self.number(returned) == self.number(loss)
             same = same and bool((self.stand_in.resolved(moved) == values["theta"]).all())
-        self.find("step", f"step updates theta as {optimizer.name} does", same)
+        clipping = "" if self.truth.architecture.clip is None else ", with the gradient clipped"
+        self.find("step", f"step updates theta as {optimizer.name} does{clipping}", same)
+
+    def clipped(self, gradient: Any, longer: bool) -> Any:
+        """g * min(1, clip/||g||); the square of ||g|| is made to stand for a number beyond clip**2, or below it."""
+        if self.truth.architecture.clip is None:
+            return gradient
+        clip = as_written(sp.Rational(str(self.truth.architecture.clip)))
+        square = int(matmul(gradient, gradient))
+        self.truth.neurons.represent(square, clip**2 * (4 if longer else sp.Rational(1, 4)))
+        factor = residue(clip) * self.truth.neurons.function(1 / sp.sqrt(Z), square) if longer else 1
+        return gradient * (factor % PRIME) % PRIME
 
     def sensitivities(self) -> None:
         """The Hessian times a vector, and the derivatives by the inputs, along random directions."""

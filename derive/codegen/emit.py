@@ -9,7 +9,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +31,7 @@ from derive.codegen.schedule import Instruction, allocate, flatten, leaves, line
 from derive.codegen.sensitivities import sensitivities
 from derive.codegen.simplify import eased
 from derive.codegen.specialize import Helper, specialize
+from derive.codegen.training import clip_lines, initial, layer_of, scheduled
 from derive.model.architecture import Architecture
 from derive.model.errors import unknown
 from derive.model.sources import read_text
@@ -67,7 +68,6 @@ class _Parameter:
     shape: str
     end: str
     view: str
-    fan_in: str
     size: str
 
 
@@ -104,7 +104,10 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
         "spec": to_toml(architecture),
         "digest": "",
         "parameters": parameters,
-        "weights": [p for p in parameters if p.fan_in],
+        **initial(derivation),
+        **scheduled(architecture.schedule),
+        "tensors": _tensors(settled, undropped),
+        "depth": architecture.depth,
         "starts": _starts(architecture),
         "parameter_names": ", ".join(names),
         "gradient_names": ", ".join(adjoints),
@@ -215,7 +218,6 @@ def _layout(derivation: Derivation) -> list[_Parameter]:
                 shape=shape if len(axes) > 1 else "".join(axes) or "a number",
                 end=" + ".join(filter(None, [start, size])),
                 view=f"theta[{start}:END_{tensor.name}]" + f".reshape({shape or '()'})" * (len(axes) != 1),
-                fan_in=axes[1] if len(axes) > 1 else "",
                 size=size,
             )
         )
@@ -254,6 +256,20 @@ def _lines(program: Program, architecture: Architecture, results: set[str] | Non
 
 def _line(statement: Assign) -> str:
     return _commented(f"{statement.target} = {written(statement.value)}", statement.note)
+
+
+def _tensors(forward: Program, derivation: Derivation) -> list[dict[str, Any]]:
+    """The parameters and what the loss needs of them, in order: the variable, the text's name, the layer."""
+    computed = _needed([lower(equation) for equation in forward.equations], {LOSS})
+    names = (*(tensor.name for tensor in derivation.parameters), *(s.target for s in computed))
+    return [
+        {
+            "name": name,
+            "shown": "loss" if name == LOSS else re.sub(r"(\d+)$", r"^\1", name),
+            "layer": layer_of(name, derivation.architecture),
+        }
+        for name in names
+    ]
 
 
 def _needed(statements: list[Assign], results: set[str]) -> list[Assign]:
@@ -312,7 +328,7 @@ def _update(architecture: Architecture, style: str) -> dict[str, Any]:
     size = (sp.Symbol("P"),)
     arrays = {"theta": size, "g": size, "learning_rate": (), **dict.fromkeys(vectors, size)}
     arrays |= dict.fromkeys(program.counters, ())
-    opening = [f"{state} = state.{state}" for state in vectors]
+    opening = [*clip_lines(architecture, style), *(f"{state} = state.{state}" for state in vectors)]
     lines_of = _update_calls if style == "fast" else _update_lines
     body: list[str] = []
     scratch: list[str] = []

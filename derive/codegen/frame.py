@@ -18,10 +18,11 @@ from derive.model.errors import DeriveError, shorten
 
 FRAME = (
     *("unpack", "pack", "initialize", "standardize", "train", "check_gradient", "new_state", "Parameters", "State"),
+    *("scheduled", "_orthogonal", "DivergedError", "_overflow", "_diverged"),
     *("_real", "_theta", "_in_place", "_matrix", "_data", "_finite", "_explained"),
     *("_one_hot", "_targets", "_weights", "_mask"),
 )
-"""What every emitted module has around its equations."""
+"""What emitted modules have around their equations, all of them or those that need it."""
 
 DOOR = ("_theta", "_in_place", "_matrix", "_data", "_finite", "_explained", "_one_hot", "_weights", "_mask", "float")
 """Calls that do nothing to good input; each function has to make those that derive writes."""
@@ -100,7 +101,7 @@ def _calls_emitted(architecture: Architecture, style: str) -> dict[str, list[str
 
 
 def _calls(text: str) -> dict[str, list[str]]:
-    """For every function its arguments and the calls at the door, in order."""
+    """For every function its arguments, the calls at the door and what is done with numbers that are not finite."""
     return {
         node.name: [ast.dump(node.args), *_at_door(node)]
         for node in ast.parse(text).body
@@ -112,6 +113,8 @@ def _at_door(function: ast.FunctionDef) -> Iterator[str]:
     for node in ast.walk(function):
         if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith(("_data(", "_matrix(")):
             yield " ".join(map(ast.dump, node.targets))
+        if isinstance(node, ast.If) and "isfinite" in ast.unparse(node.test):
+            yield ast.dump(node)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DOOR:
             rest = node.args[1:] if node.func.id == "_explained" else [] if node.func.id == "float" else node.args
             yield " ".join([node.func.id, *map(ast.dump, rest)])

@@ -5,25 +5,18 @@ from __future__ import annotations
 from derive.model.activation import built_in
 from derive.model.architecture import Architecture
 from derive.model.loss import built_in_loss
+from derive.model.penalty import Penalty
+from derive.model.tables import OPTIMIZERS
 
 
 def command(architecture: Architecture, style: str) -> str:
     """The command line that makes the module again."""
     functions = [f.name for f in architecture.activations]
     update = architecture.optimizer
-    same = (
-        Architecture(
-            architecture.sizes,
-            architecture.activations,
-            architecture.loss.name,
-            update,
-            architecture.dtype,
-            architecture.name,
-        )
-        if built_in_loss(architecture.loss.name)
-        else None
-    )
-    if same != architecture or any(function != built_in(function.name) for function in architecture.activations):
+    defaults = OPTIMIZERS[update.name].constants
+    changed = {key: f"{value!r}" for key, value in update.constants if value != defaults[key]}
+    in_file = {*changed, *architecture.schedule.changed, *architecture.initialization.changed} - {"momentum"}
+    if in_file or not _on_one_line(architecture):
         return f"derive generate {architecture.name}.toml --style {style}    (the file holds the text of SPEC)"
     hidden = functions[:-1] if len(set(functions[:-1])) > 1 else functions[:1] * (len(functions) > 1)
     options = {
@@ -32,12 +25,26 @@ def command(architecture: Architecture, style: str) -> str:
         "output": functions[-1],
         "loss": architecture.loss.name * (architecture.loss.name != "least_squares"),
         "optimizer": update.name * (update.name != "sgd"),
-        **{key: f"{value!r}" for key, value in update.constants if value},
+        **changed,
+        "schedule": architecture.schedule.name * (architecture.schedule.name != "constant"),
+        "clip": "" if architecture.clip is None else repr(architecture.clip),
+        "initialization": architecture.initialization.name * (architecture.initialization.name != "lecun_normal"),
         "dtype": architecture.dtype * (architecture.dtype != "float64"),
         "style": style,
         "name": architecture.name,
     }
     return "derive generate " + " ".join(f"--{key} {value}" for key, value in options.items() if value)
+
+
+def _on_one_line(architecture: Architecture) -> bool:
+    """Whether the command line has an option for everything that the architecture has."""
+    return (
+        all(function == built_in(function.name) for function in architecture.activations)
+        and architecture.loss == built_in_loss(architecture.loss.name)
+        and all(options.plain for options in architecture.layers)
+        and architecture.penalty == Penalty()
+        and not architecture.sample_weights
+    )
 
 
 def title(architecture: Architecture) -> str:

@@ -115,6 +115,10 @@ class _Lowering:
             return self.choice(expr, own)
         if isinstance(expr, sp.core.relational.Relational):
             return self.comparison(expr, own)
+        if isinstance(expr, sp.floor):
+            quotient = self.lower(expr.args[0], own)
+            if quotient.operation == "divide":
+                return Node("floor_divide", quotient.arguments, sizes)
         if expr.func in FUNCTIONS:
             return self.function(FUNCTIONS[expr.func], expr, own)
         if isinstance(expr, sp.core.function.AppliedUndef):

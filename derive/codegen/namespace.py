@@ -81,6 +81,7 @@ ALLOWED = (
     "ValueError",
     "TypeError",
     "RuntimeError",
+    "ArithmeticError",
     "FloatingPointError",
     "Exception",
     "property",

@@ -82,6 +82,10 @@ class Neurons:
             self._points[zeta] = self.random.choice(self.points)
         return self._points[zeta]
 
+    def represent(self, zeta: int, number: sp.Rational) -> None:
+        """Let the residue `zeta` stand for this real number in comparisons, though not in arithmetic."""
+        self._points[zeta] = number
+
     def pin(self, number: sp.Rational) -> int:
         """Make the residue of `number` stand for exactly this number: for a z that is put on a kink."""
         zeta = residue(number)
@@ -130,7 +134,7 @@ class Neurons:
         if expr in known:
             return known[expr]
         numerator, denominator, symbols, kernels = _compiled(expr)
-        values = [self._kernel(kernels[symbol], known) if symbol in kernels else known[symbol] for symbol in symbols]
+        values = [self._kernel(kernels[s], known) if s in kernels else known.get(s, 0) for s in symbols]
         return _polynomial(numerator, values) * inverse(_polynomial(denominator, values)) % PRIME
 
     def _kernel(self, meaning: sp.Expr, known: Mapping[sp.Symbol, int]) -> int:
@@ -174,11 +178,9 @@ def _compiled(expr: sp.Expr) -> tuple[Terms, Terms, tuple[sp.Symbol, ...], dict[
     form = normal(expr.xreplace({r: as_written(r) for r in expr.atoms(sp.Rational)}))
     kernels = dict(form.kernels)
     symbols = (*kernels, *sorted(form.value.free_symbols - set(kernels), key=str))
-    parts = [sp.Poly(part, *symbols, domain="QQ") for part in sp.fraction(form.value)] if symbols else []
-    if not parts:
-        top, bottom = ((((), residue(part)),) for part in sp.fraction(form.value))
-    else:
-        top, bottom = (tuple((powers, residue(c)) for powers, c in part.terms()) for part in parts)
+    symbols = symbols or (Z,)  # a number is a polynomial of degree 0
+    parts = [sp.Poly(part, *symbols, domain="QQ") for part in sp.fraction(form.value)]
+    top, bottom = (tuple((powers, residue(c)) for powers, c in part.terms()) for part in parts)
     return top, bottom, symbols, kernels
 
 

@@ -55,11 +55,12 @@ def rounds_of(architecture: Architecture) -> list[Round]:
 
 
 def neurons_of(architecture: Architecture, seed: int) -> Neurons:
-    """A random choice whose representatives lie on every branch of the activations, and close to each kink."""
+    """A random choice whose representatives lie on every branch of the activations and beside each kink, not on it."""
     beside = {
         k + side * BESIDE
         for formula, _ in functions(architecture).values()
         for k in kinks(formula, stable(formula))
         for side in (-1, 1)
     }
-    return Neurons(seed, (*REPRESENTATIVES, *sorted(beside)))
+    on_a_kink = {k for f in architecture.activations for k in kinks(f.formula)}
+    return Neurons(seed, (*(p for p in REPRESENTATIVES if p not in on_a_kink), *sorted(beside)))

@@ -20,7 +20,7 @@ from derive.algebra.notation import N, size
 from derive.algebra.program import Program
 from derive.algebra.residues import PRIME, Dual, Duals, Residues, residue
 from derive.codegen.logarithms import Functions, with_logarithms
-from derive.codegen.neurons import Neurons
+from derive.codegen.neurons import Neurons, as_written
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
 
@@ -147,7 +147,7 @@ def split(vector: Any, order: list[str], data: dict[str, Any]) -> dict[str, Any]
 def expression(expr: sp.Expr, values: dict[str, Any], neurons: Neurons) -> Any:
     """An update's expression modulo the prime: numbers, vectors of residues, and counters as they are."""
     if expr.is_Rational:
-        return residue(expr)
+        return residue(as_written(expr))
     if isinstance(expr, sp.Symbol):
         return values[str(expr)]
     if isinstance(expr, sp.Pow) and expr.exp == sp.Rational(1, 2):

@@ -10,7 +10,9 @@ import click
 from derive.commands.console import progress
 from derive.commands.files import check_readable
 from derive.commands.options import FILE, JSON, Request, architecture_options
+from derive.commands.rounding import show_with_bounds
 from derive.commands.verdicts import show
+from derive.model.errors import DeriveError
 
 
 @click.command()
@@ -22,13 +24,32 @@ from derive.commands.verdicts import show
 @click.option(
     "--layout",
     type=click.Choice(["rows", "columns"]),
-    default="rows",
-    show_default=True,
-    help="Of code written by hand: samples are rows of X, or columns (then b is (n, 1)).",
+    help="Of code written by hand: samples are rows of X, or columns (then b is (n, 1))  [found by running it].",
+)
+@click.option(
+    "--weights",
+    type=click.Choice(["out-in", "in-out"]),
+    help="Of code written by hand: W is (n_l, n_(l-1)), or (n_(l-1), n_l)  [found by running it].",
 )
 @click.option("--summed", is_flag=True, help="Of code written by hand: its loss is the samples' sum, not their mean.")
+@click.option(
+    "--rounding",
+    is_flag=True,
+    help="Also run the module and bound its rounding error, in ball arithmetic (the extra `rigor`).",
+)
+@click.option("--data", metavar="FILE.npz", type=FILE, help="theta, X and Y for --rounding  [random ones].")
 @JSON
-def audit(module: Path, as_json: bool, function: str | None, layout: str, summed: bool, **given: Any) -> int:
+def audit(
+    module: Path,
+    as_json: bool,
+    function: str | None,
+    layout: str | None,
+    weights: str | None,
+    summed: bool,
+    rounding: bool,
+    data: Path | None,
+    **given: Any,
+) -> int:
     """Check a module as it stands in its file: run it on symbols and in exact arithmetic, entry by entry.
 
     Without a specification the module is checked against the one that it carries. A file that derive did not
@@ -40,23 +61,38 @@ def audit(module: Path, as_json: bool, function: str | None, layout: str, summed
       derive audit digits.py
       derive audit my_network.py --layers 64-32-10 --activation tanh --output identity
       derive audit digits.py digits.toml --json
-      derive audit backprop.py --layers 2-3-1 --function gradients --layout columns
+      derive audit digits.py --rounding --data digits.npz
+      derive audit backprop.py --layers 64-32-10 --function gradients
     """
     request = Request(**given)
     architecture = None if request.empty else request.architecture()
     check_readable(module)
+    if data is not None:
+        check_readable(data)
+        if not rounding:
+            raise DeriveError("--data: it is for --rounding, which is not asked for")
+    if rounding and not emitted(module):
+        raise DeriveError(f"--rounding: {module} is no module that derive emitted")
     if architecture is not None and not emitted(module):
-        from derive.teach.handwritten import Convention, audit_function
+        from derive.teach.handwritten import audit_function
+        from derive.teach.layouts import Convention
 
         click.echo(f"{module}: not a module of derive; running this file, with all that it does", err=True)
-        convention = Convention(layout, "sum" if summed else "mean")
+        convention = Convention(layout, "sum" if summed else "mean", weights)
         return show(audit_function(module, architecture, function, convention), as_json)
+    if rounding:
+        from derive.algebra.balls import flint
+        from derive.codegen.rounding import rounding as bounded
+
+        flint()
+        click.echo(f"{module}: running this file in floating point, with all that it does", err=True)
     with progress() as report:
+        bounds = bounded(module, architecture, data, report) if rounding else None
         report("reading the module", 0.0)
         from derive.codegen.audit import audit as audit_module
 
         certificate = audit_module(module, architecture, progress=report)
-    return show(certificate, as_json)
+    return show(certificate, as_json) if bounds is None else show_with_bounds(certificate, bounds, as_json)
 
 
 def emitted(module: Path) -> bool:

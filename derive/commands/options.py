@@ -16,8 +16,8 @@ from derive.model.activation import Activation, activation
 from derive.model.architecture import Architecture, Update
 from derive.model.definition import read_definition
 from derive.model.errors import DeriveError, shorten
-from derive.model.specification import read_specification
-from derive.model.tables import ACTIVATIONS, DTYPES, LOSSES, OPTIMIZERS
+from derive.model.specification import SETTINGS, read_specification
+from derive.model.tables import ACTIVATIONS, DTYPES, INITIALIZATIONS, LOSSES, OPTIMIZERS, SCHEDULES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -47,6 +47,9 @@ OPTIONS = (
     click.option("--loss", metavar="NAME", help=f"One of: {', '.join(LOSSES)}."),
     click.option("--optimizer", metavar="NAME", help=f"One of: {', '.join(OPTIMIZERS)}."),
     click.option("--momentum", metavar="X", help="A constant of the optimiser, from 0 up to but not including 1."),
+    click.option("--schedule", metavar="NAME", help=f"Of the learning rate, one of: {', '.join(SCHEDULES)}."),
+    click.option("--clip", metavar="X", help="The norm beyond which gradients are shortened to it."),
+    click.option("--initialization", metavar="NAME", help=f"One of: {', '.join(INITIALIZATIONS)}."),
     click.option("--dtype", metavar="NAME", help=f"One of: {', '.join(DTYPES)}."),
     click.option("--name", metavar="NAME", help="The module's name, an identifier."),
 )
@@ -73,6 +76,9 @@ class Request:
     momentum: str | None = None
     dtype: str | None = None
     name: str | None = None
+    schedule: str | None = None
+    clip: str | None = None
+    initialization: str | None = None
 
     @property
     def empty(self) -> bool:
@@ -106,10 +112,15 @@ class Request:
         """The layers, with what the options say about all else put over what `base` says."""
         settings: dict[str, Any] = {}
         if base is not None:
-            settings = {key: getattr(base, key) for key in ("loss", "optimizer", "dtype", "name")}
+            settings = {key: getattr(base, key) for key in SETTINGS}
         settings |= {key: value for key in ("loss", "dtype", "name") if (value := getattr(self, key)) is not None}
         if self.optimizer is not None or self.momentum is not None:
             settings["optimizer"] = self._update(settings.get("optimizer", Update()))
+        for key in ("schedule", "initialization"):
+            if getattr(self, key) not in (None, base and getattr(base, key).name):
+                settings[key] = getattr(self, key)
+        if self.clip is not None:
+            settings["clip"] = _number(self.clip, "--clip")
         return Architecture(sizes, functions, **settings)
 
     def _update(self, base: Update) -> Update:

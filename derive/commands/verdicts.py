@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -23,12 +23,16 @@ PIPED_WIDTH = 140
 
 def print_certificate(certificate: Certificate) -> None:
     """Print the table of verdicts, how they were reached, what they rest on, and a line that sums up."""
+    print_parts(_parts(certificate))
+
+
+def print_parts(parts: Iterable[RenderableType]) -> None:
+    """Print to a terminal; into a pipe or a file go plain lines without padding, as wide as a formula needs."""
     from rich.console import Console
 
-    # Into a pipe or a file go plain lines without padding, as wide as a formula needs.
     piped = None if sys.stdout.isatty() else io.StringIO()
     console = Console(file=piped, width=_width() if piped else None, highlight=False)
-    for part in _parts(certificate):
+    for part in parts:
         console.print(part)
     if piped:
         click.echo("\n".join(line.rstrip() for line in piped.getvalue().splitlines()))

@@ -18,40 +18,24 @@ if TYPE_CHECKING:
     import sympy as sp
 
 RESERVED = frozenset(
-    [
-        "W",
-        "b",
-        "z",
-        "a",
-        "f",
-        "c",
-        "L",
-        "N",
-        "X",
-        "Y",
-        "x",
-        "y",
-        "g",
-        "n",
-        "s",
-        "i",
-        "j",
-        "k",
-        "m",
-        "e",
-        "t",
-        "v",
-        "u",
-        "r",
-        "h",
-        "p",
+    (
+        *"WbzafcLNXYxygnsijkmetvurhpq",
+        "mu",
+        "sigma",
+        "gain",
+        "shift",
+        "mask",
         "delta",
         "theta",
         "loss",
         "value",
         "rng",
         "learning_rate",
-    ]
+        "weights",
+        "penalty",
+        "total",
+        "past",
+    )
 )
 """Names that the equations use already, so that no trained constant can have one."""
 HUGE = 10**1000  # of an argument; what lies beyond costs time and holds no information

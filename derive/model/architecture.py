@@ -17,6 +17,7 @@ from derive.model.names import identifier
 from derive.model.penalty import Penalty
 from derive.model.penalty import penalty as read_penalty
 from derive.model.tables import DTYPES, NORMALIZATIONS, OPTIMIZERS
+from derive.model.training import DEFAULT_PACE, DEFAULT_START, Pace, Start, clip_norm
 
 MAX_LAYERS = 1000
 MAX_WIDTH = 10**7
@@ -68,6 +69,9 @@ class Architecture:
     layers: tuple[LayerOptions, ...]
     penalty: Penalty
     sample_weights: bool
+    initialization: Start
+    schedule: Pace
+    clip: float | None
 
     def __init__(
         self,
@@ -80,6 +84,9 @@ class Architecture:
         layers: Iterable[Mapping[str, Any] | LayerOptions] | None = None,
         penalty: Mapping[str, Any] | Penalty | None = None,
         sample_weights: bool = False,
+        initialization: str | Mapping[str, Any] | Start = DEFAULT_START,
+        schedule: str | Mapping[str, Any] | Pace = DEFAULT_PACE,
+        clip: float | None = None,
     ) -> None:
         checked = _sizes(sizes)
         if isinstance(activations, str | Activation) or not isinstance(activations, Iterable):
@@ -115,6 +122,9 @@ class Architecture:
             "layers": layer_options(layers, checked),
             "penalty": read_penalty(penalty),
             "sample_weights": sample_weights,
+            "initialization": Start.of(initialization),
+            "schedule": Pace.of(schedule),
+            "clip": clip_norm(clip),
         }.items():
             object.__setattr__(self, key, value)
 

@@ -16,8 +16,8 @@ def check_fit(loss: Loss, function: Activation) -> None:
     """Refuse, with the reason, a loss that makes no sense for outputs of the activation `function`."""
     if not function.elementwise and loss.targets not in ("distribution", "real"):
         raise DeriveError(
-            f"loss {loss.name!r}: its targets are one by one {_KINDS[loss.targets]}, but {function.name} makes the outputs "
-            "of a row depend on each other; use cross_entropy, or another output activation"
+            f"loss {loss.name!r}: its targets are one by one {_KINDS[loss.targets]}, but {function.name} makes the "
+            "outputs of a row depend on each other; use cross_entropy, or another output activation"
         )
     if loss.targets == "distribution" and function.elementwise:
         raise DeriveError(

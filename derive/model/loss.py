@@ -175,7 +175,7 @@ def loss_function(value: str | Mapping[str, Any] | Loss) -> Loss:
     """
     if isinstance(value, Loss):
         return value
-    table = dict(value) if isinstance(value, Mapping) else {"name": value}
+    table: dict[str, Any] = dict(value) if isinstance(value, Mapping) else {"name": value}
     name = table.pop("name", "own")
     known = built_in_loss(name) if isinstance(name, str) else None
     if "expression" in table:

@@ -24,9 +24,13 @@ from derive.model.layers import OPTION_NAMES, LayerOptions
 from derive.model.loss import Loss, built_in_loss
 from derive.model.penalty import Penalty
 from derive.model.sources import read_text, toml_table
+from derive.model.training import training_lines
 
-SETTINGS = ("name", "loss", "optimizer", "dtype", "penalty", "sample_weights")
-KEYS = (*SETTINGS, "sizes", "activations", "inputs", "layer", "activation")
+SETTINGS = (
+    *("name", "loss", "optimizer", "dtype", "initialization", "schedule", "clip"),
+    *("penalty", "sample_weights"),
+)
+KEYS = ("sizes", "activations", "inputs", "layer", "activation", *SETTINGS)
 LAYER_KEYS = ("units", "activation")
 
 
@@ -115,6 +119,7 @@ def to_toml(architecture: Architecture) -> str:
         f"loss = {_loss(architecture.loss)}",
         f'optimizer = {{ name = "{update.name}"{settings} }}' if settings else f'optimizer = "{update.name}"',
         f'dtype = "{architecture.dtype}"',
+        *training_lines(architecture.initialization, architecture.schedule, architecture.clip),
     ]
     if architecture.penalty != Penalty():
         lines.append(f"penalty = {_inline(_changed(architecture.penalty))}")

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from derive.algebra.gradient import Derivation
 from derive.model.errors import DeriveError
+from derive.model.loss import Loss
 from derive.proof.claims import Claim
 from derive.proof.conventions import CHOICES, WORDS, Conventions, contradiction, usual
 from derive.proof.decide import proved
@@ -55,7 +56,7 @@ def others(conventions: Conventions) -> Iterator[Conventions]:
                 yield changed
 
 
-def convention_that_fits(claim: Claim, loss: str, given: Derivation | None = None) -> str:
+def convention_that_fits(claim: Claim, loss: str | Loss, given: Derivation | None = None) -> str:
     """The convention under which a formula that is wrong as stated is right, in words; "" if there is none."""
     own = stated(claim)
     tried: set[tuple[str, str, str]] = set()

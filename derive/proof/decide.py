@@ -17,6 +17,7 @@ import sympy as sp
 from derive.algebra.gradient import Derivation
 from derive.algebra.program import Equation, Program
 from derive.model.errors import DeriveError
+from derive.model.loss import Loss
 from derive.proof.canonical import SwellError, equal, unfold, unfold_once
 from derive.proof.certificate import Outcome, Verdict
 from derive.proof.claims import Claim
@@ -54,7 +55,7 @@ class Decision:
     note: str = ""
 
 
-def decide(claim: Claim, loss: str, given: Derivation | None = None) -> tuple[Verdict, ...]:
+def decide(claim: Claim, loss: str | Loss, given: Derivation | None = None) -> tuple[Verdict, ...]:
     """The verdicts about a claim: one, or two for an erratum (as printed, expected refuted, and corrected).
 
     Numbered layers are those of the `given` network, unless the claim says "L >= 2". Raises DeriveError,
@@ -74,7 +75,7 @@ def decide(claim: Claim, loss: str, given: Derivation | None = None) -> tuple[Ve
     )
 
 
-def proved(claim: Claim, loss: str, given: Derivation | None = None) -> bool:
+def proved(claim: Claim, loss: str | Loss, given: Derivation | None = None) -> bool:
     """Whether the claim's formula can be proved; no counterexample is looked for if it cannot."""
     scope, known = _setting(claim, claim.formula, given)
     try:
@@ -93,7 +94,7 @@ def _setting(claim: Claim, formula: str, given: Derivation | None) -> tuple[Scop
     return scope, relations(given.architecture, scope) if given is not None else {}
 
 
-def _verdict(claim: Claim, formula: str, loss: str, given: Derivation | None) -> Verdict:
+def _verdict(claim: Claim, formula: str, loss: str | Loss, given: Derivation | None) -> Verdict:
     scope, known = _setting(claim, formula, given)
     decision = decide_formula(formula, scope, lambda sides: world_for(sides.mentions, sides.scope, loss, given), known)
     return Verdict(

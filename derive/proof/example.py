@@ -30,7 +30,7 @@ WEIGHTS, VALUES = 9, 99
 @cache
 def _rational(function: Activation, order: int) -> sp.Expr | None:
     """f or f', if it is made of sums, products and cases only; None if it is not."""
-    formula = function.formula
+    formula = function.initial
     if formula.atoms(sp.Function) - formula.atoms(sp.Piecewise):
         return None
     return formula.diff(Z) if order else formula

@@ -44,7 +44,7 @@ class ResidueFunctions:
         """f of a layer, or its derivative, at each entry."""
         key = (layer, order)
         if key not in self.formulas:
-            formula = self.activations[layer - 1].formula
+            formula = self.activations[layer - 1].initial
             self.formulas[key] = formula.diff(Z, order) if order else formula
         return self.each(self.formulas[key], array)
 

@@ -16,6 +16,7 @@ import sympy as sp
 from derive.algebra.forward import layer, loss
 from derive.algebra.notation import L, l, named
 from derive.algebra.program import Program
+from derive.model.loss import Loss
 from derive.proof.canonical import equal
 from derive.proof.certificate import Verdict
 from derive.proof.claims import Text
@@ -44,7 +45,7 @@ def right_side(text: Text, left: str, ranges: str = "") -> str:
     raise LookupError(f"{text.title} does not say what {left} is")
 
 
-def batching(loss_name: str) -> tuple[Verdict, ...]:
+def batching(loss_name: str | Loss) -> tuple[Verdict, ...]:
     """That the rows which the code computes are the text's columns, and the means over samples are right."""
     hidden = fragment([l, l + 1])
     last = fragment([L], loss_name)
@@ -81,7 +82,7 @@ def _in_world(label: str, formula: str, scope: Scope, program: Program) -> Verdi
     )
 
 
-def induction(text: Text, loss_name: str) -> tuple[Verdict, ...]:
+def induction(text: Text, loss_name: str | Loss) -> tuple[Verdict, ...]:
     """The lemma db, and the induction over l that rests on the four lemmas, batching and its premise."""
     hidden = swept((l, l + 1), "", named("z", l + 1))
     last = swept((L,), loss_name)
@@ -110,7 +111,7 @@ def induction(text: Text, loss_name: str) -> tuple[Verdict, ...]:
     return db, Verdict(label, formula, "proved", method, EVERYWHERE)
 
 
-def chain_premise(loss_name: str) -> str:
+def chain_premise(loss_name: str | Loss) -> str:
     """What breaks the premise that a^l has a single reader, layer l+1 (or the loss, if l = L); "" if nothing."""
     allowed = {"z": {named("W", l), named("a", l - 1), named("b", l)}, "a": {named("z", l)}}
     for equation in layer(l):

@@ -7,6 +7,7 @@ The activations stay undefined functions.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import sympy as sp
 from derive.algebra.evaluate import evaluate
 from derive.algebra.gradient import Derivation, adjoint_name, differentiate
 from derive.algebra.notation import N, size
-from derive.algebra.program import Tensor
+from derive.algebra.program import Program, Tensor
 from derive.model.architecture import Architecture
 from derive.proof.certificate import Verdict
 
@@ -30,7 +31,7 @@ def oracle(derivation: Derivation) -> Verdict:
     """The verdict that every entry of every gradient is SymPy's derivative of the loss, at small widths."""
     label = "SymPy's diff of the written-out loss"
     derivation, note = twin(derivation)
-    widths = WIDTHS[derivation.architecture.depth]
+    widths = widths_of(derivation.architecture)
     validity = f"widths {'-'.join(map(str, widths))}, {SAMPLES} samples; {note}any activation"
     formula = "every entry of " + ", ".join(adjoint_name(t.name) for t in derivation.parameters)
     difference = first_difference(derivation, widths)
@@ -43,13 +44,27 @@ def oracle(derivation: Derivation) -> Verdict:
     return Verdict(label, formula, "undecided", f"{entry}: the difference does not expand to 0", validity)
 
 
-def twin(derivation: Derivation) -> tuple[Derivation, str]:
-    """The network that is written out: that of the first layers, if there are more than a few; and a note of that."""
+def twin(derivation: Derivation, depth: int = DEEPEST) -> tuple[Derivation, str]:
+    """The network that is written out: the first layers and the last, if there are more than `depth`; and a note."""
     architecture = derivation.architecture
-    if architecture.depth <= DEEPEST:
+    if architecture.depth <= depth:
         return derivation, ""
-    first = Architecture(architecture.sizes[: DEEPEST + 1], architecture.activations[:DEEPEST], loss=architecture.loss)
-    return differentiate(first), f"the network of the first {DEEPEST} of {architecture.depth} layers; "
+    kept = [*range(1, depth), architecture.depth]
+    options = [architecture.layers[k - 1] for k in kept]
+    options[-1] = replace(options[-1], residual=0)
+    first = replace(
+        architecture,
+        sizes=(architecture.sizes[0], *(architecture.sizes[k] for k in kept)),
+        activations=tuple(architecture.activations[k - 1] for k in kept),
+        layers=tuple(options),
+    )
+    return differentiate(first), f"the network of {depth} of the {architecture.depth} layers, the last among them; "
+
+
+def widths_of(architecture: Architecture) -> tuple[int, ...]:
+    """Small widths, equal where a residual connection needs it."""
+    widths = WIDTHS[architecture.depth]
+    return tuple(widths[first] for first in architecture.tied)
 
 
 def first_difference(derivation: Derivation, widths: tuple[int, ...]) -> tuple[str, sp.Expr, sp.Expr] | None:
@@ -69,6 +84,16 @@ def first_difference(derivation: Derivation, widths: tuple[int, ...]) -> tuple[s
     return None
 
 
+def is_polynomial(program: Program) -> bool:
+    """Whether the loss, written out, is a polynomial in the inputs and in the values of undefined functions."""
+    return not any(
+        (isinstance(part, sp.Pow) and part.atoms(sp.Indexed) and not (part.exp.is_Integer and part.exp > 0))
+        or isinstance(part, sp.exp | sp.log)
+        for equation in program.equations
+        for part in equation.value.atoms(sp.Pow, sp.exp, sp.log)
+    )
+
+
 def expanded(expr: sp.Expr) -> sp.Expr:
     """`expr` multiplied out, each function value being an indeterminate."""
     atoms: dict[sp.Basic, sp.Basic] = {call: sp.Dummy() for call in expr.atoms(sp.Function)}
@@ -81,10 +106,29 @@ def _symbols(tensor: Tensor, sizes: dict[sp.Expr, int]) -> Any:
     return np.array(entries, dtype=object).reshape(shape)
 
 
-def applied(function: Any, array: Any) -> Any:
-    """The undefined function, applied to every entry."""
-    values = [function(value) for value in np.asarray(array).ravel()]
-    return np.array(values, dtype=object).reshape(np.shape(array))
+class Exponential(sp.Function):  # type: ignore[misc]
+    """exp, which SymPy is kept from simplifying: it would join products to exponentials of sums."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return self
+
+
+class Logarithm(sp.Function):  # type: ignore[misc]
+    """log, which SymPy is kept from simplifying."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return 1 / self.args[0]
+
+
+KEPT = {sp.exp: Exponential, sp.log: Logarithm}
+
+
+def applied(function: Any, *arrays: Any) -> Any:
+    """The function, of which only the derivative is known, applied to every entry."""
+    function = KEPT.get(function, function)
+    spread = np.broadcast_arrays(*(np.asarray(array, dtype=object) for array in arrays))
+    values = [function(*entries) for entries in zip(*(array.ravel() for array in spread), strict=True)]
+    return np.array(values, dtype=object).reshape(np.shape(spread[0]))
 
 
 def _is_nonzero(expr: sp.Expr) -> bool:

@@ -14,13 +14,15 @@ from pathlib import Path
 
 from derive.algebra.gradient import Derivation
 from derive.model.architecture import Architecture
+from derive.model.penalty import Penalty
 from derive.model.specification import to_toml
-from derive.proof.certificate import UNAUDITED, Certificate
+from derive.proof.certificate import UNAUDITED, Certificate, Verdict
 from derive.proof.claims import Text, source_text
+from derive.proof.duality import duality
 from derive.proof.instances import instances
 from derive.proof.lemmas import batching, induction
-from derive.proof.oracle import oracle
-from derive.proof.sensitivities import sensitivities
+from derive.proof.oracle import is_polynomial, oracle
+from derive.proof.sensitivities import along_directions, sensitivities
 from derive.proof.texts import find_text, text_verdicts
 
 TRUSTS = (
@@ -42,13 +44,10 @@ def prove(derivation: Derivation, text: str | Path | Text | None = None) -> Cert
     """
     source = source_text()
     chosen = source if text is None else text if isinstance(text, Text) else find_text(str(text))
-    own_loss = derivation.architecture.loss
     verdicts = [
         *text_verdicts(chosen, derivation),
-        *batching(own_loss),
-        *induction(source, own_loss),
-        *instances(derivation, source),
-        oracle(derivation),
+        *(_chain(derivation, source) if _is_the_texts(derivation.architecture) else duality(derivation)),
+        oracle(derivation) if is_polynomial(derivation.forward) else along_directions(derivation),
         *sensitivities(derivation),
     ]
     sizes = "-".join(map(str, derivation.architecture.sizes))
@@ -63,9 +62,19 @@ def prove(derivation: Derivation, text: str | Path | Text | None = None) -> Cert
     )
 
 
+def _is_the_texts(architecture: Architecture) -> bool:
+    """Whether the network is a perceptron as the text has it, and its loss a plain mean."""
+    return architecture.plain and architecture.penalty == Penalty() and not architecture.sample_weights
+
+
+def _chain(derivation: Derivation, source: Text) -> list[Verdict]:
+    """For the text's perceptron: the lemmas about every layer of every depth, and their instances."""
+    loss = derivation.architecture.loss
+    return [*batching(loss), *induction(source, loss), *instances(derivation, source)]
+
+
 def _kinks(architecture: Architecture) -> tuple[str, ...]:
     """The convention for f' and f'' where an activation has a kink, in words."""
     found = {f.name: f.expression for f in architecture.activations if "where" in f.expression}
-    return tuple(
-        f"f' and f'' of {name} at its kink: those of the branch it falls into, {e}" for name, e in found.items()
-    )
+    told = "f' and f'' of {} at its kink: those of the branch it falls into, {}"
+    return tuple(told.format(name, expression) for name, expression in found.items())

@@ -30,7 +30,7 @@ class RealFunctions(SmallFunctions):
     """Activations as what they are, in floating point."""
 
     def value(self, layer: int, order: int, z: Any) -> Any:
-        return float(self.activations[layer - 1].formula.diff(Z, order).subs(Z, sp.Float(float(z))))
+        return float(self.activations[layer - 1].initial.diff(Z, order).subs(Z, sp.Float(float(z))))
 
 
 def differ(architecture: Architecture, layout: Layout, answer: Term, truth: Term) -> bool:

@@ -30,6 +30,8 @@ Relations = Mapping[str, tuple[sp.Expr, bool]]
 @cache
 def relation(activation: Activation) -> sp.Expr | None:
     """g with f'(z) = g(f(z)), a polynomial in A; None if none is found."""
+    if not activation.elementwise or activation.trained:
+        return None
     formula, u = activation.formula, sp.Dummy("u")
     if formula == Z:
         return sp.S.One
@@ -58,7 +60,7 @@ def relations(architecture: Architecture, scope: Scope) -> dict[str, tuple[sp.Ex
         if len(over) == 1:
             label: Label = scope.symbol(name)
             named_functions[named("f", label)] = over.pop()
-    found = {name: (relation(f), f.formula == Z) for name, f in named_functions.items()}
+    found = {name: (relation(f), f.elementwise and f.formula == Z) for name, f in named_functions.items()}
     return {name: (g, identity) for name, (g, identity) in found.items() if g is not None}
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -20,13 +19,12 @@ import sympy as sp
 from derive.algebra.evaluate import evaluate
 from derive.algebra.gradient import Derivation, adjoint_name
 from derive.algebra.notation import N, is_opaque, named, size
-from derive.algebra.sensitivities import Sensitivity, hessian_vector, input_gradient, pull_back
+from derive.algebra.sensitivities import Sensitivity, gradient, hessian_vector, input_gradient, pull_back
 from derive.algebra.tangent import tangent_name
 from derive.proof.certificate import Verdict
-from derive.proof.oracle import SAMPLES, WIDTHS, applied, twin
+from derive.proof.oracle import DEEPEST, SAMPLES, applied, is_polynomial, twin, widths_of
+from derive.proof.sampled import MODULUS, same
 
-MODULUS = 2**61 - 1
-"""A prime. Sides that differ agree modulo it with a probability of about degree/MODULUS, below 1e-16."""
 SMALL = 3
 """A counterexample has integers up to this."""
 LENGTH = 200
@@ -47,7 +45,7 @@ class Draw:
 
     @property
     def sizes(self) -> dict[sp.Expr, int]:
-        widths = WIDTHS[self.derivation.architecture.depth]
+        widths = widths_of(self.derivation.architecture)
         return {size(k): n for k, n in enumerate(widths)} | {N: SAMPLES}
 
     def integers(self, purpose: str) -> Arrays:
@@ -77,11 +75,21 @@ def hessian_sides(draw: Draw, sensitivity: Sensitivity) -> Sides:
     """u . H v, and the derivative of the loss along both."""
     data, u, v = (draw.integers(purpose) for purpose in ("data", "u", "v"))
     names = [t.name for t in draw.derivation.parameters]
-    moved = data | {name: data[name] + S * u[name] + T * v[name] for name in names}
+    moved = data | {name: np.asarray(data[name] + S * u[name] + T * v[name], dtype=object) for name in names}
     right = draw.forward(moved)["loss"].item().diff(S).diff(T).subs({S: 0, T: 0})
     found = draw.result(sensitivity, data | {tangent_name(name): v[name] for name in names})
-    parts = ((found[tangent_name(adjoint_name(name))] * u[name]).sum() for name in names)
+    parts = (np.sum(found[tangent_name(adjoint_name(name))] * u[name]) for name in names)
     return sp.Add(*parts), right
+
+
+def gradient_sides(draw: Draw, sensitivity: Sensitivity) -> Sides:
+    """u . gradient, and the derivative of the loss along u."""
+    data, u = draw.integers("data"), draw.integers("u")
+    names = [t.name for t in draw.derivation.parameters]
+    moved = data | {name: np.asarray(data[name] + S * u[name], dtype=object) for name in names}
+    right = draw.forward(moved)["loss"].item().diff(S).subs(S, 0)
+    found = draw.result(sensitivity, data)
+    return sp.Add(*(np.sum(found[adjoint_name(name)] * u[name]) for name in names)), right
 
 
 def input_sides(draw: Draw, sensitivity: Sensitivity) -> Sides:
@@ -117,12 +125,24 @@ CLAIMS = (
 )
 
 
+GRADIENT = Claim("gradient", "u . gradient is the derivative of the loss along u", gradient, gradient_sides)
+
+
+def along_directions(derivation: Derivation) -> Verdict:
+    """The verdict about the whole gradient along a random direction, for a loss that is no polynomial to multiply out."""
+    chosen, note = twin(derivation)
+    return decided(GRADIENT, chosen, gradient(chosen), _validity(chosen, note))
+
+
 def sensitivities(derivation: Derivation) -> list[Verdict]:
     """A verdict for each of the three programs, at small widths."""
-    chosen, note = twin(derivation)
-    widths = "-".join(map(str, WIDTHS[chosen.architecture.depth]))
-    validity = f"widths {widths}, {SAMPLES} samples; {note}any activation"
-    return [decided(claim, chosen, claim.made(chosen), validity) for claim in CLAIMS]
+    chosen, note = twin(derivation, DEEPEST if is_polynomial(derivation.forward) else DEEPEST - 1)
+    return [decided(claim, chosen, claim.made(chosen), _validity(chosen, note)) for claim in CLAIMS]
+
+
+def _validity(derivation: Derivation, note: str) -> str:
+    widths = "-".join(map(str, widths_of(derivation.architecture)))
+    return f"widths {widths}, {SAMPLES} samples; {note}any activation"
 
 
 def decided(claim: Claim, derivation: Derivation, sensitivity: Sensitivity, validity: str = "") -> Verdict:
@@ -141,30 +161,3 @@ def decided(claim: Claim, derivation: Derivation, sensitivity: Sensitivity, vali
 def _short(side: sp.Expr) -> str:
     text = str(side)
     return text if len(text) <= LENGTH else f"{text[:LENGTH]}…"
-
-
-def same(left: sp.Expr, right: sp.Expr) -> bool:
-    """Whether two expressions in integers and undefined functions have the same value, each function being random."""
-    known: dict[sp.Expr, int] = {}
-    return _residue(left, known) == _residue(right, known)
-
-
-def _residue(expr: sp.Expr, known: dict[sp.Expr, int]) -> int:
-    """The value modulo the prime; `known` remembers those of the parts."""
-    if expr not in known:
-        known[expr] = _combined(expr, [_residue(part, known) for part in expr.args])
-    return known[expr]
-
-
-def _combined(expr: sp.Expr, parts: list[int]) -> int:
-    if expr.is_Rational:
-        return int(expr.p) * pow(int(expr.q), -1, MODULUS) % MODULUS
-    if isinstance(expr, sp.Add):
-        return sum(parts) % MODULUS
-    if isinstance(expr, sp.Mul):
-        return reduce(lambda u, v: u * v % MODULUS, parts)
-    if isinstance(expr, sp.Pow) and expr.exp.is_Integer:
-        return pow(parts[0], int(expr.exp), MODULUS)
-    if isinstance(expr, sp.Function):  # the same function of the same number is the same number
-        return random.Random(f"{expr.func.__name__} {parts}").randrange(MODULUS)
-    raise NotImplementedError(f"{expr.func.__name__} in a loss")

@@ -33,8 +33,8 @@ def slope(activation: Activation) -> tuple[Fraction, ...] | None:
     draw = random.Random("points")
     points = [draw.randrange(1, PRIME) for _ in range(DEGREE + 1 + CHECKS)]
     try:
-        values = [functions.at(activation.formula, z) for z in points]
-        slopes = [functions.at(activation.formula.diff(Z), z) for z in points]
+        values = [functions.at(activation.initial, z) for z in points]
+        slopes = [functions.at(activation.initial.diff(Z), z) for z in points]
         powers = [[pow(a, k, PRIME) for k in range(DEGREE + 1)] for a in values]
         inverse = inverse_of(np.array(powers[: DEGREE + 1], dtype=np.int64))
     except (NoResidueError, ValueError, ZeroDivisionError):

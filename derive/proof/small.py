@@ -83,8 +83,8 @@ class SmallFunctions:
 
     def value(self, layer: int, order: int, z: Fraction) -> Fraction:
         activation = self.activations[layer - 1]
-        if not activation.formula.has(sp.exp, sp.tanh, sp.log, sp.Function) or activation.formula.has(sp.Piecewise):
-            exact = activation.formula.diff(Z, order).subs(Z, sp.Rational(z.numerator, z.denominator))
+        if not activation.initial.has(sp.exp, sp.tanh, sp.log, sp.Function) or activation.initial.has(sp.Piecewise):
+            exact = activation.initial.diff(Z, order).subs(Z, sp.Rational(z.numerator, z.denominator))
             if exact.is_Rational:
                 return _fraction(exact)
         coefficients = slope(activation) if order == 1 else None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from derive.algebra.gradient import Derivation
 from derive.model.errors import DeriveError
+from derive.model.loss import Loss
 from derive.model.tables import LOSSES
 from derive.proof.alternatives import convention_that_fits, in_grammar, stated
 from derive.proof.certificate import Certificate, Verdict
@@ -57,7 +58,7 @@ def text_verdicts(text: Text, derivation: Derivation | None = None) -> tuple[Ver
         raise DeriveError(f"{text.where}: {error}" if text.where else str(error)) from None
 
 
-def claim_verdicts(claim: Claim, loss: str, given: Derivation | None = None) -> tuple[Verdict, ...]:
+def claim_verdicts(claim: Claim, loss: str | Loss, given: Derivation | None = None) -> tuple[Verdict, ...]:
     """The verdicts about a claim (two for an erratum), each with the formula as the text writes it.
 
     The note of a formula that is wrong, but would be right under another convention, names that convention.

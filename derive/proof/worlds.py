@@ -15,11 +15,13 @@ from functools import cache
 
 import sympy as sp
 
-from derive.algebra.forward import layer, loss, output, parameters, target
+from derive.algebra.forward import layer, loss, parameters, target
 from derive.algebra.gradient import Derivation, adjoint_name, reverse
 from derive.algebra.notation import L, Label, N, index, named
 from derive.algebra.program import Equation, Program, Tensor, check
+from derive.algebra.stages import output
 from derive.model.errors import DeriveError
+from derive.model.loss import Loss
 from derive.proof.scope import Scope
 from derive.proof.values import QUANTITIES, SAMPLE, per_sample_name
 
@@ -86,7 +88,7 @@ def sampled_names(program: Program) -> dict[str, str]:
     return {name: name for name, tensor in program.tensors.items() if N in tensor.axes}
 
 
-def fragment(labels: Sequence[Label], loss_name: str = "") -> Program:
+def fragment(labels: Sequence[Label], loss_name: str | Loss = "") -> Program:
     """The forward program of the layers `labels`, with the loss after the last if it is named."""
     inputs = (output(labels[0] - 1), *(t for label in labels for t in parameters(label)))
     equations = tuple(e for label in labels for e in layer(label))
@@ -96,7 +98,7 @@ def fragment(labels: Sequence[Label], loss_name: str = "") -> Program:
 
 
 @cache
-def swept(labels: tuple[Label, ...], loss_name: str = "", seed: str = "", seed_mean: bool = False) -> Program:
+def swept(labels: tuple[Label, ...], loss_name: str | Loss = "", seed: str = "", seed_mean: bool = False) -> Program:
     """The fragment of some layers with its gradients; the same few are asked for again and again."""
     return with_gradients(fragment(labels, loss_name), seed, seed_mean=seed_mean)
 
@@ -133,7 +135,7 @@ def with_gradients(forward: Program, seed: str = "", *, seed_mean: bool = False)
     return check(Program(tuple(inputs), equations))
 
 
-def world_for(mentions: Mentions, scope: Scope, loss_name: str, given: Derivation | None = None) -> World:
+def world_for(mentions: Mentions, scope: Scope, loss_name: str | Loss, given: Derivation | None = None) -> World:
     """The smallest world in which everything that a formula mentions is defined.
 
     Raises DeriveError where layers counted from l and from L, or from 1, come together.

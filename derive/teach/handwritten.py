@@ -1,226 +1,193 @@
 """Auditing NumPy code that somebody wrote by hand: a verdict for each gradient, the first wrong line, the slip.
 
-The function runs twice. In floats, with the real NumPy and every assignment noted: that finds the first line whose
-value is no quantity of the derivation, and names the slip. And in exact arithmetic, on the stand-in for NumPy: only
-that can prove a gradient. Where the stand-in does not understand the code, agreement in floats is no proof: the
-verdict is undecided. A refutation needs both, or floats that differ clearly.
+The function runs in floats, with the real NumPy and every assignment noted: at an example with distinct widths, in each
+layout that it may have been written for, beside every kink, and at the architecture's own widths. That finds the first
+line whose value is no quantity of the derivation, and names the slip. And it runs in exact arithmetic, on the stand-in
+for NumPy: only that can prove a gradient. Where the stand-in does not understand the code, agreement in floats is no
+proof: the verdict is undecided. A refutation needs both, or floats that differ clearly.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from derive.algebra.residues import PRIME
-from derive.codegen.namespace import run
-from derive.codegen.rounds import Round, neurons_of
-from derive.codegen.stand_in import StandIn
-from derive.codegen.truth import drawn, names_of
+from derive.codegen.elementary import kinks
+from derive.codegen.rounds import Round
+from derive.codegen.truth import names_of
 from derive.model.architecture import Architecture
-from derive.model.errors import DeriveError
 from derive.proof.certificate import Certificate, Verdict
-from derive.teach.naming import arranged, close, slip_of
-from derive.teach.observed import Noted, Source, Trace, call, gradients, load_function, read_source
-from derive.teach.reference import Point, exact_gradients, point
+from derive.teach.exactly import Exact, exactly
+from derive.teach.explained import explained, first_wrong, where
+from derive.teach.kinked import kink_verdict
+from derive.teach.layouts import Convention
+from derive.teach.observed import Source, load_function, read_source
+from derive.teach.reference import AtKink, point
+from derive.teach.tried import Tried, best, tried
 
 TRUSTS = (
     "the derived gradients, which `derive verify` proves",
     "chance: an error stays unseen with probability below 1e-15",
 )
-NOT_COVERED = ("rounding in floating point", "the value at a kink", "other widths than those it was run at")
-MEANT = {"z": "z", "a": "a", "dw": "dW", "db": "db", "delta": "delta", "d": "delta", "dz": "delta", "da": "da"}
-"""Variable name without its number, in small letters → the quantity of the derivation."""
-
-
-@dataclass(frozen=True)
-class Convention:
-    """How the function's arrays lie, and what its loss is."""
-
-    layout: str = "rows"
-    loss: str = "mean"
-
-    def given(self, values: dict[str, Any], order: list[str]) -> dict[str, Any]:
-        """What the function is called with: in `columns` X is (n0, N), Y (nL, N) and b (n, 1)."""
-        columns = self.layout == "columns"
-        result = {name: values[name][:, None] if columns and name[0] == "b" else values[name] for name in order}
-        result["theta"] = np.concatenate([values[name].ravel() for name in order])
-        result["X"], result["Y"] = (values[name].T if columns else values[name] for name in ("a0", "y"))
-        return result
-
-    def factor(self, samples: int) -> int:
-        """What the gradients of the mean loss are multiplied by."""
-        return samples if self.loss == "sum" else 1
+NOT_COVERED = ("rounding in floating point", "other widths than those it was run at")
+BESIDE = 1e-6
+"""How far from a kink the function is run in floats."""
+MOST_KINKS = 8
+"""Kinks that are looked at in every layer; if there are more, only in the first layer with the activation."""
+MOST_PARAMETERS = 10**7
+"""Of an architecture whose own widths are run."""
+Function = Callable[..., Any]
 
 
 def audit_function(
     path: Path, architecture: Architecture, function: str | None = None, convention: Convention | None = None
 ) -> Certificate:
     """The verdicts about a function in the file at `path`. The file is run as it is."""
-    convention = convention or Convention()
     source = read_source(path, function)
-    order = names_of(architecture)
-    widths = tuple(range(2, 3 + architecture.depth)) if architecture.depth <= 8 else architecture.sizes
-    subject = f"{path}, {source.function}: {'-'.join(map(str, widths))}, {convention.layout}, {convention.loss} loss"
-    small = architecture.resized(widths)
-    verdicts = tuple(_verdicts(source, small, order, convention))
+    subject = f"{path}, {source.function}"
     digest = "sha256:" + hashlib.sha256(source.text.encode()).hexdigest()
-    return Certificate(subject, verdicts, TRUSTS, NOT_COVERED, digest)
-
-
-def _verdicts(source: Source, small: Architecture, order: list[str], convention: Convention) -> Iterator[Verdict]:
-    samples = Round("", small.sizes, 1).samples
-    validity = f"widths {'-'.join(map(str, small.sizes))}, N = {samples}"
-    at = point(small, samples, 1)
     try:
-        found, noted = _run(source, at, order, convention)
-    except DeriveError:
-        raise
-    except Exception as error:
-        note = f"it raises {type(error).__name__}: {error}{_where(error, source)}"
-        note += _square(source, small, order, convention)
-        yield Verdict(source.function, "computes the gradients", "refuted", "run in floats", validity, note=note)
-        return
-    exact = [_exact(source, small, order, convention, samples, seed) for seed in (1, 2)]
-    first = _first_wrong(noted, at, convention)
-    for name in order:
-        yield _verdict(name, found, exact, at, noted, first, convention, validity)
+        loaded = load_function(source)
+    except (Exception, SystemExit) as error:
+        note = f"the file raises {type(error).__name__}: {error}{where(error, source)}"
+        verdicts: tuple[Verdict, ...] = (_does_not_run(source, note, ""),)
+        return Certificate(subject, verdicts, TRUSTS, NOT_COVERED, digest)
+    audit = _Audit(source, loaded, architecture, names_of(architecture))
+    chosen = audit.chosen(convention or Convention())
+    verdicts = tuple(audit.verdicts(chosen))
+    widths = "-".join(map(str, chosen.at.architecture.sizes))
+    not_covered = (*NOT_COVERED, "the widths that were asked for: too large") if audit.too_large else NOT_COVERED
+    return Certificate(f"{subject}: {widths}, {chosen.convention}", verdicts, TRUSTS, not_covered, digest)
 
 
-def _run(source: Source, at: Point, order: list[str], convention: Convention) -> tuple[dict[str, Any], list[Noted]]:
-    """The gradients that the function returns in floats, and what it assigned on the way."""
-    function = load_function(source)
-    trace = Trace(source.path)
-    with np.errstate(all="ignore"), trace.watching():
-        result = call(function, source, convention.given(at.values, order))
-    return gradients(result, order, at.shapes), trace.noted
+def example(architecture: Architecture) -> Architecture:
+    """The architecture at small widths, those of neighbouring layers distinct, so that no layout fits by chance."""
+    depth = architecture.depth
+    small = tuple(range(2, 3 + depth)) if depth <= 8 else tuple(2 + k % 3 for k in range(depth + 1))
+    return architecture.resized(small)
 
 
-def _square(source: Source, small: Architecture, order: list[str], convention: Convention) -> str:
-    """What is wrong with a function whose shapes do not fit, seen at equal widths, where all shapes do."""
-    at = point(small.resized([3] * len(small.sizes)), 4, 1)
-    try:
-        _, noted = _run(source, at, order, convention)
-    except Exception:
+class _Audit:
+    """One function, and what it is held against."""
+
+    def __init__(self, source: Source, function: Function, architecture: Architecture, order: list[str]) -> None:
+        self.source = source
+        self.function = function
+        self.architecture = architecture
+        self.order = order
+        self.too_large = architecture.parameter_count > MOST_PARAMETERS
+
+    def run(
+        self,
+        architecture: Architecture,
+        convention: Convention,
+        kink: AtKink | None = None,
+        words: str = "",
+        **how: Any,
+    ) -> Tried:
+        """The function in floats at the architecture's widths."""
+        samples = Round("", architecture.sizes, 1).samples
+        validity = f"widths {'-'.join(map(str, architecture.sizes))}, N = {samples}{words}"
+        at = point(architecture, samples, 1, kink)
+        return tried(self.function, self.source, at, self.order, convention, validity, **how)
+
+    def chosen(self, convention: Convention) -> Tried:
+        """The run in the layout that fits: at small widths or, where it has sizes of its own, at those asked for."""
+        small = example(self.architecture)
+        found = best([self.run(small, each) for each in convention.candidates()], self.order)
+        if found.error is None or self.architecture.sizes == small.sizes or self.too_large:
+            return found
+        own = best([self.run(self.architecture, each, traced=False) for each in convention.candidates()], self.order)
+        return self.run(self.architecture, own.convention) if own.error is None else found
+
+    def verdicts(self, chosen: Tried) -> Iterator[Verdict]:
+        """One verdict for each gradient, and one for each kink."""
+        if chosen.error is not None:
+            note = f"it raises {type(chosen.error).__name__}: {chosen.error}{where(chosen.error, self.source)}"
+            yield _does_not_run(self.source, note + self._square(chosen), chosen.validity)
+            return
+        small, convention = chosen.at.architecture, chosen.convention
+        places = _kinks(small)
+        runs = [chosen, *self._others(small, convention, places)]
+        exact = [exactly(self.source, small, self.order, convention, seed) for seed in (1, 2)]
+        for name in self.order:
+            yield self._verdict(name, runs, exact)
+        for place in places:
+            if all(run.same(name) for run in runs for name in self.order):  # or else the kink is not what is wrong
+                yield self._at_kink(small, convention, place)
+
+    def _at_kink(self, small: Architecture, convention: Convention, place: AtKink) -> Verdict:
+        def with_slope(slope: int | None) -> Tried:
+            return self.run(small, convention, replace(place, slope=slope), traced=False)
+
+        return kink_verdict(self.source, self.order, place, with_slope)
+
+    def _others(self, small: Architecture, convention: Convention, places: list[AtKink]) -> Iterator[Tried]:
+        """The runs beside each kink, and at the architecture's own widths."""
+        for place in places:
+            for side, words in ((-1, "below"), (1, "above")):
+                beside = replace(place, kink=float(place.kink) + side * BESIDE)
+                yield self.run(small, convention, beside, f", z{place.layer} {BESIDE:g} {words} {place.kink}")
+        if self.architecture.sizes != small.sizes and not self.too_large:
+            plain = self.run(self.architecture, convention, traced=False)
+            wrong = plain.error is None and not all(map(plain.same, self.order))
+            yield self.run(self.architecture, convention) if wrong else plain
+
+    def _square(self, failed: Tried) -> str:
+        """What is wrong with a function whose shapes do not fit, seen at equal widths, where all shapes do."""
+        equal = self.architecture.resized([3] * len(self.architecture.sizes))
+        run = self.run(equal, failed.convention)
+        if run.error is None and first_wrong(run.noted, run.at):
+            return f"; at equal widths {explained('', None, run.at, run.noted, run.convention)}"
         return ""
-    first = _first_wrong(noted, at, convention)
-    return f"; at equal widths {_explained('', None, at, noted, first, convention)}" if first else ""
 
-
-def _verdict(
-    name: str,
-    found: dict[str, Any],
-    exact: list[dict[str, bool] | str],
-    at: Point,
-    noted: list[Noted],
-    first: tuple[Noted, str] | None,
-    convention: Convention,
-    validity: str,
-) -> Verdict:
-    label, formula = f"d{name}", f"d{name} is the derivative of the {convention.loss} loss by {name}"
-    if name not in found:
-        return Verdict(label, formula, "refuted", "run in floats", validity, note="it is not among what is returned")
-    right = at.values[label] * convention.factor(at.samples)
-    value = np.asarray(found[name], dtype=float)
-    fits = value.shape == right.shape or (name[0] == "b" and value.size == right.size and 1 in value.shape)
-    same = fits and close(value.reshape(right.shape), right)
-    exactly = [each[name] for each in exact if isinstance(each, dict)]
-    if len(exactly) == len(exact) and all(exactly) and same:
-        return Verdict(label, formula, "proved", "exact arithmetic modulo a prime", validity)
-    if same:
+    def _verdict(self, name: str, runs: list[Tried], exact: list[Exact]) -> Verdict:
+        convention = runs[0].convention
+        label, formula = f"d{name}", f"d{name} is the derivative of the {convention.loss} loss by {name}"
+        wrong = next((run for run in runs if not run.same(name)), None)
+        exactly_right = [each[name] for each in exact if isinstance(each, dict) and name in each]
+        if wrong is not None:
+            method = "run in floats"
+            if wrong is runs[0] and not all(exactly_right):
+                method = "run in floats and in exact arithmetic"
+            return Verdict(label, formula, "refuted", method, wrong.validity, note=self._note(name, wrong))
+        validity = f"{runs[0].validity}; in floats also {_rest(runs)}" if len(runs) > 1 else runs[0].validity
+        if len(exactly_right) == len(exact) and all(exactly_right):
+            return Verdict(label, formula, "proved", "exact arithmetic modulo a prime", validity)
         why = next((each for each in exact if isinstance(each, str)), "exact arithmetic says otherwise")
         note = f"it agrees in floats, which is no proof; not exact: {why}"
         return Verdict(label, formula, "undecided", "run in floats", validity, note=note)
-    note = _explained(label, value, at, noted, first, convention)
-    method = "run in floats and in exact arithmetic" if exactly and not all(exactly) else "run in floats"
-    return Verdict(label, formula, "refuted", method, validity, note=note)
+
+    def _note(self, name: str, wrong: Tried) -> str:
+        if wrong.error is not None:
+            return f"it raises {type(wrong.error).__name__}: {wrong.error}{where(wrong.error, self.source)}"
+        if name not in wrong.found:
+            return "it is not among what is returned"
+        value = wrong.numbers(name)
+        return explained(f"d{name}", value, wrong.at, wrong.noted, wrong.convention)
 
 
-def _explained(
-    label: str, value: Any, at: Point, noted: list[Noted], first: tuple[Noted, str] | None, convention: Convention
-) -> str:
-    """The line that is wrong, and the slip: of the first wrong line, or else of the gradient itself."""
-    own = _slip(label, value, at, convention) if label else None
-    equal = [n for n in noted if label and _equal(n.value, value)]
-    line = next((n for n in equal if _meant(n.name) == label), equal[-1] if equal else None)
-    if first and not (line and line.line < first[0].line):
-        noted_first, meant = first
-        slip = _slip(meant, noted_first.value, at, convention)
-        held = next((q for q, v in at.values.items() if np.ndim(v) and _equal(noted_first.value, np.asarray(v))), "")
-        other = f"that of {held}" if held else "no quantity of the derivation"
-        said = f"line {noted_first.line}: the value of {noted_first.name} is not {meant}: it is {other}"
-    else:
-        slip = own
-        said = (
-            f"line {line.line}: the value of {line.name} is not the derivative {label}"
-            if line
-            else f"{label} is wrong where it is returned"
-        )
-    slip = slip or own
-    return f"{said}; consistent with the slip {slip}" if slip else said
+def _does_not_run(source: Source, note: str, validity: str) -> Verdict:
+    return Verdict(source.function, "computes the gradients", "refuted", "run in floats", validity, note=note)
 
 
-def _first_wrong(noted: list[Noted], at: Point, convention: Convention) -> tuple[Noted, str] | None:
-    """The first assignment to a variable with a quantity's name whose value is not that quantity, up to 1/N."""
-    for each in noted:
-        meant = _meant(each.name)
-        if meant not in at.values or each.value.ndim == 0:
-            continue
-        right = np.asarray(at.values[meant])
-        factors = (1.0,) if meant[0] in "za" else (1.0, float(at.samples))
-        if not any(close(v, right * f) for f in factors for v in arranged(each.value, right.shape)):
-            return each, meant
-    return None
+def _rest(runs: list[Tried]) -> str:
+    """Where else the function was run, in words."""
+    beside = any(" z" in run.validity for run in runs[1:])
+    own = next((run.validity for run in runs[1:] if " z" not in run.validity), "")
+    return " and ".join(filter(None, ("beside each kink" if beside else "", f"at {own}" if own else "")))
 
 
-def _meant(name: str) -> str:
-    """delta2 for d2, dz2 or delta_2: the quantity that a variable is named after."""
-    parts = re.match(r"^(?:grad_)?([A-Za-z]+?)_?(\d+)$", name)
-    return f"{MEANT[parts[1].lower()]}{parts[2]}" if parts and parts[1].lower() in MEANT else ""
-
-
-def _slip(quantity: str, value: Any, at: Point, convention: Convention) -> str | None:
-    of_loss = quantity.startswith(("dW", "db"))
-    return slip_of(quantity, at, value, convention.factor(at.samples) if of_loss else 1.0)
-
-
-def _equal(left: Any, right: Any) -> bool:
-    return left.size == right.size and left.ndim > 0 and any(close(v, right) for v in arranged(left, right.shape))
-
-
-def _exact(
-    source: Source, small: Architecture, order: list[str], convention: Convention, samples: int, seed: int
-) -> dict[str, bool] | str:
-    """For each gradient whether it is the derived one in exact arithmetic, or why that cannot be said."""
-    neurons = neurons_of(small, seed)
-    truth = drawn(small, samples, seed, neurons)
-    stand_in = StandIn(neurons, samples, small.dtype)
-    try:
-        function = run(source.text, stand_in, "audited")[source.function]
-        given = {k: stand_in.array(v) for k, v in convention.given(truth.data, order).items()}
-        result = call(function, source, given)
-        shapes = {name: truth.data[name].shape for name in order}
-        found = {name: stand_in.resolved(v) for name, v in gradients(result, order, shapes).items()}
-        right = exact_gradients(truth, order)
-    except Exception as error:  # it may mean no more than that the stand-in lacks something
-        return f"on the stand-in for NumPy it raises {type(error).__name__}: {error}"
-    scale = convention.factor(samples)
-    return {
-        name: found[name].size == right[name].size
-        and bool((found[name].reshape(right[name].shape) == right[name] * scale % PRIME).all())
-        for name in order
-        if name in found
-    }
-
-
-def _where(error: BaseException, source: Source) -> str:
-    trace, line = error.__traceback__, 0
-    while trace:
-        line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == source.path else line
-        trace = trace.tb_next
-    return f" (line {line})" if line else ""
+def _kinks(architecture: Architecture) -> list[AtKink]:
+    """The kinks of every layer or, if these are many, of each activation in the first layer that has it."""
+    places = [
+        (function.name, AtKink(layer, kink))
+        for layer, function in enumerate(architecture.activations, 1)
+        for kink in kinks(function.formula)
+    ]
+    if len(places) > MOST_KINKS:
+        places = list({(name, place.kink): (name, place) for name, place in reversed(places)}.values())[::-1]
+    return [place for _, place in places[:MOST_KINKS]]

@@ -6,8 +6,9 @@ import ast
 import inspect
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,16 @@ from derive.model.errors import DeriveError, shorten
 
 INPUTS = {**dict.fromkeys(("X", "x", "a0", "A0"), "X"), **dict.fromkeys(("Y", "y", "T", "t"), "Y"), "theta": "theta"}
 """Argument names → what is meant."""
+MOST = 5000
+"""Assignments that are noted: what loops over every weight is not followed to the end."""
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Run somebody's code so that what it prints does not stand in a certificate, and warnings are no matter."""
+    with np.errstate(all="ignore"), redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @dataclass(frozen=True)
@@ -48,22 +59,25 @@ class Trace:
     noted: list[Noted] = field(default_factory=list)
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Note the assignments of everything that runs inside and stands in the file."""
+    def watching(self, really: bool = True) -> Iterator[None]:
+        """Note the assignments of everything that runs inside and stands in the file, up to `MOST` of them."""
         before = sys.gettrace()
-        sys.settrace(self._called)
+        if really:
+            sys.settrace(self._called)
         try:
             yield
         finally:
             sys.settrace(before)
 
     def _called(self, frame: Any, event: str, argument: Any) -> Any:
-        if frame.f_code.co_filename != self.path or frame.f_code.co_name == "<module>":
+        if len(self.noted) > MOST or frame.f_code.co_filename != self.path or frame.f_code.co_name == "<module>":
             return None
         seen = {name: _copy(value) for name, value in frame.f_locals.items()}
         current = [frame.f_lineno]
 
         def local(frame: Any, event: str, argument: Any) -> Any:
+            if len(self.noted) > MOST:
+                return None
             if event in ("line", "return"):
                 for name, value in frame.f_locals.items():
                     copy = _copy(value)
@@ -134,7 +148,8 @@ def call(function: Callable[..., Any], source: Source, given: dict[str, Any]) ->
 def load_function(source: Source) -> Callable[..., Any]:
     """The function, after the whole file has been run as it is."""
     scope: dict[str, Any] = {"__name__": "audited", "__file__": source.path}
-    exec(compile(source.text, source.path, "exec"), scope)
+    with quietly():
+        exec(compile(source.text, source.path, "exec"), scope)
     found: Callable[..., Any] = scope[source.function]
     return found
 

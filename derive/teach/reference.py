@@ -10,11 +10,12 @@ import numpy as np
 import sympy as sp
 
 from derive.algebra.evaluate import Arithmetic, evaluate
+from derive.algebra.forward import concrete, functions
 from derive.algebra.gradient import differentiate
 from derive.algebra.notation import N, size
-from derive.algebra.residues import Residues
+from derive.algebra.pointwise import FLOATS, applied, each
+from derive.algebra.residues import Residues, residue
 from derive.codegen.cached import A, from_output
-from derive.codegen.elementary import branch_at
 from derive.codegen.neurons import Neurons
 from derive.codegen.truth import Truth
 from derive.model.architecture import Architecture
@@ -65,7 +66,7 @@ class Point(Arrays):
 
     def applied(self, head: str, layer: int, array: Any) -> Any:
         """f or f' of every entry; f' in terms of a is as it is in z if there is no such form."""
-        formula = self.architecture.activations[layer - 1].formula
+        formula = self.architecture.activations[layer - 1].initial
         if head == "f":
             return _floats(formula, array)
         form = from_output(formula) if head == SLOPE_OF_A else None
@@ -79,16 +80,44 @@ class Point(Arrays):
         return {name: np.shape(value) for name, value in self.values.items()}
 
 
-def point(architecture: Architecture, samples: int, seed: int) -> Point:
-    """Normally distributed parameters and data, and what follows from them in float64."""
+@dataclass(frozen=True)
+class AtKink:
+    """Every unit of layer `layer` has the input `kink`; f' is `slope` there or, if that is None, as the table says."""
+
+    layer: int
+    kink: sp.Rational
+    slope: int | None = None
+
+    def put(self, data: dict[str, Any], value: Any) -> None:
+        """Make z of the layer `value`, whatever comes in."""
+        data[f"W{self.layer}"][...] = 0
+        data[f"b{self.layer}"][...] = value
+
+    def replaces(self, function: Any) -> bool:
+        """Whether the function is the f' of the layer, and gives `slope`."""
+        return self.slope is not None and function.activation == f"f{self.layer}" and function.order == 1
+
+
+def point(architecture: Architecture, samples: int, seed: int, kink: AtKink | None = None) -> Point:
+    """Normally distributed parameters and data, weights by sqrt(n_(l-1)), and what follows from them in float64."""
     derivation = differentiate(architecture)
     rng = np.random.default_rng(seed)
     sizes = {N: samples, **{size(k): n for k, n in enumerate(architecture.sizes)}}
     data = {t.name: rng.standard_normal(tuple(sizes[a] for a in t.axes)) for t in derivation.forward.inputs}
+    for name in data:
+        if name[0] == "W":
+            data[name] /= np.sqrt(data[name].shape[1])
+    known = functions(architecture)
+    if kink:
+        kink.put(data, float(kink.kink))
 
-    def apply(function: Any, array: Any) -> Any:
-        formula = architecture.activations[int(function.activation[1:]) - 1].formula
-        return _floats(formula.diff(Z, function.order) if function.order else formula, array)
+    def apply(function: Any, *arrays: Any) -> Any:
+        if not hasattr(function, "activation"):
+            return applied(function, FLOATS, *arrays).astype(float)
+        if kink and kink.replaces(function):
+            return np.full(np.shape(arrays[0]), float(kink.slope or 0))
+        formula, symbols = concrete(function, known)
+        return each(formula, FLOATS, dict(zip(map(str, symbols), arrays, strict=True))).astype(float)
 
     values = evaluate(derivation.forward, sizes, data, apply, Floats())
     values = evaluate(derivation.gradient, sizes, values, apply, Floats())
@@ -101,12 +130,14 @@ def point(architecture: Architecture, samples: int, seed: int) -> Point:
     return Point(architecture, samples, values)
 
 
-def exact_gradients(truth: Truth, order: list[str]) -> dict[str, Any]:
+def exact_gradients(truth: Truth, order: list[str], kink: AtKink | None = None) -> dict[str, Any]:
     """Every entry of the gradients in residues: the derived equations, evaluated plainly."""
     derivation = differentiate(truth.architecture)
     neurons: Neurons = truth.neurons
 
     def apply(function: Any, array: Any) -> Any:
+        if kink and kink.replaces(function):
+            return np.full(array.shape, residue(sp.Integer(kink.slope)), dtype=np.int64)
         formula = truth.architecture.activations[int(function.activation[1:]) - 1].formula
         wanted = formula.diff(Z, function.order) if function.order else formula
         values = [neurons.function(wanted, int(z)) for z in array.ravel()]
@@ -117,8 +148,4 @@ def exact_gradients(truth: Truth, order: list[str]) -> dict[str, Any]:
 
 
 def _floats(formula: sp.Expr, array: Any) -> Any:
-    values = [
-        float(sp.N(branch_at(formula, sp.Rational(float(z))).subs(Z, sp.Float(float(z), 20)), 17))
-        for z in np.ravel(array)
-    ]
-    return np.array(values).reshape(np.shape(array))
+    return each(formula, FLOATS, {str(Z): np.asarray(array)}).astype(float)

@@ -70,7 +70,7 @@ FAULTS = {
         ("state.N != len(X)", "state.N < len(X)"),
         ("self.N = 0", "self.N = 1"),
         ("    _in_place(theta)\n", ""),
-        ("    return value\n\n\ndef train", "    return 2 * value\n\n\ndef train"),
+        ("    return value\n\n\nclass Div", "    return 2 * value\n\n\nclass Div"),
     ],
 }
 
@@ -80,6 +80,11 @@ def test_planted_faults_are_refuted(style: str, right: str, wrong: str) -> None:
     text = text_of(["relu", "tanh"], style)
     assert right in text
     assert not audit(signed(text.replace(right, wrong))).holds
+
+
+@pytest.mark.parametrize("momentum", [1 / 3, 0.1 + 0.2])
+def test_constants_with_many_digits_pass(momentum: float) -> None:
+    assert audit(text_of(["tanh"], "fast", momentum=momentum)).holds
 
 
 def test_the_same_fault_in_loss_and_gradient_is_caught() -> None:

@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from derive.algebra.gradient import differentiate
-from derive.algebra.notation import N, named, size
-from derive.algebra.program import Equation, Program, Tensor
+from derive.algebra.notation import N
+from derive.algebra.program import Equation, Program
 from derive.codegen.cached import A, D, second_from_output
 from derive.codegen.emit import emit, load
 from derive.codegen.sensitivities import sensitivities
-from derive.codegen.slopes import with_slopes, without_zeros
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
 from tests.codegen.expressions import ALL

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.model.specification import from_table, from_toml, to_toml
-from derive.model.tables import ACTIVATIONS, DTYPES, LOSSES, OPTIMIZERS
+from derive.model.tables import ACTIVATIONS, DTYPES, INITIALIZATIONS, LOSSES, OPTIMIZERS, SCHEDULES
 from tests.doubles import refusal
 from tests.strategies import architectures
 
@@ -61,6 +61,7 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 KEYS = ["name", "sizes", "activations", "inputs", "layer", "activation", "loss", "optimizer", "dtype"]
+KEYS += ["initialization", "schedule", "clip"]
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES))
@@ -75,7 +76,15 @@ def test_one_wrong_value_is_an_architecture_or_one_line(key, value):
 
 
 @pytest.mark.parametrize(
-    ("key", "known"), [("loss", LOSSES), ("optimizer", OPTIMIZERS), ("dtype", DTYPES), ("activations", ACTIVATIONS)]
+    ("key", "known"),
+    [
+        ("loss", LOSSES),
+        ("optimizer", OPTIMIZERS),
+        ("dtype", DTYPES),
+        ("activations", ACTIVATIONS),
+        ("schedule", SCHEDULES),
+        ("initialization", INITIALIZATIONS),
+    ],
 )
 def test_an_unknown_name_is_answered_with_all_that_exist(key, known):
     value = "nonesuch" if key != "activations" else ["tanh", "nonesuch"]

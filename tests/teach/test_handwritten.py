@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from derive.model.architecture import Architecture
-from derive.teach.handwritten import Convention, audit_function
+from derive.teach.handwritten import audit_function
+from derive.teach.layouts import Convention
 
 ROWS = """import numpy as np
 
