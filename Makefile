@@ -2,7 +2,7 @@
 #   make demo       the main job on real data
 #   make test       lint, types, tests and doctests
 #   make figures    the figures that derive is held to, measured
-#   make browser    lessons in Chromium, LaTeX and a notebook kernel (needs Debian's chromium and texlive-latex-recommended)
+#   make browser    lessons in Chromium, LaTeX and a notebook kernel; needs Debian's chromium, texlive-latex-recommended
 #   make grading    how exactly slips are named, over planted slips and right formulas
 #   make peers      emitted modules against PyTorch (installs it)
 #   make generated  the committed modules again, from generated/*.toml

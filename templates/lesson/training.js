@@ -38,6 +38,7 @@ function startTraining(data) {
   const world = makeWorld(data, sizesFor(POINTS), floats, functions);
   const upTo = data.forward.findIndex((equation) => equation.name === `a${depth}`) + 1;
   const map = makeWorld(data, sizesFor(GRID * GRID), floats, functions, upTo);
+  const classes = world.tensors[`a${depth}`].shape[1]; // as many as the layers that a residual connection ties it to
   let points = [], losses = [], steps = 0, running = false;
 
   for (let row = 0; row < GRID; row++)
@@ -50,12 +51,12 @@ function startTraining(data) {
   function restart() {
     const draw = makeDraw(20181113), point = DATA_SETS[element("data-set").value](draw), start = STARTS[element("start").value];
     points = Array.from({ length: POINTS }, (_, k) => point(k));
-    const { a0, y } = world.tensors, outputs = widths[depth];
+    const { a0, y } = world.tensors;
     y.data.fill(data.targets === "sign" ? -1 : 0);
     points.forEach(([x1, x2, label], s) => {
       a0.data.set([x1, x2], 2 * s);
-      if (outputs === 1) y.data[s] = label;
-      else y.data[s * outputs + label] = 1;
+      if (classes === 1) y.data[s] = label;
+      else y.data[s * classes + label] = 1;
     });
     for (const given of [world, map])
       for (const name of data.inputs) if (/^(mask|weights)/.test(name)) given.tensors[name].data.fill(1);
@@ -96,7 +97,7 @@ function startTraining(data) {
   }
 
   function accuracy() {
-    const { data: outputs } = world.tensors[`a${depth}`], n = widths[depth];
+    const { data: outputs } = world.tensors[`a${depth}`], n = classes;
     const right = points.filter(([, , label], s) => decide(outputs, s, n) === label).length;
     return right / POINTS;
   }
@@ -121,7 +122,7 @@ function startTraining(data) {
   function drawRegions() {
     for (const name of data.parameters) map.tensors[name].data.set(world.tensors[name].data);
     map.forward();
-    const canvas = element("regions"), pen = canvas.getContext("2d"), cell = canvas.width / GRID, n = widths[depth];
+    const canvas = element("regions"), pen = canvas.getContext("2d"), cell = canvas.width / GRID, n = classes;
     const colours = [colour("--class-0"), colour("--class-1"), colour("--muted")], { data: outputs } = map.tensors[`a${depth}`];
     pen.clearRect(0, 0, canvas.width, canvas.height);
     for (let k = 0; k < GRID * GRID; k++) {

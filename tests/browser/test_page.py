@@ -52,6 +52,7 @@ NETWORKS = {
         layers=[{"normalization": "layer_norm"}, {"residual": True}, {}],
         penalty={"l1": 0.1, "l2": 0.2},
     ),
+    "tied to the input": Architecture((3, 3, 2), ("tanh", "identity"), layers=[{"residual": True}, {}]),
     "weighted": Architecture((2, 3, 2), ("elu", "tanh"), loss="huber", sample_weights=True),
 }
 
