@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from derive.model.architecture import Architecture
     from derive.model.errors import DeriveError
     from derive.proof.prove import prove
+    from derive.teach.explain import explain
     from derive.teach.grading import Grade, grade
+    from derive.teach.lesson import Lesson, lesson
 
 __version__ = "0.1.0"
 
@@ -25,10 +27,13 @@ __all__ = [
     "Architecture",
     "DeriveError",
     "Grade",
+    "Lesson",
     "audit",
     "differentiate",
     "emit",
+    "explain",
     "grade",
+    "lesson",
     "load",
     "prove",
 ]
@@ -44,6 +49,9 @@ _HOME = {
     "audit": "derive.codegen.audit",
     "grade": "derive.teach.grading",
     "Grade": "derive.teach.grading",
+    "explain": "derive.teach.explain",
+    "lesson": "derive.teach.lesson",
+    "Lesson": "derive.teach.lesson",
 }
 """Public name → the module that defines it."""
 

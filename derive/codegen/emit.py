@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -138,12 +139,32 @@ def digest(text: str) -> str:
     return "sha256:" + hashlib.sha256(blank.encode()).hexdigest()
 
 
+class Emitted(ModuleType):
+    """A loaded module, which shows itself well in a notebook."""
+
+    def _repr_html_(self) -> str:
+        """Its title, its digest, and its constants and functions with their first lines."""
+        names = [name for name, value in vars(self).items() if callable(value) and name[0] != "_"]
+        rows = "".join(
+            f"<tr><td><code>{escape(name)}</code></td><td>{escape(_first(getattr(self, name).__doc__))}</td></tr>"
+            for name in names
+            if getattr(self, name).__module__ == self.__name__
+        )
+        return (
+            f"<p>{escape(_first(self.__doc__))}<br><small>{escape(str(self.DIGEST))}</small></p><table>{rows}</table>"
+        )
+
+
+def _first(text: str | None) -> str:
+    return (text or "").partition("\n")[0]
+
+
 def load(source: str | Path) -> ModuleType:
     """The module that `source` is the text of, or that lies at the path `source`. Runs its code."""
     is_path = isinstance(source, Path) or "\n" not in source
     text = read_module(Path(source)) if is_path else str(source)
     found = re.search(r'^NAME = "(\w+)"$', text, flags=re.MULTILINE)
-    module = ModuleType(found.group(1) if found else "emitted")
+    module = Emitted(found.group(1) if found else "emitted")
     module.__file__ = str(source) if is_path else f"<{module.__name__}>"
     exec(compile(text, module.__file__, "exec"), module.__dict__)
     return module
