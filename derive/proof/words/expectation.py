@@ -3,10 +3,12 @@
 The expression is multiplied out; a term with one weight has the weight's mean as its expected value, one with two has
 E(W[i,j] W[k,m]) = mu^2 + sigma2 delta(i,k) delta(j,m). Nothing else about the distribution is used, and products of
 three weights have no answer here.
+Whatever else stands in the expression has to be independent of the weights: the output of the layer below, a bias.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
 from itertools import product
 
 import sympy as sp
@@ -17,13 +19,14 @@ Ranges = tuple[tuple[sp.Symbol, sp.Expr], ...]
 Part = tuple[tuple[sp.Expr, ...], Ranges]
 
 
-def expected(expr: sp.Expr) -> sp.Expr | None:
-    """E(expr); None if it has more than two weights in a product, or a function of one."""
+def expected(expr: sp.Expr, independent: Container[str]) -> sp.Expr | None:
+    """E(expr); None if it has more than two weights in a product, or what is not `independent` of them, by its name."""
     total = sp.S.Zero
     for factors, ranges in multiplied_out(expr):
         weights = [f for f in factors if _weight(f)]
         rest = [f for f in factors if not _weight(f)]
-        if len(weights) > 2 or any(_weight(e) for f in rest for e in f.atoms(sp.Indexed)) or _deeper(rest):
+        others = {entry for factor in rest for entry in factor.atoms(sp.Indexed)}
+        if len(weights) > 2 or any(_weight(e) or str(e.base.label) not in independent for e in others):
             return None
         value = sp.Mul(*rest, _moment(weights))
         total += sp.Sum(value, *((name, 1, high) for name, high in ranges)) if ranges else value
@@ -32,11 +35,6 @@ def expected(expr: sp.Expr) -> sp.Expr | None:
 
 def _weight(expr: sp.Expr) -> bool:
     return isinstance(expr, sp.Indexed) and str(expr.base.label).startswith("W")
-
-
-def _deeper(rest: list[sp.Expr]) -> bool:
-    """Whether a factor is a z, which hides weights that a later stage brings out."""
-    return any(str(e.base.label)[0] == "z" for f in rest for e in f.atoms(sp.Indexed))
 
 
 def _moment(weights: list[sp.Expr]) -> sp.Expr:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -66,8 +67,8 @@ class Experiment:
         if not hasattr(function, "activation"):
             return _each(function, array)
         formula = self.derivation.architecture.activations[int(function.activation[1:]) - 1].formula
-        formula = formula.diff(Z, function.order) if function.order else formula
-        return _each(lambda z: formula.subs(Z, z), array)
+        slope = derivative(formula, function.order)
+        return _each(lambda z: slope.subs(Z, z), array)
 
     def side(self, expr: sp.Expr, ranges: Mapping[sp.Symbol, sp.Expr], values: Arrays) -> Any:
         """`expr` for every value of its indices; p and q are the first two neurons."""
@@ -100,6 +101,12 @@ class Experiment:
             self.given[tensor.name] = known[THETA]
 
 
+@cache
+def derivative(formula: sp.Expr, order: int) -> sp.Expr:
+    """f, f', … of an activation."""
+    return formula.diff(Z, order) if order else formula
+
+
 def _each(function: Any, array: Any) -> Any:
     values = [function(value) for value in np.asarray(array, dtype=object).ravel()]
     return np.array(values, dtype=object).reshape(np.shape(array))
@@ -123,6 +130,7 @@ class Found:
     """A counterexample: the network that the experiment began with, and what became of it."""
 
     architecture: Architecture
+    labels: Mapping[str, int]
     given: Mapping[str, Any]
     """Parameters, a0 and y, as arrays of exact numbers."""
     equation: Equality
@@ -142,7 +150,8 @@ class Found:
         """The counterexample as a person reads it."""
         sizes = "-".join(map(str, self.architecture.sizes))
         names = ", ".join(f.name for f in self.architecture.activations)
-        network = (("network", f"{sizes} ({names})"),)
+        layers = ", ".join(f"{name} = {value}" for name, value in self.labels.items())
+        network: Pairs = (("network", f"{sizes} ({names}), {layers}"),)
         if "mu" in self.given:
             network += (("each weight of W1", "mu + sqrt(sigma2) or mu - sqrt(sigma2), equally likely"),)
         numbers = tuple((name, shown(array)) for name, array in self.given.items() if name in self.told)
@@ -169,18 +178,42 @@ def counterexample(
     steps: int = 0,
 ) -> Found | None:
     """A small network that meets what is given and not what should follow, after `steps` steps; None if none is found."""
+    return next(filter(None, experiments(statement, labels, activations, loss, steps)), None)
+
+
+def experiments(
+    statement: Statement,
+    labels: Mapping[str, int],
+    activations: Sequence[Activation],
+    loss: str,
+    steps: int = 0,
+) -> Iterator[Found | None]:
+    """One small network after the other that meets what is given: a counterexample, or None if all that follows holds.
+
+    With steps of training only activations with rational values are used, so that the numbers stay small.
+    """
+    if steps:
+        activations = [function for function in activations if rational(function)]
+    numbers = {name: sp.Integer(value) for name, value in labels.items()}
+    derivation: Derivation | None = None
     for architecture, samples, seed in _networks(labels, activations, loss):
-        derivation = differentiate(architecture)
-        numbers = {name: sp.Integer(value) for name, value in labels.items()}
-        tensors = {**derivation.forward.tensors, **derivation.gradient.tensors}
-        reading = read(statement, tensors, numbers)
+        if derivation is None:  # sizes are symbols and activations opaque: it is the same for all of them
+            derivation = differentiate(architecture)
+            reading = read(statement, {**derivation.forward.tensors, **derivation.gradient.tensors}, numbers)
+        derivation = replace(derivation, architecture=architecture)
         draw = random.Random(f"words {seed}")
         experiment = Experiment(derivation, samples, drawn(derivation, samples, draw))
         if any(e.left.has(EXPECTED) or e.right.has(EXPECTED) for e in reading.then):
             experiment.given |= {name: _number(draw.choice(SMALL[:2])) for name in ("mu", "sigma2")}
-        if found := _tried(experiment, reading, steps):
-            return found
-    return None
+        imposed(experiment, reading.given)
+        values = experiment.values()
+        if all(experiment.holds(equation, values) for equation in reading.given):
+            yield _tried(experiment, reading, labels, steps)
+
+
+def rational(function: Activation) -> bool:
+    """Whether the values of an activation are rational numbers: it has cases, but no exp, tanh, …."""
+    return not function.formula.atoms(sp.Function, sp.Pow) - function.formula.atoms(sp.Piecewise)
 
 
 def _networks(
@@ -188,8 +221,8 @@ def _networks(
 ) -> Iterator[tuple[Architecture, int, int]]:
     """Networks with two neurons a layer, at most, and few samples; the same activation in all hidden layers."""
     depth = labels["L"]
-    simple = sorted(activations, key=lambda f: bool(f.formula.atoms(sp.Function) - f.formula.atoms(sp.Piecewise)))
-    last = simple[0]
+    simple = sorted(activations, key=lambda function: not rational(function))
+    last = next((function for function in simple if function.formula == Z), simple[0])
     for function in simple:
         hidden = [function] * (depth - 1)
         for seed in range(TRIES):
@@ -222,23 +255,20 @@ def imposed(experiment: Experiment, given: Sequence[Equality]) -> None:
         if name in experiment.given:
             array = experiment.given[name]
             value = experiment.side(equation.right, equation.ranges, experiment.given)
+            value = value if value.ndim else value.item()
             kept = [i for i in equation.ranges if i not in FIXED]
             order = [i for i in equation.left.indices if i not in FIXED]
             value = np.transpose(value, [kept.index(i) for i in order]) if np.ndim(value) == len(order) > 1 else value
             array[tuple(FIXED.index(i) if i in FIXED else slice(None) for i in equation.left.indices)] = value
 
 
-def _tried(experiment: Experiment, reading: Reading, steps: int) -> Found | None:
-    imposed(experiment, reading.given)
+def _tried(experiment: Experiment, reading: Reading, labels: Mapping[str, int], steps: int) -> Found | None:
     start = {name: array.copy() for name, array in experiment.given.items()}
-    values = experiment.values()
-    if not all(experiment.holds(equation, values) for equation in reading.given):
-        return None
     for _ in range(steps):
         experiment.step()
-    values = experiment.values() if steps else values
+    values = experiment.values()
     for equation in reading.then:
         if not experiment.holds(equation, values):
             left, right = (experiment.side(side, equation.ranges, values) for side in (equation.left, equation.right))
-            return Found(experiment.derivation.architecture, start, equation, left, right, steps)
+            return Found(experiment.derivation.architecture, labels, start, equation, left, right, steps)
     return None

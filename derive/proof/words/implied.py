@@ -7,11 +7,11 @@ canonical forms are a proof. Replacing equals by equals is all that happens, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import sympy as sp
 
-from derive.algebra.program import Equation
+from derive.algebra.program import Equation, Program
 from derive.proof.canonical import SwellError, canonical, unfold
 from derive.proof.decide import STAGES
 from derive.proof.values import QUANTITIES
@@ -21,19 +21,20 @@ from derive.proof.words.statements import ANY, EXPECTED, Equality
 Bound = dict[sp.Basic, sp.Basic]
 
 
-def follows(conclusion: Equality, given: Iterable[Equality], definitions: Mapping[str, Equation]) -> bool:
+def follows(conclusion: Equality, given: Iterable[Equality], program: Program) -> bool:
     """Whether the sides of `conclusion` were found equal under the equations that are `given`, or under some of them."""
     rules = tuple(given)
     fewer = tuple(rule for rule in rules if not isinstance(rule.left, sp.Sum))  # a sum in pieces is not recognised
-    return _equal(conclusion, rules, definitions) or (fewer != rules and _equal(conclusion, fewer, definitions))
+    return _equal(conclusion, rules, program) or (fewer != rules and _equal(conclusion, fewer, program))
 
 
-def _equal(conclusion: Equality, rules: tuple[Equality, ...], definitions: Mapping[str, Equation]) -> bool:
+def _equal(conclusion: Equality, rules: tuple[Equality, ...], program: Program) -> bool:
+    definitions, independent = program.definitions, [t.name for t in program.inputs if not t.name.startswith("delta")]
     left, right = (rewritten(side, rules) for side in (conclusion.left, conclusion.right))
     unfolded: dict[str, Equation] = {}
     for stage in STAGES:
         unfolded |= {name: e for name, e in definitions.items() if _letter(name) in stage}
-        left, right = (_averaged(rewritten(unfold(side, unfolded), rules), rules) for side in (left, right))
+        left, right = (_averaged(rewritten(unfold(side, unfolded), rules), rules, independent) for side in (left, right))
         try:
             if canonical(left) == canonical(right):
                 return True
@@ -46,9 +47,10 @@ def _letter(name: str) -> str:
     return next((letter for letter in sorted(QUANTITIES, key=len, reverse=True) if name.startswith(letter)), name)
 
 
-def _averaged(expr: sp.Expr, rules: tuple[Equality, ...]) -> sp.Expr:
+def _averaged(expr: sp.Expr, rules: tuple[Equality, ...], independent: list[str]) -> sp.Expr:
     """`expr` with its expected values replaced by moments, where they can be."""
-    found = {call: value for call in expr.atoms(EXPECTED) if (value := expected(call.args[0])) is not None}
+    values = {call: expected(call.args[0], independent) for call in expr.atoms(EXPECTED)}
+    found = {call: value for call, value in values.items() if value is not None}
     return rewritten(expr.xreplace(found), rules) if found else expr
 
 

@@ -13,7 +13,7 @@ from derive.algebra.forward import layer, output, parameters, target
 from derive.algebra.gradient import reverse
 from derive.algebra.notation import L, N, index, l, named
 from derive.algebra.program import Equation, Program, Tensor, check
-from derive.proof.words.statements import Equality, Statement, equalities, equality
+from derive.proof.words.statements import Equality, Statement, condition, equalities
 from derive.proof.worlds import swept
 
 EVERY = "every width, every number of samples, every activation (elementwise)"
@@ -24,26 +24,17 @@ class Setting:
     """A program in which statements are proved, and the layers by number that a counterexample is looked for in."""
 
     validity: str
-    program: Callable[[str], Program]
-    """From the name of a loss."""
+    program: Callable[[], Program]
     labels: Mapping[str, int]
     """What l and L are in the small network."""
 
 
-def _hidden(_: str) -> Program:
+def _hidden() -> Program:
     return swept((l, l + 1), "", named("z", l + 1), True)
 
 
-def _output(loss: str) -> Program:
-    return swept((L,), loss)
-
-
-def _last_two(loss: str) -> Program:
-    return swept((L - 1, L), loss)
-
-
 @cache
-def _any_loss(_: str) -> Program:
+def _any_loss() -> Program:
     """Layer L with c = sum of phi(a[i], y[i]), where nothing is known of phi."""
     known = (output(L - 1), *parameters(L), target(L))
     s, i = index("s"), index("i")
@@ -69,11 +60,9 @@ def misfit(orders: tuple[int, int] = (0, 0)) -> Any:
 
 SETTINGS: dict[str, Setting] = {
     "hidden": Setting(f"every layer l = 1..L-1 of every depth; {EVERY}", _hidden, {"l": 1, "L": 2}),
-    "output": Setting(f"layer L of every depth; {EVERY}; the loss {{loss}}", _output, {"L": 1}),
     "any loss": Setting(
         f"layer L of every depth; {EVERY}; every loss that is a sum over the outputs", _any_loss, {"L": 1}
     ),
-    "last two": Setting(f"every depth L >= 2; {EVERY}; the loss {{loss}}", _last_two, {"L": 2}),
 }
 """Name → what it is about; `hidden` takes delta[l+1] as given, so that it holds whatever comes after."""
 
@@ -89,7 +78,7 @@ class Reading:
 def read(statement: Statement, tensors: Mapping[str, Tensor], labels: Mapping[str, Any]) -> Reading:
     """`statement` about the layers that `labels` give to l and L."""
     return Reading(
-        tuple(equality(text, tensors, labels) for text in statement.given),
+        tuple(condition(text, tensors, labels) for text in statement.given),
         tuple(e for text in statement.then for e in equalities(text, tensors, labels)),
     )
 

@@ -83,7 +83,7 @@ def shape(activation: Activation) -> Shape:
         pieces = _pieces(formula.diff(Z))
     except FormulaError:
         return Shape(at_zero, is_zero(at_zero), None, (None, None))
-    limits = (_limit(pieces[0][1], -sp.oo), _limit(pieces[-1][1], sp.oo))
+    limits = (limit_of(pieces[0][1], -sp.oo), limit_of(pieces[-1][1], sp.oo))
     return Shape(at_zero, is_zero(at_zero), _flat(formula.diff(Z), pieces), limits)
 
 
@@ -140,7 +140,13 @@ def _vanishes(expr: sp.Expr, interval: Interval) -> bool | None:
     return True if sp.simplify(expr) == 0 else None
 
 
-def _limit(expr: sp.Expr, end: sp.Expr) -> sp.Expr | None:
+def outermost(formula: sp.Expr, end: int) -> sp.Expr:
+    """The one expression that `formula` is before its first kink (end 0), or after its last (end 1)."""
+    return _pieces(formula)[-end][1]
+
+
+def limit_of(expr: sp.Expr, end: sp.Expr) -> sp.Expr | None:
+    """The limit of `expr` as z goes to `end`; None if it is not found, AccumBounds if there is none."""
     if not expr.has(Z):
         return expr
     if expr.count_ops() > MAX_OPERATIONS or _nesting(expr) > MAX_NESTING:

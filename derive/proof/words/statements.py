@@ -88,18 +88,19 @@ def equalities(text: str, tensors: Mapping[str, Tensor], labels: Mapping[str, sp
         raise DeriveError(f"{text!r} is not an equation: write left = right")
     reader = StatementReader(tensors, labels)
     values = [reader.read(part) for part in parts]
-    free = set().union(*(_free(value) for value in values))
+    free = set().union(*(value.free_symbols for value in values))
     ranges = {i: reader.ranges[i] for i in sorted(free & set(reader.ranges), key=str)}
     return tuple(Equality(left, right, ranges, text) for left, right in zip(values, values[1:], strict=False))
 
 
-def _free(expr: sp.Expr) -> set[sp.Basic]:
-    return set(expr.free_symbols)
-
-
-def equality(text: str, tensors: Mapping[str, Tensor], labels: Mapping[str, sp.Expr]) -> Equality:
-    """The single equation `text`."""
+def condition(text: str, tensors: Mapping[str, Tensor], labels: Mapping[str, sp.Expr]) -> Equality:
+    """The single equation `text`, whose left side can be replaced by its right side wherever it stands."""
     found = equalities(text, tensors, labels)
     if len(found) != 1:
         raise DeriveError(f"{text!r}: a condition is one equation, left = right")
+    left, right = found[0].left, found[0].right
+    if extra := right.free_symbols & ANY - left.free_symbols:
+        raise DeriveError(f"{text!r}: the index {min(map(str, extra))} stands on the right only")
+    if right.has(sp.Sum):
+        raise DeriveError(f"{text!r}: a sum has no place on the right of a condition")
     return found[0]

@@ -55,11 +55,11 @@ def judge(statement: Statement, update: Update) -> Judgement:
     outcome = "proved"
     for text in statement.then:
         for left, right in _pairs(text, before, after, program):
-            if _zero(left - right):
+            if left == right:
                 continue
-            if numbers := _numbers(left, right, program):
+            if numbers := _numbers(left, right):
                 return Judgement(update.name, "refuted", (("optimizer", update.name), *_named(update), *numbers))
-            outcome = "undecided"
+            outcome = outcome if _zero(left - right) else "undecided"
     return Judgement(update.name, outcome)
 
 
@@ -117,7 +117,7 @@ def _zero(difference: sp.Expr) -> bool:
     return bool(difference == 0 or (not difference.has(sp.nan, sp.zoo) and sp.simplify(difference) == 0))
 
 
-def _numbers(left: sp.Expr, right: sp.Expr, program: UpdateProgram) -> tuple[tuple[str, str], ...]:
+def _numbers(left: sp.Expr, right: sp.Expr) -> tuple[tuple[str, str], ...]:
     """Small numbers at which the sides differ, or one of them is 0/0."""
     symbols = sorted(left.free_symbols | right.free_symbols, key=str)
     for values in product(SMALL, repeat=len(symbols)):
