@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from derive.model.architecture import Architecture
     from derive.model.errors import DeriveError
     from derive.proof.prove import prove
+    from derive.proof.words.theorems import prove_claims
     from derive.teach.grading import Grade, grade
 
 __version__ = "0.1.0"
@@ -31,6 +32,7 @@ __all__ = [
     "grade",
     "load",
     "prove",
+    "prove_claims",
 ]
 
 _HOME = {
@@ -39,6 +41,7 @@ _HOME = {
     "DeriveError": "derive.model.errors",
     "differentiate": "derive.algebra.gradient",
     "prove": "derive.proof.prove",
+    "prove_claims": "derive.proof.words.theorems",
     "emit": "derive.codegen.emit",
     "load": "derive.codegen.emit",
     "audit": "derive.codegen.audit",

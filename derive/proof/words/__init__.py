@@ -1,1 +1,1 @@
-"""A text's claims in words as theorems: conditions and conclusions in index notation, proved for all widths or refuted."""
+"""A text's claims in words as theorems: what is given and what follows, proved for all widths or refuted."""

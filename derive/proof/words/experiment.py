@@ -92,7 +92,9 @@ class Experiment:
         for tensor in self.derivation.parameters:
             theta, states = self.given[tensor.name], self.states.setdefault(tensor.name, {})
             known = {THETA: theta, GRADIENT: values[f"d{tensor.name}"]}
-            known |= {sp.Symbol(name, real=True): states.get(name, np.full(theta.shape, sp.S.Zero)) for name in update.states}
+            known |= {
+                sp.Symbol(name, real=True): states.get(name, np.full(theta.shape, sp.S.Zero)) for name in update.states
+            }
             for name, formula in update.assignments:
                 result = _together(formula.subs(RATE, 1), known, theta.shape)
                 known[THETA if name == "theta" else sp.Symbol(name, real=True)] = result
@@ -170,17 +172,6 @@ def shown(array: Any) -> str:
     return str(np.asarray(array, dtype=object).tolist())
 
 
-def counterexample(
-    statement: Statement,
-    labels: Mapping[str, int],
-    activations: Sequence[Activation],
-    loss: str,
-    steps: int = 0,
-) -> Found | None:
-    """A small network that meets what is given and not what should follow, after `steps` steps; None if none is found."""
-    return next(filter(None, experiments(statement, labels, activations, loss, steps)), None)
-
-
 def experiments(
     statement: Statement,
     labels: Mapping[str, int],
@@ -219,15 +210,17 @@ def rational(function: Activation) -> bool:
 def _networks(
     labels: Mapping[str, int], activations: Sequence[Activation], loss: str
 ) -> Iterator[tuple[Architecture, int, int]]:
-    """Networks with two neurons a layer, at most, and few samples; the same activation in all hidden layers."""
+    """Networks with two neurons a layer, at most, and few samples; the same activation in all hidden layers.
+
+    Those with rational values come first, so that what is found is in small numbers.
+    """
     depth = labels["L"]
-    simple = sorted(activations, key=lambda function: not rational(function))
-    last = next((function for function in simple if function.formula == Z), simple[0])
-    for function in simple:
-        hidden = [function] * (depth - 1)
-        for seed in range(TRIES):
+    groups = [[f for f in activations if rational(f) == first] for first in (True, False)]
+    identity = next((f for f in activations if f.formula == Z), activations[0])
+    for group, seed in product(groups, range(TRIES)):
+        for function in group:
             widths = (1 + (seed + 1) % 3 // 2, *(2,) * (depth - 1), 2 if depth == 1 else 1 + seed % 2)
-            functions = [*hidden, last] if hidden else [function]
+            functions = [*[function] * (depth - 1), identity] if depth > 1 else [function]
             yield Architecture(widths, functions, loss), 1 + seed // 2 % 2, seed
 
 

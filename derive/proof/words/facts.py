@@ -8,6 +8,7 @@ from typing import Any
 import sympy as sp
 
 from derive.model.activation import Activation
+from derive.model.architecture import Architecture
 from derive.proof.certificate import Verdict
 from derive.proof.words.shapes import Shape, shape
 
@@ -45,6 +46,25 @@ def fact(activation: Activation) -> Fact:
         note=f"not decided: {', '.join(open_questions)}" if open_questions else "",
         facts=facts,
     )
+
+
+def zero_weights(architecture: Architecture) -> Verdict:
+    """Whether this network learns when it begins with zero weights and biases."""
+    depth = architecture.depth
+    label, method = "This network, zero weights", "the theorems on zero weights, with f[L-1](0) from its expression"
+    if depth == 1:
+        return Verdict(label, "L = 1: a network without a hidden layer learns from zero weights", "proved", method)
+    last = architecture.activations[depth - 2]
+    found = shape(last)
+    value = f"f[{depth - 1}](0) = {found.at_zero} ({last.name})"
+    if found.is_zero is None:
+        return Verdict(label, value, "undecided", method, note="it is not decided whether that is 0")
+    follows = (
+        f"every weight stays 0 for ever, only b[{depth}] learns"
+        if found.is_zero
+        else f"layer {depth} learns at the first step, the layers below one by one, their neurons staying equal"
+    )
+    return Verdict(label, f"{value}: {follows}", "proved", method)
 
 
 def _questions(found: Shape) -> tuple[tuple[str, object], ...]:

@@ -22,7 +22,7 @@ Bound = dict[sp.Basic, sp.Basic]
 
 
 def follows(conclusion: Equality, given: Iterable[Equality], program: Program) -> bool:
-    """Whether the sides of `conclusion` were found equal under the equations that are `given`, or under some of them."""
+    """Whether the sides of `conclusion` were found equal under the equations that are `given`, or some of them."""
     rules = tuple(given)
     fewer = tuple(rule for rule in rules if not isinstance(rule.left, sp.Sum))  # a sum in pieces is not recognised
     return _equal(conclusion, rules, program) or (fewer != rules and _equal(conclusion, fewer, program))
@@ -34,7 +34,9 @@ def _equal(conclusion: Equality, rules: tuple[Equality, ...], program: Program) 
     unfolded: dict[str, Equation] = {}
     for stage in STAGES:
         unfolded |= {name: e for name, e in definitions.items() if _letter(name) in stage}
-        left, right = (_averaged(rewritten(unfold(side, unfolded), rules), rules, independent) for side in (left, right))
+        left, right = (
+            _averaged(rewritten(unfold(side, unfolded), rules), rules, independent) for side in (left, right)
+        )
         try:
             if canonical(left) == canonical(right):
                 return True
@@ -79,7 +81,7 @@ def _replaced(expr: sp.Expr, rules: tuple[Equality, ...]) -> sp.Expr:
 def matches(pattern: sp.Basic, expr: sp.Basic, bound: Bound) -> bool:
     """Whether `expr` is an instance of `pattern`; `bound` is filled with what its indices stand for."""
     if pattern in ANY:
-        return bound.setdefault(pattern, expr) == expr
+        return bool(bound.setdefault(pattern, expr) == expr)
     if not pattern.args or not pattern.free_symbols & ANY:
         return bool(pattern == expr)
     if type(pattern) is not type(expr) or len(pattern.args) != len(expr.args):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import sympy as sp
@@ -90,7 +91,7 @@ def equalities(text: str, tensors: Mapping[str, Tensor], labels: Mapping[str, sp
     values = [reader.read(part) for part in parts]
     free = set().union(*(value.free_symbols for value in values))
     ranges = {i: reader.ranges[i] for i in sorted(free & set(reader.ranges), key=str)}
-    return tuple(Equality(left, right, ranges, text) for left, right in zip(values, values[1:], strict=False))
+    return tuple(Equality(left, right, ranges, text) for left, right in pairwise(values))
 
 
 def condition(text: str, tensors: Mapping[str, Tensor], labels: Mapping[str, sp.Expr]) -> Equality:

@@ -18,12 +18,13 @@ from itertools import islice
 from derive.model.activation import Activation, activation
 from derive.model.architecture import Architecture, Update
 from derive.model.errors import DeriveError
+from derive.model.expression import Z
 from derive.model.specification import to_toml
 from derive.model.tables import ACTIVATIONS
 from derive.proof.certificate import Certificate, Outcome, Verdict
 from derive.proof.texts import LOSS
 from derive.proof.words.experiment import Found, experiments
-from derive.proof.words.facts import fact
+from derive.proof.words.facts import fact, zero_weights
 from derive.proof.words.far import far_out, vanishes
 from derive.proof.words.implied import follows
 from derive.proof.words.settings import EVERY, SETTINGS, read_generally
@@ -40,8 +41,11 @@ NOT_COVERED = (
     "layers that are not elementwise, and masks that differ between neurons (dropout)",
 )
 EXACT = "a network in exact numbers that meets every condition"
+OPTIMISERS = "the optimisers"
 CHECKS = 12
 """Networks that an induction is tried on."""
+
+Report = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -62,24 +66,29 @@ class Bench:
 
     activations: tuple[Activation, ...]
     updates: tuple[Update, ...]
-    decided: dict[str, Outcome] = field(default_factory=dict)
+    decided: dict[str, Judged] = field(default_factory=dict)
 
 
-def prove_claims(architecture: Architecture | None = None, words: Words | None = None) -> Certificate:
+def prove_claims(
+    architecture: Architecture | None = None, words: Words | None = None, *, report: Report = lambda what, done: None
+) -> Certificate:
     """The verdicts about the claims: with the activations and the optimiser of `architecture`, or all of the tables.
 
-    Theorems are about every network; counterexamples are small ones. Raises DeriveError for claims that cannot be read.
+    Theorems are about every network; counterexamples are small ones. `report` is told what is being decided, and how
+    much is done. Raises DeriveError for claims that cannot be read.
     """
     text = words or source_words()
     table = [function for name in ACTIVATIONS if (function := _of_table(name)) is not None]
     own = tuple(dict.fromkeys(architecture.activations)) if architecture else ()
     bench = Bench(tuple(dict.fromkeys([*table, *own])), optimizers(architecture.optimizer if architecture else None))
     verdicts: list[Verdict] = []
-    for claim in text.claims:
+    for position, claim in enumerate(text.claims):
+        report(claim.label, position / len(text.claims))
         try:
             verdicts += verdicts_about(claim, bench)
         except DeriveError as error:
             raise DeriveError(f"{claim.label}: {error}") from None
+    verdicts += [zero_weights(architecture)] if architecture else []
     verdicts += [fact(function) for function in own or table]
     left = tuple(f'not formalised: "{printed}": {reason}' for printed, reason in text.left)
     return Certificate(
@@ -93,13 +102,12 @@ def prove_claims(architecture: Architecture | None = None, words: Words | None =
 
 
 def _of_table(name: str) -> Activation | None:
-    """The activation of that name; None for an entry of the table that is no function of a single z."""
+    """The activation of that name; None for an entry of the table that is no function of z alone."""
     try:
         found = activation(name)
-        found.formula.free_symbols
+        return found if found.formula.free_symbols == {Z} else None
     except DeriveError:
         return None
-    return found
 
 
 def verdicts_about(claim: Claim, bench: Bench) -> list[Judged]:
@@ -109,15 +117,18 @@ def verdicts_about(claim: Claim, bench: Bench) -> list[Judged]:
         found, right = [printed], claim
     else:
         corrected = decide(claim.corrected, bench)
-        known = f"as printed it does not hold; it should read: {claim.corrected.statement}"
+        known = f"it does not hold like this; what holds: {claim.corrected.statement}"
         note = "; ".join(filter(None, (known, printed.note)))
         found, right = [replace(printed, expected="refuted", note=note), corrected], claim.corrected
-    bench.decided.update({verdict.label: verdict.verdict for verdict in found})
+    bench.decided.update({verdict.label: verdict for verdict in found})
     if right.setting in SETTINGS and found[-1].verdict == "proved":
         for condition in right.statement.given:
-            weaker = replace(right, label=f"{right.label}, without {condition}", statement=right.statement.without(condition))
-            note = f"the condition {condition} is needed"
-            found.append(replace(decide(weaker, bench), expected="refuted", note=note))
+            weaker = replace(
+                right, label=f"{right.label}, without {condition}", statement=right.statement.without(condition)
+            )
+            verdict = decide(replace(weaker, place="", words=""), bench)
+            needed = f"the condition {condition} is needed" if verdict.verdict == "refuted" else verdict.note
+            found.append(replace(verdict, expected="refuted", note=needed))
     return found
 
 
@@ -138,14 +149,18 @@ def _in_setting(claim: Claim, bench: Bench) -> Judged:
     program = setting.program()
     reading = read_generally(claim.statement, program)
     if all(follows(equation, reading.given, program) for equation in reading.then):
-        return _judged(claim, "proved", "canonical form against the reverse sweep, with what is given put in", setting.validity)
+        return _judged(
+            claim, "proved", "canonical form against the reverse sweep, with what is given put in", setting.validity
+        )
     return _experiment(claim, bench, setting.labels)
 
 
 def _experiment(claim: Claim, bench: Bench, labels: Mapping[str, int]) -> Judged:
     if found := next(filter(None, _experiments(claim, bench, labels)), None):
         return _judged(claim, "refuted", f"counterexample: {EXACT}", counterexample=found.pairs)
-    return _judged(claim, "undecided", "canonical form, small networks in exact numbers", note="no proof, no counterexample")
+    return _judged(
+        claim, "undecided", "canonical form, small networks in exact numbers", note="no proof, no counterexample"
+    )
 
 
 def _experiments(claim: Claim, bench: Bench, labels: Mapping[str, int]) -> Iterator[Found | None]:
@@ -172,7 +187,7 @@ def _update(claim: Claim, bench: Bench) -> Judged:
         )
     if by["undecided"]:
         return _judged(claim, "undecided", "the update equations", note=said)
-    validity = f"the optimisers {', '.join(dict.fromkeys(by['proved']))}; every learning rate"
+    validity = f"{OPTIMISERS} {', '.join(dict.fromkeys(by['proved']))}; every learning rate"
     return _judged(claim, "proved", "the update equations, which treat every parameter alone", validity)
 
 
@@ -187,10 +202,13 @@ def _induction(claim: Claim, bench: Bench) -> Judged:
         if not found:
             return _judged(claim, "undecided", method, note=f"no network meets {', '.join(check.statement.given)}")
         tried += len(found)
-    if failing := [label for label in claim.rests if bench.decided.get(label) != "proved"]:
+    found_before = [bench.decided[label] for label in claim.rests]
+    if failing := [verdict.label for verdict in found_before if verdict.verdict != "proved"]:
         return _judged(claim, "undecided", method, note=f"not proved: {', '.join(failing)}")
     shown = f"; {tried} networks in exact numbers agree" if tried else ""
-    return _judged(claim, "proved", method + shown, f"every depth; {EVERY}")
+    # What the steps do depends on the optimiser: it is as good as the statement about one step.
+    optimised = dict.fromkeys(v.validity for v in found_before if v.validity.startswith(OPTIMISERS))
+    return _judged(claim, "proved", method + shown, "; ".join(("every depth", EVERY, *optimised)))
 
 
 def _far(claim: Claim, bench: Bench) -> Judged:

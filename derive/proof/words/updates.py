@@ -41,7 +41,9 @@ def judge(statement: Statement, update: Update) -> Judgement:
     """Whether `statement` holds for every parameter, gradient and state under `update`."""
     zeroed = [match[1] for text in statement.given if (match := CONSTANT.fullmatch(text))]
     known = {key: value for key, value in update.constants if key not in zeroed}
-    program = update_program(Update(update.name, (*known.items(), *((k, 0.0) for k in zeroed if k in dict(update.constants)))))
+    program = update_program(
+        Update(update.name, (*known.items(), *((k, 0.0) for k in zeroed if k in dict(update.constants))))
+    )
     if strangers(program):
         return Judgement(update.name, "undecided")
     before = {name: _state(program, name) for name in "pq"}
@@ -131,7 +133,8 @@ def _numbers(left: sp.Expr, right: sp.Expr) -> tuple[tuple[str, str], ...]:
 
 
 def _short(value: sp.Expr) -> str:
-    return str(value) if value.is_Rational and len(str(value)) < 12 or value.has(sp.nan) else str(sp.N(value, 6))
+    short = value.is_Rational and len(str(value)) < 12
+    return str(value) if short or value.has(sp.nan) else str(sp.N(value, 6))
 
 
 def optimizers(own: Update | None = None) -> tuple[Update, ...]:
