@@ -192,6 +192,9 @@ def experiments(
             derivation = differentiate(architecture)
             reading = read(statement, {**derivation.forward.tensors, **derivation.gradient.tensors}, numbers)
         derivation = replace(derivation, architecture=architecture)
+        widths = {size(k): n for k, n in enumerate(architecture.sizes)}
+        if any(widths[high] < 2 for e in (*reading.given, *reading.then) for i, high in e.ranges.items() if i in FIXED):
+            continue  # there are no two neurons to speak of
         draw = random.Random(f"words {seed}")
         experiment = Experiment(derivation, samples, drawn(derivation, samples, draw))
         if any(e.left.has(EXPECTED) or e.right.has(EXPECTED) for e in reading.then):

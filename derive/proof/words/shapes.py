@@ -70,6 +70,8 @@ def is_zero(value: sp.Expr) -> bool | None:
         return bool(value.is_zero)
     if isinstance(value, sp.AccumBounds) or value.is_finite is False:
         return False
+    if not value.is_number:
+        return None
     if abs(sp.N(value, DIGITS)) > sp.Rational(1, 10 ** (DIGITS // 2)):
         return False
     return True if sp.simplify(value) == 0 else None

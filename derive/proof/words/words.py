@@ -4,7 +4,7 @@
     label = "Zero weights"
     place = "Initialization, third sentence"
     words = "..."                                       # as printed
-    setting = "hidden"                                  # where the statement is made: a key of `theorems.DECIDE`
+    setting = "hidden"                                  # where the statement is made
     given = ["W[l][i,j] = 0", "b[l][i] = 0"]
     then = ["dW[l+1][k,i] = 0"]
     [claim.corrected]                                   # if the claim does not hold as printed: what does
@@ -23,8 +23,11 @@ from typing import Any
 from derive.model.activation import Activation
 from derive.model.errors import DeriveError, unknown
 from derive.model.sources import toml_table
+from derive.proof.words.settings import SETTINGS
 from derive.proof.words.statements import Statement
 
+WAYS = (*SETTINGS, "training", "update", "induction", "far")
+"""Where a statement can be made."""
 SOURCE = "diy-deep-learning.toml"
 EXAMPLE = "example"
 """The name of an activation that a claim brings along."""
@@ -119,6 +122,8 @@ def _statement(entry: Mapping[str, Any], label: str, own: Mapping[str, Any], cor
     checks = own.get("check", [])
     for check in checks:
         _checked(check, CHECK_FIELDS, ("then", "depth"))
+    if own["setting"] not in WAYS:
+        raise unknown("setting", own["setting"], WAYS)
     return Claim(
         label=label,
         place=entry.get("place", ""),
