@@ -158,13 +158,8 @@ class Found:
             network += (("each weight of W1", "mu + sqrt(sigma2) or mu - sqrt(sigma2), equally likely"),)
         numbers = tuple((name, shown(array)) for name, array in self.given.items() if name in self.told)
         after = f" after {self.steps} step{'s' * (self.steps > 1)}" if self.steps else ""
-        left, right = (text.strip() for text in _sides(self.equation))
+        left, right = self.equation.text.split(" = ")
         return (*network, *numbers, (f"{left}{after}", shown(self.left)), (right, shown(self.right)))
-
-
-def _sides(equation: Equality) -> tuple[str, str]:
-    parts = equation.text.split("=")
-    return parts[0], parts[-1]
 
 
 def shown(array: Any) -> str:

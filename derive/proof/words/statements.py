@@ -80,6 +80,7 @@ class Equality:
     right: sp.Expr
     ranges: Mapping[sp.Symbol, sp.Expr]
     text: str
+    """As it is written."""
 
 
 def equalities(text: str, tensors: Mapping[str, Tensor], labels: Mapping[str, sp.Expr]) -> tuple[Equality, ...]:
@@ -90,8 +91,9 @@ def equalities(text: str, tensors: Mapping[str, Tensor], labels: Mapping[str, sp
     reader = StatementReader(tensors, labels)
     values = [reader.read(part) for part in parts]
     free = set().union(*(value.free_symbols for value in values))
-    ranges = {i: reader.ranges[i] for i in sorted(free & set(reader.ranges), key=str)}
-    return tuple(Equality(left, right, ranges, text) for left, right in pairwise(values))
+    ranges = {i: high for i, high in reader.ranges.items() if i in free}
+    links = zip(pairwise(values), pairwise(parts), strict=True)
+    return tuple(Equality(*sides, ranges, " = ".join(texts)) for sides, texts in links)
 
 
 def condition(text: str, tensors: Mapping[str, Tensor], labels: Mapping[str, sp.Expr]) -> Equality:
