@@ -5,7 +5,7 @@ Emitted by derive 0.1.0; to change it, change the specification and make it agai
     derive generate --layers 2-4-10-4-2 --activation relu,relu,sigmoid --output sigmoid --style fast --name four_layers
 
 Rows of X are samples, W_l is (n_l, n_(l-1)) as in the text, all parameters lie in one vector theta.
-Certificate: 50 formulas proved; 2 printed slips refuted, as they have to be. `derive verify` shows them,
+Certificate: 53 formulas proved; 2 printed slips refuted, as they have to be. `derive verify` shows them,
 `derive audit` runs this file in exact arithmetic against its specification.
 """
 
@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:99a2aad6f8d64fcca15528157f75ac8407fca90f8781f555065801e6659133ce"
+DIGEST = "sha256:eecabe0a5374efa08eb3df22bcc5a9420d47a5d590b70b9b34df76d2bbfae441"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -276,6 +276,124 @@ def step(theta, state, X, Y, learning_rate=0.1):
     return value
 
 
+def hessian_vector_product(theta, v, X, Y):
+    """The Hessian of the mean loss times v: the derivative of the gradient along v, a vector like theta.
+
+    A name that begins with v is a derivative along v. At a kink, f'' is that of the branch that f' is taken from.
+    """
+    W1, b1, W2, b2, W3, b3, W4, b4 = unpack(theta)
+    vW1, vb1, vW2, vb2, vW3, vb3, vW4, vb4 = unpack(_theta(v, "v"))
+    X, Y = _data(X, Y)
+    N = len(X)
+
+    # Forward, from the input to the output.
+    z1 = X @ W1.T + b1  # z^1 = W^1 a^0 + b^1
+    a1 = np.maximum(z1, 0)  # a^1 = f(z^1), f = relu
+    z2 = a1 @ W2.T + b2  # z^2 = W^2 a^1 + b^2
+    a2 = np.maximum(z2, 0)  # a^2 = f(z^2), f = relu
+    z3 = a2 @ W3.T + b3  # z^3 = W^3 a^2 + b^3
+    a3 = sigmoid(z3)  # a^3 = f(z^3), f = sigmoid
+    z4 = a3 @ W4.T + b4  # z^4 = W^4 a^3 + b^4
+    a4 = sigmoid(z4)  # a^4 = f(z^4), f = sigmoid
+
+    # Backward, as far as the derivatives along v need it.
+    da4 = (a4 - Y) / N  # da4[s, i] = (a4[s, i] - y[s, i])/N
+    df4 = a4 * (1 - a4)  # f'(z^4)
+    delta4 = da4 * df4  # delta^4 = dc/db^4 = f'(z^4) dc/da^4
+    da3 = delta4 @ W4  # dc/da^3 = (W^4)^T delta^4
+    df3 = a3 * (1 - a3)  # f'(z^3)
+    delta3 = da3 * df3  # delta^3 = dc/db^3 = f'(z^3) dc/da^3
+    da2 = delta3 @ W3  # dc/da^2 = (W^3)^T delta^3
+    delta2 = np.where(a2 <= 0, 0.0, da2)  # delta^2 = dc/db^2 = f'(z^2) dc/da^2
+
+    # Both again, differentiated along v.
+    vz1 = X @ vW1.T + vb1  # z^1 along v
+    va1 = np.where(a1 <= 0, 0.0, vz1)  # a^1 along v
+    vz2 = va1 @ W2.T + a1 @ vW2.T + vb2  # z^2 along v
+    va2 = np.where(a2 <= 0, 0.0, vz2)  # a^2 along v
+    vz3 = va2 @ W3.T + a2 @ vW3.T + vb3  # z^3 along v
+    va3 = df3 * vz3  # a^3 along v
+    vz4 = va3 @ W4.T + a3 @ vW4.T + vb4  # z^4 along v
+    va4 = df4 * vz4  # a^4 along v
+    vda4 = va4 / N  # dc/da^4 along v
+    ddf4 = df4 * (1 - 2 * a4)  # f''(z^4)
+    vdelta4 = df4 * vda4 + da4 * ddf4 * vz4  # dc/dz^4 along v
+    vdb4 = vdelta4.sum(axis=0)  # dc/db^4 along v
+    vdW4 = vdelta4.T @ a3 + delta4.T @ va3  # dc/dW^4 along v
+    vda3 = vdelta4 @ W4 + delta4 @ vW4  # dc/da^3 along v
+    ddf3 = df3 * (1 - 2 * a3)  # f''(z^3)
+    vdelta3 = df3 * vda3 + da3 * ddf3 * vz3  # dc/dz^3 along v
+    vdb3 = vdelta3.sum(axis=0)  # dc/db^3 along v
+    vdW3 = vdelta3.T @ a2 + delta3.T @ va2  # dc/dW^3 along v
+    vda2 = vdelta3 @ W3 + delta3 @ vW3  # dc/da^2 along v
+    vdelta2 = np.where(a2 <= 0, 0.0, vda2)  # dc/dz^2 along v
+    vdb2 = vdelta2.sum(axis=0)  # dc/db^2 along v
+    vdW2 = vdelta2.T @ a1 + delta2.T @ va1  # dc/dW^2 along v
+    vda1 = vdelta2 @ W2 + delta2 @ vW2  # dc/da^1 along v
+    vdelta1 = np.where(a1 <= 0, 0.0, vda1)  # dc/dz^1 along v
+    vdb1 = vdelta1.sum(axis=0)  # dc/db^1 along v
+    vdW1 = vdelta1.T @ X  # dc/dW^1 along v
+
+    product = pack(Parameters(vdW1, vdb1, vdW2, vdb2, vdW3, vdb3, vdW4, vdb4))
+    return _explained(product, X, Y)
+
+
+def input_gradient(theta, X, Y):
+    """The derivative of the mean loss by X, an array like X."""
+    W1, b1, W2, b2, W3, b3, W4, b4 = unpack(theta)
+    X, Y = _data(X, Y)
+    N = len(X)
+    z1 = X @ W1.T + b1  # z^1 = W^1 a^0 + b^1
+    a1 = np.maximum(z1, 0)  # a^1 = f(z^1), f = relu
+    z2 = a1 @ W2.T + b2  # z^2 = W^2 a^1 + b^2
+    a2 = np.maximum(z2, 0)  # a^2 = f(z^2), f = relu
+    z3 = a2 @ W3.T + b3  # z^3 = W^3 a^2 + b^3
+    a3 = sigmoid(z3)  # a^3 = f(z^3), f = sigmoid
+    z4 = a3 @ W4.T + b4  # z^4 = W^4 a^3 + b^4
+    a4 = sigmoid(z4)  # a^4 = f(z^4), f = sigmoid
+    da4 = (a4 - Y) / N  # da4[s, i] = (a4[s, i] - y[s, i])/N
+    delta4 = da4 * a4 * (1 - a4)  # delta^4 = dc/db^4 = f'(z^4) dc/da^4
+    da3 = delta4 @ W4  # dc/da^3 = (W^4)^T delta^4
+    delta3 = da3 * a3 * (1 - a3)  # delta^3 = dc/db^3 = f'(z^3) dc/da^3
+    da2 = delta3 @ W3  # dc/da^2 = (W^3)^T delta^3
+    delta2 = np.where(a2 <= 0, 0.0, da2)  # delta^2 = dc/db^2 = f'(z^2) dc/da^2
+    da1 = delta2 @ W2  # dc/da^1 = (W^2)^T delta^2
+    delta1 = np.where(a1 <= 0, 0.0, da1)  # delta^1 = dc/db^1 = f'(z^1) dc/da^1
+    da0 = delta1 @ W1  # dc/da^0 = (W^1)^T delta^1
+    return _explained(da0, X, Y)
+
+
+def jacobian(theta, X):
+    """The derivatives of the outputs by the inputs, (N, n4, n0): [s, k, i] is that of a^L[s, k] by X[s, i]."""
+    W1, b1, W2, b2, W3, b3, W4, b4 = unpack(theta)
+    X = _matrix("X", X, n0)
+    N = len(X)
+    z1 = X @ W1.T + b1  # z^1 = W^1 a^0 + b^1
+    a1 = np.maximum(z1, 0)  # a^1 = f(z^1), f = relu
+    z2 = a1 @ W2.T + b2  # z^2 = W^2 a^1 + b^2
+    a2 = np.maximum(z2, 0)  # a^2 = f(z^2), f = relu
+    z3 = a2 @ W3.T + b3  # z^3 = W^3 a^2 + b^3
+    a3 = sigmoid(z3)  # a^3 = f(z^3), f = sigmoid
+    z4 = a3 @ W4.T + b4  # z^4 = W^4 a^3 + b^4
+    a4 = sigmoid(z4)  # a^4 = f(z^4), f = sigmoid
+    df4 = a4 * (1 - a4)  # f'(z^4)
+    df3 = a3 * (1 - a3)  # f'(z^3)
+    result = np.empty((N, n4, n0), DTYPE)
+    for k in range(n4):
+        da4 = np.zeros((N, n4), DTYPE)
+        da4[:, k] = 1  # output k is differentiated
+        delta4 = da4 * df4  # da^4[k]/dz^4
+        da3 = delta4 @ W4  # da^4[k]/da^3
+        delta3 = da3 * df3  # da^4[k]/dz^3
+        da2 = delta3 @ W3  # da^4[k]/da^2
+        delta2 = np.where(a2 <= 0, 0.0, da2)  # da^4[k]/dz^2
+        da1 = delta2 @ W2  # da^4[k]/da^1
+        delta1 = np.where(a1 <= 0, 0.0, da1)  # da^4[k]/dz^1
+        da0 = delta1 @ W1  # da^4[k]/da^0
+        result[:, k] = da0
+    return _explained(result, X)
+
+
 def train(
     theta,
     X,
@@ -350,10 +468,10 @@ def _real(name, value):
     return array
 
 
-def _theta(theta):
-    theta = _real("theta", theta)
+def _theta(theta, name="theta"):
+    theta = _real(name, theta)
     if theta.shape != (PARAMETER_COUNT,):
-        raise ValueError(f"theta has shape {theta.shape}; expected ({PARAMETER_COUNT},)")
+        raise ValueError(f"{name} has shape {theta.shape}; expected ({PARAMETER_COUNT},)")
     return theta
 
 

@@ -5,7 +5,7 @@ Emitted by derive 0.1.0; to change it, change the specification and make it agai
     derive generate --layers 2-2-3-2 --activation sigmoid --output sigmoid --style fast --name higham
 
 Rows of X are samples, W_l is (n_l, n_(l-1)) as in the text, all parameters lie in one vector theta.
-Certificate: 45 formulas proved; 2 printed slips refuted, as they have to be. `derive verify` shows them,
+Certificate: 48 formulas proved; 2 printed slips refuted, as they have to be. `derive verify` shows them,
 `derive audit` runs this file in exact arithmetic against its specification.
 """
 
@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:a1f80f744ca5f516786a656aeab76a13e6ac18eeb3794b9a1ca5cd571b3b92d8"
+DIGEST = "sha256:ab3ac374a253f467895bcd90676bbb5c2241d0a130c123f4ea26ee8e268d05c9"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -264,6 +264,110 @@ def step(theta, state, X, Y, learning_rate=0.1):
     return value
 
 
+def hessian_vector_product(theta, v, X, Y):
+    """The Hessian of the mean loss times v: the derivative of the gradient along v, a vector like theta.
+
+    A name that begins with v is a derivative along v. At a kink, f'' is that of the branch that f' is taken from.
+    """
+    W1, b1, W2, b2, W3, b3 = unpack(theta)
+    vW1, vb1, vW2, vb2, vW3, vb3 = unpack(_theta(v, "v"))
+    X, Y = _data(X, Y)
+    N = len(X)
+
+    # Forward, from the input to the output.
+    z1 = X @ W1.T + b1  # z^1 = W^1 a^0 + b^1
+    a1 = sigmoid(z1)  # a^1 = f(z^1), f = sigmoid
+    z2 = a1 @ W2.T + b2  # z^2 = W^2 a^1 + b^2
+    a2 = sigmoid(z2)  # a^2 = f(z^2), f = sigmoid
+    z3 = a2 @ W3.T + b3  # z^3 = W^3 a^2 + b^3
+    a3 = sigmoid(z3)  # a^3 = f(z^3), f = sigmoid
+
+    # Backward, as far as the derivatives along v need it.
+    da3 = (a3 - Y) / N  # da3[s, i] = (a3[s, i] - y[s, i])/N
+    df3 = a3 * (1 - a3)  # f'(z^3)
+    delta3 = da3 * df3  # delta^3 = dc/db^3 = f'(z^3) dc/da^3
+    da2 = delta3 @ W3  # dc/da^2 = (W^3)^T delta^3
+    df2 = a2 * (1 - a2)  # f'(z^2)
+    delta2 = da2 * df2  # delta^2 = dc/db^2 = f'(z^2) dc/da^2
+    da1 = delta2 @ W2  # dc/da^1 = (W^2)^T delta^2
+
+    # Both again, differentiated along v.
+    vz1 = X @ vW1.T + vb1  # z^1 along v
+    df1 = a1 * (1 - a1)  # f'(z^1)
+    va1 = df1 * vz1  # a^1 along v
+    vz2 = va1 @ W2.T + a1 @ vW2.T + vb2  # z^2 along v
+    va2 = df2 * vz2  # a^2 along v
+    vz3 = va2 @ W3.T + a2 @ vW3.T + vb3  # z^3 along v
+    va3 = df3 * vz3  # a^3 along v
+    vda3 = va3 / N  # dc/da^3 along v
+    ddf3 = df3 * (1 - 2 * a3)  # f''(z^3)
+    vdelta3 = df3 * vda3 + da3 * ddf3 * vz3  # dc/dz^3 along v
+    vdb3 = vdelta3.sum(axis=0)  # dc/db^3 along v
+    vdW3 = vdelta3.T @ a2 + delta3.T @ va2  # dc/dW^3 along v
+    vda2 = vdelta3 @ W3 + delta3 @ vW3  # dc/da^2 along v
+    ddf2 = df2 * (1 - 2 * a2)  # f''(z^2)
+    vdelta2 = df2 * vda2 + da2 * ddf2 * vz2  # dc/dz^2 along v
+    vdb2 = vdelta2.sum(axis=0)  # dc/db^2 along v
+    vdW2 = vdelta2.T @ a1 + delta2.T @ va1  # dc/dW^2 along v
+    vda1 = vdelta2 @ W2 + delta2 @ vW2  # dc/da^1 along v
+    ddf1 = df1 * (1 - 2 * a1)  # f''(z^1)
+    vdelta1 = df1 * vda1 + da1 * ddf1 * vz1  # dc/dz^1 along v
+    vdb1 = vdelta1.sum(axis=0)  # dc/db^1 along v
+    vdW1 = vdelta1.T @ X  # dc/dW^1 along v
+
+    product = pack(Parameters(vdW1, vdb1, vdW2, vdb2, vdW3, vdb3))
+    return _explained(product, X, Y)
+
+
+def input_gradient(theta, X, Y):
+    """The derivative of the mean loss by X, an array like X."""
+    W1, b1, W2, b2, W3, b3 = unpack(theta)
+    X, Y = _data(X, Y)
+    N = len(X)
+    z1 = X @ W1.T + b1  # z^1 = W^1 a^0 + b^1
+    a1 = sigmoid(z1)  # a^1 = f(z^1), f = sigmoid
+    z2 = a1 @ W2.T + b2  # z^2 = W^2 a^1 + b^2
+    a2 = sigmoid(z2)  # a^2 = f(z^2), f = sigmoid
+    z3 = a2 @ W3.T + b3  # z^3 = W^3 a^2 + b^3
+    a3 = sigmoid(z3)  # a^3 = f(z^3), f = sigmoid
+    da3 = (a3 - Y) / N  # da3[s, i] = (a3[s, i] - y[s, i])/N
+    delta3 = da3 * a3 * (1 - a3)  # delta^3 = dc/db^3 = f'(z^3) dc/da^3
+    da2 = delta3 @ W3  # dc/da^2 = (W^3)^T delta^3
+    delta2 = da2 * a2 * (1 - a2)  # delta^2 = dc/db^2 = f'(z^2) dc/da^2
+    da1 = delta2 @ W2  # dc/da^1 = (W^2)^T delta^2
+    delta1 = da1 * a1 * (1 - a1)  # delta^1 = dc/db^1 = f'(z^1) dc/da^1
+    da0 = delta1 @ W1  # dc/da^0 = (W^1)^T delta^1
+    return _explained(da0, X, Y)
+
+
+def jacobian(theta, X):
+    """The derivatives of the outputs by the inputs, (N, n3, n0): [s, k, i] is that of a^L[s, k] by X[s, i]."""
+    W1, b1, W2, b2, W3, b3 = unpack(theta)
+    X = _matrix("X", X, n0)
+    N = len(X)
+    z1 = X @ W1.T + b1  # z^1 = W^1 a^0 + b^1
+    a1 = sigmoid(z1)  # a^1 = f(z^1), f = sigmoid
+    z2 = a1 @ W2.T + b2  # z^2 = W^2 a^1 + b^2
+    a2 = sigmoid(z2)  # a^2 = f(z^2), f = sigmoid
+    z3 = a2 @ W3.T + b3  # z^3 = W^3 a^2 + b^3
+    a3 = sigmoid(z3)  # a^3 = f(z^3), f = sigmoid
+    df3 = a3 * (1 - a3)  # f'(z^3)
+    df2 = a2 * (1 - a2)  # f'(z^2)
+    df1 = a1 * (1 - a1)  # f'(z^1)
+    result = np.empty((N, n3, n0), DTYPE)
+    for k in range(n3):
+        da3 = np.zeros((N, n3), DTYPE)
+        da3[:, k] = 1  # output k is differentiated
+        delta3 = da3 * df3  # da^3[k]/dz^3
+        da2 = delta3 @ W3  # da^3[k]/da^2
+        delta2 = da2 * df2  # da^3[k]/dz^2
+        da1 = delta2 @ W2  # da^3[k]/da^1
+        delta1 = da1 * df1  # da^3[k]/dz^1
+        da0 = delta1 @ W1  # da^3[k]/da^0
+        result[:, k] = da0
+    return _explained(result, X)
+
+
 def train(
     theta,
     X,
@@ -338,10 +442,10 @@ def _real(name, value):
     return array
 
 
-def _theta(theta):
-    theta = _real("theta", theta)
+def _theta(theta, name="theta"):
+    theta = _real(name, theta)
     if theta.shape != (PARAMETER_COUNT,):
-        raise ValueError(f"theta has shape {theta.shape}; expected ({PARAMETER_COUNT},)")
+        raise ValueError(f"{name} has shape {theta.shape}; expected ({PARAMETER_COUNT},)")
     return theta
 
 

@@ -6,15 +6,18 @@ from hypothesis import strategies as st
 
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
-from derive.model.tables import ACTIVATIONS, DTYPES, LOSSES
+from derive.model.tables import ACTIVATIONS, DTYPES, LOSSES, ROW_ACTIVATIONS
 
 NAMES = st.from_regex(r"net_[a-z0-9_]{0,20}", fullmatch=True)
 OWN = [
     Activation("swish", "z / (1 + exp(-beta*z))", (("beta", 1.25),)),
+    Activation("bent", "z + beta*tanh(z)", (("beta", 0.5),), ("beta",)),
     Activation("leaky", "where(z > 0, z, slope*z)", (("slope", 0.01),)),
     Activation("bump", "exp(-z**2)"),
     Activation("tiny", "tanh(eps*z)", (("eps", 1e-7),)),
 ]
+OUTPUTS: dict[str, list[str | Activation]] = {"binary_cross_entropy": ["sigmoid"], "cross_entropy": ["softmax"]}
+"""The output activations that a loss makes sense with, where not all do."""
 
 
 @st.composite
@@ -22,10 +25,15 @@ def architectures(draw: st.DrawFn, own: bool = True) -> Architecture:
     """An architecture; `own` also with activations that a user wrote."""
     depth = draw(st.integers(1, 5))
     known: list[str | Activation] = [*ACTIVATIONS, *(OWN if own else [])]
+    loss = draw(st.sampled_from(sorted(LOSSES)))
+    last = OUTPUTS.get(loss, known)
     return Architecture(
-        sizes=draw(st.lists(st.integers(1, 5000), min_size=depth + 1, max_size=depth + 1)),
-        activations=draw(st.lists(st.sampled_from(known), min_size=depth, max_size=depth)),
-        loss=draw(st.sampled_from(sorted(LOSSES))),
+        sizes=draw(st.lists(st.integers(2, 5000), min_size=depth + 1, max_size=depth + 1)),
+        activations=[
+            *draw(st.lists(st.sampled_from([*known, *ROW_ACTIVATIONS]), min_size=depth - 1, max_size=depth - 1)),
+            draw(st.sampled_from(last)),
+        ],
+        loss=loss,
         optimizer={"name": "sgd", "momentum": draw(st.sampled_from([0.0, 0.5, 0.9, 1e-7]))},
         dtype=draw(st.sampled_from(DTYPES)),
         name=draw(NAMES),

@@ -35,7 +35,7 @@ SPECIFICATIONS = {
     "unknown key": (spec(optimiser='"sgd"'), ["unknown key 'optimiser'", "did you mean 'optimizer'?"]),
     "unknown layer key": (
         'inputs = 2\n[[layer]]\nunits = 1\nactivation = "tanh"\nbias = false\n',
-        ["[[layer]] number 1", "unknown key 'bias'", "activation, units"],
+        ["[[layer]] number 1", "unknown key 'bias'", "activation, dropout, normalization, residual, units"],
     ),
     "missing key": (spec(sizes=None), ["'sizes' is missing", "[64, 32, 10]"]),
     "unknown activation": (spec(activations='["tahn", "identity"]'), ["'tahn'", "did you mean 'tanh'?", "softplus"]),

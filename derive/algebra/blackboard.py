@@ -15,13 +15,14 @@ from typing import Any
 
 import sympy as sp
 
-from derive.algebra.notation import N, index, named, opaque
+from derive.algebra.notation import Largest, N, index, named, opaque, size
 from derive.algebra.program import Equation, Tensor
 from derive.model.errors import FormulaError
 from derive.model.expression import ScalarReader
 
 INDICES = {name: index(name) for name in "sijkmpqr"}
 SCALARS = {"N": N}
+OVER_INDEX = {"sum": sp.Sum, "max": Largest}
 
 
 class BlackboardReader(ScalarReader):
@@ -29,10 +30,16 @@ class BlackboardReader(ScalarReader):
 
     what = "equation"
 
-    def __init__(self, tensors: Mapping[str, Tensor], labels: Mapping[str, sp.Expr]) -> None:
+    def __init__(
+        self,
+        tensors: Mapping[str, Tensor],
+        labels: Mapping[str, sp.Expr],
+        further: tuple[sp.Expr, ...] = (),
+    ) -> None:
         super().__init__(SCALARS)
         self.tensors = tensors
         self.labels = labels
+        self.further = further
         self.ranges: dict[sp.Symbol, sp.Expr] = {}
 
     def label(self, node: ast.expr) -> sp.Expr:
@@ -40,9 +47,11 @@ class BlackboardReader(ScalarReader):
         return ScalarReader(self.labels).read(ast.unparse(node))
 
     def subscript(self, base: ast.expr, position: ast.expr, node: ast.AST) -> sp.Expr:
-        """`W[l][i,j]` or, for a tensor without a layer, `y[s,i]`."""
+        """`W[l][i,j]` or, for a tensor without a layer, `y[s,i]`; and `n[l]`, a size."""
         if isinstance(base, ast.Subscript) and isinstance(base.value, ast.Name):
             name = named(base.value.id, self.label(base.slice))
+        elif isinstance(base, ast.Name) and base.id == "n":
+            return size(self.label(position))
         elif isinstance(base, ast.Name):
             name = base.id
         else:
@@ -67,32 +76,39 @@ class BlackboardReader(ScalarReader):
         return tuple(INDICES[i.id] for i in nodes if isinstance(i, ast.Name))
 
     def call(self, name: str, arguments: list[ast.expr], node: ast.AST) -> sp.Expr:
-        if name != "sum":
+        if name not in OVER_INDEX:
             return super().call(name, arguments, node)
         if len(arguments) != 2:
-            self.fail(node, "write sum(expression, index)")
+            self.fail(node, f"write {name}(expression, index)")
         body, (over,) = self.visit(arguments[0]), self.indices(arguments[1])
         if over not in self.ranges:
-            self.fail(node, f"the index {over} does not occur in the sum")
-        return sp.Sum(body, (over, 1, self.ranges[over]))
+            self.fail(node, f"the index {over} does not occur in the {name}")
+        return OVER_INDEX[name](body, (over, 1, self.ranges[over]))
 
     def apply(self, function: ast.expr, arguments: list[ast.expr], node: ast.AST) -> Any:
         """`f[l](argument)`: the activation of layer l."""
         match function, arguments:
             case ast.Subscript(value=ast.Name(id="f"), slice=label), [argument]:
-                return opaque(named("f", self.label(label)))(self.visit(argument))
+                orders = (0,) * (1 + len(self.further))
+                return opaque(named("f", self.label(label)), *orders)(self.visit(argument), *self.further)
         self.fail(node, f"{self.source(function)} is not a function")
 
 
-def read_equation(text: str, tensors: Mapping[str, Tensor], labels: Mapping[str, sp.Expr]) -> Equation:
+def read_equation(
+    text: str,
+    tensors: Mapping[str, Tensor],
+    labels: Mapping[str, sp.Expr],
+    further: tuple[sp.Expr, ...] = (),
+) -> Equation:
     """The equation that `text` writes, with the layer labels l and L replaced by `labels`.
 
-    The tensor on the left is new; its axes are the ranges of its indices on the right.
+    The tensor on the left is new; its axes are the ranges of its indices on the right. `further` are the arguments
+    that an activation has besides z: its trained constants.
     """
     left, equals, right = text.partition("=")
     if not equals:
         raise FormulaError(f"{text!r} is not an equation: write target = value")
-    reader = BlackboardReader(tensors, labels)
+    reader = BlackboardReader(tensors, labels, further)
     value = reader.read(right)
     target = ast.parse(left.strip(), mode="eval").body
     match target:

@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from derive.algebra.notation import is_opaque
+from derive.algebra.notation import Largest, is_opaque
 from derive.algebra.program import Program
 
 Axes = tuple[sp.Symbol, ...]
-Apply = Callable[[Any, Any], Any]
-"""(function, array) → array: what an activation means; the function is SymPy's or an opaque one."""
+Apply = Callable[..., Any]
+"""(function, array, …) → array: what an activation means; the function is SymPy's or an opaque one."""
+
+ROOT: Any = sp.Function("root")
+"""The square root, as a function that `evaluate` hands on."""
 
 
 class Arithmetic:
@@ -38,6 +41,17 @@ class Arithmetic:
 
     def total(self, array: Any, axis: int) -> Any:
         return np.asarray(array.sum(axis=axis), dtype=object)
+
+    def largest(self, array: Any, axis: int) -> Any:
+        return self.taken(array, self.where_largest(array, axis), axis)
+
+    def where_largest(self, array: Any, axis: int) -> Any:
+        """The positions of the largest entries along an axis. Exact numbers have no order: any entry will do."""
+        return np.zeros(np.delete(np.shape(array), axis), dtype=int)
+
+    def taken(self, array: Any, places: Any, axis: int) -> Any:
+        """The entries at the given positions along an axis."""
+        return np.take_along_axis(array, np.expand_dims(places, axis), axis).squeeze(axis)
 
     def matmul(self, left: Any, right: Any) -> Any:
         return np.asarray(left.dot(right), dtype=object)
@@ -76,6 +90,10 @@ class _Evaluator:
             )
         if isinstance(expr, sp.Sum):
             return self.total(expr)
+        if isinstance(expr, Largest):
+            array, axes = self.value(expr.function)
+            ((over, _, _),) = expr.limits
+            return self.arithmetic.largest(array, axes.index(over)), tuple(i for i in axes if i != over)
         if isinstance(expr, sp.Add):
             return self.fold(self.arithmetic.add, expr.args)
         if isinstance(expr, sp.Mul):
@@ -83,10 +101,20 @@ class _Evaluator:
         if isinstance(expr, sp.Pow) and expr.exp.is_Integer:
             base, axes = self.value(expr.base)
             return self.arithmetic.power(base, int(expr.exp)), axes
+        if isinstance(expr, sp.Pow) and expr.exp.is_Rational and expr.exp.q == 2:
+            base, axes = self.value(expr.base)
+            return self.arithmetic.power(self.apply(ROOT, base), int(expr.exp.p)), axes
         if is_opaque(expr) or isinstance(expr, sp.Function):
-            argument, axes = self.value(expr.args[0])
-            return self.apply(expr.func, argument), axes
+            return self.applied(expr)
         raise NotImplementedError(f"cannot evaluate {expr.func.__name__}")
+
+    def applied(self, expr: sp.Expr) -> tuple[Any, Axes]:
+        """A function of one or several arrays, which are given axes of length 1 where they have none."""
+        found = [self.value(argument) for argument in expr.args]
+        union = tuple(dict.fromkeys(i for _, axes in found for i in axes))
+        if len(found) == 1:
+            return self.apply(expr.func, found[0][0]), union
+        return self.apply(expr.func, *(self.aligned(array, axes, union) for array, axes in found)), union
 
     def fold(self, operation: Callable[[Any, Any], Any], parts: tuple[sp.Expr, ...]) -> tuple[Any, Axes]:
         result, axes = self.value(parts[0])

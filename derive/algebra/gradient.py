@@ -11,6 +11,7 @@ Adjoints have the text's names: `delta2` for z2, `dW2`, `db2`, `da1`. Every move
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -18,8 +19,8 @@ from functools import cached_property, lru_cache
 import sympy as sp
 
 from derive.algebra.contraction import contract, rename_indices
-from derive.algebra.forward import forward
-from derive.algebra.notation import index
+from derive.algebra.forward import forward, parameter_tensors
+from derive.algebra.notation import Largest, index
 from derive.algebra.program import Equation, Program, Tensor, check, entries
 from derive.model.architecture import Architecture
 
@@ -49,7 +50,7 @@ class Derivation:
     @cached_property
     def parameters(self) -> tuple[Tensor, ...]:
         """W1, b1, W2, b2, …: the order in which the parameter vector holds them."""
-        return tuple(t for t in self.forward.inputs if adjoint_name(t.name) in self.gradient.definitions)
+        return parameter_tensors(self.architecture)
 
     def __str__(self) -> str:
         return f"{self.forward}\n{self.gradient}"
@@ -67,14 +68,13 @@ def differentiate(architecture: Architecture) -> Derivation:
     dW1[i, j] = Sum(a0[s, j]*delta1[s, i], (s, 1, N))    for i in 1..n1, j in 1..n0
     """
     program = forward(architecture)
-    wrt = [t.name for t in program.inputs if t.name not in ("a0", "y")]
-    gradient, steps = reverse(program, {"loss": sp.S.One}, wrt)
+    gradient, steps = reverse(program, {"loss": sp.S.One}, [t.name for t in parameter_tensors(architecture)])
     return Derivation(architecture, program, gradient, steps)
 
 
 def adjoint_name(name: str) -> str:
     """The text's name for the derivative of the loss by a tensor: delta2 for z2, dW2 for W2."""
-    return "delta" + name[1:] if name[0] == "z" else "d" + name
+    return "delta" + name[1:] if re.fullmatch(r"z(\d+|\[.*\])", name) else "d" + name
 
 
 def reverse(
@@ -110,7 +110,7 @@ def reverse(
 
     for equation in reversed(program.equations):
         settle(equation.tensor.name)
-        if equation.tensor.name not in adjoints:
+        if equation.tensor.name not in adjoints or isinstance(equation.value, Largest):
             continue
         for name in _reads(equation, program):
             if name in active:
@@ -133,7 +133,7 @@ def _pull_back(
     entry = Tensor(name, ())[home]
     outer = adjoint[indices] if isinstance(adjoint, Tensor) else adjoint
     over = list(zip(indices, equation.tensor.axes, strict=True))
-    local = value.diff(entry)
+    local = remembered(value.diff(entry), value, equation.tensor[indices])
     result = rename_indices(contract(outer * local, over), home)
 
     target = Tensor(adjoint_name(name), ())[home]
@@ -151,6 +151,15 @@ def _pull_back(
         Step("Kronecker delta picks one term", target, summed(outer * local), result),
     ]
     return result, local_steps
+
+
+def remembered(slope: sp.Expr, value: sp.Expr, target: sp.Expr) -> sp.Expr:
+    """The derivative of an equation in terms of its own output: exp' = exp and sqrt' = 1/(2 sqrt) need no new call."""
+    if isinstance(value, sp.exp):
+        return slope.xreplace({value: target})
+    if isinstance(value, sp.Pow) and value.exp == sp.Rational(1, 2):
+        return slope.xreplace({1 / value: 1 / target})
+    return slope
 
 
 def _bound(expr: sp.Expr) -> set[sp.Symbol]:
@@ -173,7 +182,7 @@ def _depending_on(program: Program, wanted: set[str]) -> set[str]:
 
 def _home_indices(program: Program) -> dict[str, tuple[sp.Symbol, ...]]:
     """The indices that each tensor is written with where it first occurs."""
-    home: dict[str, tuple[sp.Symbol, ...]] = {}
+    home: dict[str, tuple[sp.Symbol, ...]] = {t.name: () for t in program.tensors.values() if not t.axes}
     for equation in program.equations:
         for entry in entries(equation.value):
             home.setdefault(str(entry.base.label), entry.indices)

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, TypeAlias
 
 import sympy as sp
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
 l, L = sp.symbols("l L", integer=True, positive=True)
 N = sp.Symbol("N", integer=True, positive=True)
@@ -40,18 +41,31 @@ def index(name: str) -> sp.Symbol:
     return sp.Symbol(name, integer=True, positive=True)
 
 
-@cache
-def opaque(name: str, order: int = 0) -> Any:
-    """The activation `name` (or its derivative of the given order) as a function about which nothing is known.
+def opaque(name: str, *orders: int) -> Any:
+    """The function `name` (or its derivative, of the given order by each argument) about which nothing is known.
 
+    Without orders it is a function of one number, such as an activation; `opaque("f2", 0, 0)` has two arguments.
     SymPy's `diff` maps f(z) to f'(z), again such a function: `opaque(name, order + 1)`.
     """
+    return _opaque(name, orders or (0,))
 
+
+@cache
+def _opaque(name: str, orders: tuple[int, ...]) -> Any:
     def fdiff(self: Any, argindex: int = 1) -> Any:
-        return opaque(name, order + 1)(*self.args)
+        raised = (order + (k == argindex) for k, order in enumerate(orders, 1))
+        return opaque(name, *raised)(*self.args)
 
-    shown = name + "'" * order
-    return type(shown, (sp.Function,), {"fdiff": fdiff, "nargs": 1, "activation": name, "order": order})
+    shown = name + "'" * orders[0] + "".join(f"_{k}" * order for k, order in enumerate(orders[1:], 2))
+    members = {"fdiff": fdiff, "nargs": len(orders), "activation": name, "order": orders[0], "orders": orders}
+    return type(shown, (sp.Function,), members)
+
+
+class Largest(ExprWithLimits):
+    """The largest of the values that an expression takes as an index runs over its axis: Largest(z[s, i], (i, 1, n)).
+
+    It shifts exponents and nothing else, so no derivative is taken of it; that nothing depends on it is proved.
+    """
 
 
 def is_opaque(expr: sp.Basic) -> bool:

@@ -13,6 +13,7 @@ from functools import cached_property
 
 import sympy as sp
 
+from derive.algebra.notation import Largest
 from derive.model.errors import DeriveError
 
 
@@ -116,7 +117,7 @@ def _complaints(equation: Equation, known: dict[str, Tensor]) -> Iterator[str]:
 
 def _misplaced(expr: sp.Expr, ranges: dict[sp.Expr, sp.Expr], known: dict[str, Tensor]) -> Iterator[str]:
     """What is wrong in `expr`, where the indices in `ranges` are the ones in scope."""
-    if isinstance(expr, sp.Sum):
+    if isinstance(expr, sp.Sum | Largest):
         for name, low, high in expr.limits:
             if name in ranges:
                 yield f"the index {name} is both summed and free"

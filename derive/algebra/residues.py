@@ -116,6 +116,15 @@ class Duals(Arithmetic):
     def total(self, array: Dual, axis: int) -> Dual:
         return Dual(self.base.total(array.value, axis), self.base.total(array.tangent, axis))
 
+    def largest(self, array: Dual, axis: int) -> Dual:
+        return self.taken(array, self.where_largest(array, axis), axis)
+
+    def where_largest(self, array: Dual, axis: int) -> Any:
+        return self.base.where_largest(array.value, axis)
+
+    def taken(self, array: Dual, places: Any, axis: int) -> Dual:
+        return Dual(self.base.taken(array.value, places, axis), self.base.taken(array.tangent, places, axis))
+
     def transposed(self, array: Dual, order: tuple[int, ...]) -> Dual:
         return Dual(self.base.transposed(array.value, order), self.base.transposed(array.tangent, order))
 

@@ -82,6 +82,7 @@ OPERATIONS: dict[str, Operation] = {
     "sum": Operation("{}.sum()"),
     "sum0": Operation("{}.sum(axis=0)"),
     "sum1": Operation("{}.sum(axis=1)"),
+    "max1": Operation("{}.max(axis=1)"),
     "call": Operation("{}"),
 }
 

@@ -20,7 +20,9 @@ from derive.model.expression import Z
 A = sp.Symbol("a", real=True)
 """The output of the neuron, a = f(z)."""
 
-_D = sp.Symbol("d", real=True)
+D = sp.Symbol("d", real=True)
+"""Its slope, d = f'(z)."""
+
 _X = sp.Symbol("x", positive=True)
 
 
@@ -31,6 +33,8 @@ def from_output(f: sp.Expr) -> sp.Expr | None:
     >>> from_output(sp.tanh(Z))
     1 - a**2
     """
+    if f.free_symbols - {Z}:
+        return None  # a trained constant may have any value, so that nothing is known of its sign
     slopes = pieces(f.diff(Z))
     result = []
     for value, condition in slopes:
@@ -40,27 +44,45 @@ def from_output(f: sp.Expr) -> sp.Expr | None:
             return None
         result.append((found, restated))
     form = sharpened(result[0][0] if len(result) == 1 else sp.Piecewise(*result))
-    return form if _proved(form, f) else None
+    return form if _proved(form, f, 1) else None
 
 
-def _proved(form: sp.Expr, f: sp.Expr) -> bool:
-    """Whether `form`, with a = f(z), is f' between all kinks and at them."""
-    slope = f.diff(Z)
-    points = kinks(f, slope)
+@cache
+def second_from_output(f: sp.Expr) -> sp.Expr | None:
+    """f'' as an expression in `A`, `D` and z, by the chain rule on f' = g(a, z): d * dg/da + dg/dz.
+
+    None if f' has no such form, or if at a kink f'' is that of another branch than f'.
+
+    >>> second_from_output(sp.tanh(Z))
+    -2*a*d
+    """
+    slope = from_output(f)
+    if slope is None:
+        return None
+    form = D * slope.diff(A) + slope.diff(Z)
+    return form if _proved(form, f, 2) else None
+
+
+def _proved(form: sp.Expr, f: sp.Expr, order: int) -> bool:
+    """Whether `form`, with a = f(z) and d = f'(z), is the derivative of that order between all kinks and at them."""
+    slope, derivative = f.diff(Z), f.diff(Z, order)
+    points = kinks(f, slope, derivative)
     for point in [*between(points), *points]:
         output = branch_at(f, point)
-        value = output.subs(Z, point)
-        difference = _branch_of(form, value).subs(A, output) - branch_at(slope, point)
+        chosen = _branch_of(form, output.subs(Z, point)).subs({A: output, D: branch_at(slope, point)})
+        difference = chosen - branch_at(derivative, point)
         if normal(difference.subs(Z, point) if point in points else difference).value != 0:
             return False
     return True
 
 
 def _branch_of(form: sp.Expr, value: sp.Expr) -> sp.Expr:
-    """The branch of `form` that applies where a is `value`."""
-    if not isinstance(form, sp.Piecewise):
-        return form
-    return next(branch for branch, condition in form.args if condition == True or condition.subs(A, value))  # noqa: E712
+    """`form` with the branches that apply where a is `value`."""
+
+    def branch(*pieces: sp.Basic) -> sp.Expr:
+        return next(e for e, condition in pieces if condition == True or condition.subs(A, value))  # noqa: E712
+
+    return form.replace(sp.Piecewise, branch)
 
 
 def _around(f: sp.Expr, slopes: list[tuple[sp.Expr, sp.Basic]], condition: sp.Basic) -> sp.Expr:
@@ -76,10 +98,10 @@ def _candidates(f: sp.Expr, slope: sp.Expr) -> Iterator[sp.Expr]:
         yield slope
         return
     for output, derivative, back in _generators(f, slope):
-        eliminated = sp.resultant(sp.numer(sp.together(output - _X)), sp.numer(sp.together(derivative - _D)), *back[:1])
+        eliminated = sp.resultant(sp.numer(sp.together(output - _X)), sp.numer(sp.together(derivative - D)), *back[:1])
         for factor, _ in sp.factor_list(eliminated)[1]:
-            if sp.degree(factor, _D) == 1:
-                found = sp.expand(sp.cancel(-factor.subs(_D, 0) / factor.coeff(_D, 1)))
+            if sp.degree(factor, D) == 1:
+                found = sp.expand(sp.cancel(-factor.subs(D, 0) / factor.coeff(D, 1)))
                 power = sp.factor(found)  # before exp(a) stands in it, which may have a high power
                 candidate = (power if power.is_Pow else sp.factor_terms(found)).subs(_X, back[1])
                 if _safe(candidate) and normal(candidate.subs(A, f) - slope).value == 0:

@@ -56,28 +56,38 @@ class _Comparison:
     def __post_init__(self) -> None:
         self.order = names_of(self.truth.architecture)
         self.theta = np.concatenate([self.truth.data[name].ravel() for name in self.order])
-        self.X, self.Y = (self.stand_in.array(self.truth.data[name]) for name in ("a0", "y"))
+        given = ("a0", "y", *(["weights"] if self.truth.architecture.sample_weights else []))
+        self.data = tuple(self.stand_in.array(self.truth.data[name]) for name in given)
+        self.X = self.data[0]
+        masks = [self.stand_in.array(v) for name, v in self.truth.data.items() if name.startswith("mask")]
+        self.drawn = {"rng": masks} if masks else {}
+        self.module |= {"_mask": _next_mask, "_targets": lambda Y: None, "_weights": lambda weights, N: weights}
 
-    def arguments(self) -> tuple[Any, Any, Any]:
-        """theta, X and Y, theta as a copy that may be written to."""
-        return self.stand_in.array(self.theta.copy()), self.X, self.Y
+    def arguments(self) -> tuple[Any, ...]:
+        """theta, X, Y and what else the module takes, theta as a copy that may be written to."""
+        return self.stand_in.array(self.theta.copy()), *self.data
 
     def number(self, value: Any) -> int:
         return int(self.stand_in.resolved(value))
+
+    def drawing(self) -> dict[str, Any]:
+        """The generator that dropout draws from: the masks of the truth, in order."""
+        return {name: list(masks) for name, masks in self.drawn.items()}
 
     def find(self, label: str, claim: str, same: bool, note: str = "") -> None:
         self.found.append(Finding(label, claim, same, "" if same else note))
 
     def findings(self) -> list[Finding]:
         """What the functions give, one after the other."""
-        value, gradient = self.module["loss_and_gradient"](*self.arguments())
+        value, gradient = self.module["loss_and_gradient"](*self.arguments(), **self.drawing())
         gradient = self.stand_in.resolved(gradient)
         loss = int(self.truth.values["loss"])
         self.find("loss", "the module's loss is the specification's", self.number(value) == loss)
-        same = self.number(self.module["loss"](*self.arguments())) == loss
+        settled = self.truth.undropped.values
+        same = self.number(self.module["loss"](*self.arguments())) == int(settled["loss"])
         self.find("loss()", "loss gives the same value", same)
         predicted = self.stand_in.resolved(self.module["predict"](self.arguments()[0], self.X))
-        output = self.truth.values[named("a", self.truth.architecture.depth)]
+        output = settled[named("a", self.truth.architecture.depth)]
         same = predicted.shape == output.shape and bool((predicted == output).all())
         self.find("predict", "predict gives a^L", same)
         if gradient.shape != self.theta.shape:
@@ -86,6 +96,7 @@ class _Comparison:
             return self.found
         self.derivatives(gradient)
         self.steps(gradient)
+        self.sensitivities()
         return self.found
 
     def derivatives(self, gradient: Any) -> None:
@@ -95,7 +106,7 @@ class _Comparison:
         for label, part in (parts(self.order, self.truth.data) if self.each.separate else whole).items():
             direction = np.zeros_like(self.theta)
             direction[part] = draw(1, PRIME, direction[part].shape)
-            along = int((gradient * direction % PRIME).sum() % PRIME)
+            along = _inner(gradient, direction)
             derivative = self.truth.derivative(split(direction, self.order, self.truth.data))
             name = f"d{label}" if self.each.separate else label
             entries = label if self.each.separate else "the parameters"
@@ -109,20 +120,57 @@ class _Comparison:
         learning rate, the third fewer samples than the buffers were made for.
         """
         optimizer = self.truth.architecture.optimizer
-        moved, X, Y = self.arguments()
+        moved, *data = self.arguments()
         state = self.module["new_state"](moved)
         program = update_program(optimizer)
         values: dict[str, Any] = {name: np.zeros_like(self.theta) for name in program.states}
         values |= dict.fromkeys(program.counters, 0)
         values["theta"] = self.theta
         same = True
-        for rate, rows in (((0.3,), 1), ((), len(X)), ((0.3,), len(X) - 1)):
-            loss, gradient = self.module["loss_and_gradient"](moved, X[:rows], Y[:rows])
+        for rate, rows in (((0.3,), 1), ((), len(self.X)), ((0.3,), len(self.X) - 1)):
+            some = [array[:rows] for array in data]
+            masks = [mask[:rows] for mask in self.drawn.get("rng", [])]
+            loss, gradient = self.module["loss_and_gradient"](moved, *some, **({"rng": list(masks)} if masks else {}))
+            if masks:
+                state.rng = list(masks)
             number = residue(sp.Rational(3 if rate else 1, 10))
             values |= {"g": self.stand_in.resolved(gradient), "learning_rate": number}
             for name, expr in program.assignments:
                 values[name] = expression(expr, values, self.truth.neurons)
-            returned = self.module["step"](moved, state, X[:rows], Y[:rows], *rate)
+            further = dict(zip(("weights",), some[2:], strict=False))
+            returned = self.module["step"](moved, state, *some[:2], *rate, **further)
             same = same and self.number(returned) == self.number(loss)
             same = same and bool((self.stand_in.resolved(moved) == values["theta"]).all())
         self.find("step", f"step updates theta as {optimizer.name} does", same)
+
+    def sensitivities(self) -> None:
+        """The Hessian times a vector, and the derivatives by the inputs, along random directions."""
+        draw = np.random.default_rng(self.each.seed + 200).integers
+        u, v = (draw(1, PRIME, self.theta.shape) for _ in range(2))
+        direction = draw(1, PRIME, self.truth.data["a0"].shape)
+        theta, truth = self.arguments()[0], self.truth.undropped
+        product = self.stand_in.resolved(
+            self.module["hessian_vector_product"](theta, self.stand_in.array(v), *self.data)
+        )
+        first, second = (split(vector, self.order, self.truth.data) for vector in (u, v))
+        same = product.shape == u.shape and _inner(product, u) == truth.second_derivative(first, second)
+        self.find("hessian_vector_product", "H v is the second derivative of the specification's loss", same)
+
+        moved = truth.along({"a0": direction})
+        gradient = self.stand_in.resolved(self.module["input_gradient"](theta, *self.data))
+        same = gradient.shape == direction.shape and _inner(gradient, direction) == int(moved["loss"].tangent)
+        self.find("input_gradient", "da0 is the derivative of the specification's loss by the inputs", same)
+
+        jacobian = self.stand_in.resolved(self.module["jacobian"](theta, self.X))
+        outputs = moved[named("a", self.truth.architecture.depth)].tangent
+        same = jacobian.shape == (*outputs.shape, direction.shape[1])
+        same = same and bool(((jacobian * direction[:, None] % PRIME).sum(axis=2) % PRIME == outputs).all())
+        self.find("jacobian", "the Jacobian holds the derivatives of a^L by the inputs", same)
+
+
+def _inner(left: Any, right: Any) -> int:
+    return int((left * right % PRIME).sum() % PRIME)
+
+def _next_mask(rng: Any, shape: Any, p: Any) -> Any:
+    """In place of the module's own, which the frame compares: the masks of the truth, one after the other."""
+    return rng.pop(0)

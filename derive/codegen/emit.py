@@ -9,7 +9,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -18,21 +18,23 @@ import sympy as sp
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from derive import __version__
-from derive.algebra.gradient import Derivation, adjoint_name
+from derive.algebra.gradient import Derivation, adjoint_name, differentiate
 from derive.algebra.program import Program
+from derive.algebra.tangent import tangent_name
 from derive.algebra.update import update_program
 from derive.codegen.arrays import Assign, written
 from derive.codegen.header import command, title
 from derive.codegen.lower import RENAMED, lower, lower_scalar
 from derive.codegen.notes import note
 from derive.codegen.schedule import Instruction, allocate, flatten, leaves, lines, prune
+from derive.codegen.sensitivities import sensitivities
+from derive.codegen.simplify import eased
 from derive.codegen.specialize import Helper, specialize
 from derive.model.architecture import Architecture
 from derive.model.errors import unknown
-from derive.model.expression import Z
 from derive.model.sources import read_text
 from derive.model.specification import to_toml
-from derive.model.tables import STYLES
+from derive.model.tables import STYLES, TARGETS
 
 WIDTH = 110
 MAX_BYTES = 20_000_000  # of a module: one of a thousand layers has about one
@@ -47,6 +49,15 @@ class Stated(Protocol):
         """What was proved, in lines for people."""
 
 
+TARGET_CHECKS = {
+    "unit": "((Y >= 0) & (Y <= 1)).all()",
+    "distribution": "(Y >= 0).all() and np.allclose(Y.sum(axis=1), 1)",
+    "count": "(Y >= 0).all()",
+    "sign": "(np.abs(Y) == 1).all()",
+}
+"""For every kind of targets but the real ones, what they have to satisfy."""
+
+
 @dataclass(frozen=True)
 class _Parameter:
     """How one weight matrix or bias lies in theta, as Python text."""
@@ -56,6 +67,7 @@ class _Parameter:
     end: str
     view: str
     fan_in: str
+    size: str
 
 
 def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None = None) -> str:
@@ -69,10 +81,14 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
         raise unknown("style", style, STYLES)
     architecture = derivation.architecture
     forward, gradient, helpers = specialize(derivation, helpers=True)
+    undropped = differentiate(architecture.undropped())
+    settled, _, _ = specialize(undropped, helpers=True)
+    further = sensitivities(eased(undropped))
     parameters = _layout(derivation)
     names = [p.name for p in parameters]
     adjoints = [adjoint_name(name) for name in names]
     output = f"a{architecture.depth}"
+    needed = _needed([lower(e, note(e, architecture)) for e in gradient.equations], set(adjoints))
     context: dict[str, Any] = {
         "title": title(architecture),
         "version": __version__,
@@ -82,19 +98,26 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
         "size_names": ", ".join(f"n{k}" for k in range(architecture.depth + 1)),
         "sizes": str(architecture.sizes),
         "parameter_count": architecture.parameter_count,
+        "count": _count(architecture, parameters),
         "dtype": architecture.dtype,
         "spec": to_toml(architecture),
         "digest": "",
         "parameters": parameters,
         "weights": [p for p in parameters if p.fan_in],
+        "starts": _starts(architecture),
         "parameter_names": ", ".join(names),
         "gradient_names": ", ".join(adjoints),
+        "direction_names": ", ".join(map(tangent_name, names)),
+        "product_names": ", ".join(map(tangent_name, adjoints)),
         "outputs": f"n{architecture.depth}",
         "output": output,
-        "helpers": [_helper(h) for h in helpers],
-        "predict_lines": _lines(forward, architecture, {output}),
-        "loss_lines": _lines(forward, architecture, {LOSS}),
-        "gradient_lines": _lines(gradient, architecture),
+        "helpers": [_helper(h) for h in dict.fromkeys((*helpers, *further.helpers))],
+        "predict_lines": _lines(settled, architecture, {output}),
+        "loss_lines": _lines(settled, architecture, {LOSS}),
+        "forward_lines": _lines(forward, architecture, {LOSS, *(leaf for s in needed for leaf in leaves(s.value))}),
+        "gradient_lines": [_line(s) for s in needed],
+        **{part: [_line(s) for s in statements] for part, statements in further.parts.items()},
+        **_inputs(architecture),
         **_update(architecture, style),
     }
     if style == "fast":
@@ -125,19 +148,54 @@ def read_module(path: Path) -> str:
     return read_text(path, "module", MAX_BYTES)
 
 
+def _count(architecture: Architecture, parameters: list[_Parameter]) -> str:
+    """PARAMETER_COUNT as an expression in the sizes."""
+    if architecture.plain:
+        return "sum(n * (below + 1) for below, n in zip(SIZES, SIZES[1:]))"
+    return parameters[-1].end if len(parameters) == 1 else " + ".join(p.size for p in parameters)
+
+
+def _starts(architecture: Architecture) -> list[tuple[str, str]]:
+    """The parameters that neither start at 0 nor at random, and the values that they start from."""
+    found = []
+    for label, (function, options) in enumerate(zip(architecture.activations, architecture.layers, strict=True), 1):
+        found += [(f"gain{label}", "1")] * bool(options.normalization)
+        found += [(f"{name}{label}", repr(dict(function.constants)[name])) for name in function.trained]
+    return found
+
+
+def _inputs(architecture: Architecture) -> dict[str, Any]:
+    """What the functions take besides theta, X and Y, as text: weights of samples, a generator for dropout."""
+    dropped = [(label, o.dropout) for label, o in enumerate(architecture.layers, 1) if o.dropout]
+    return {
+        "targets": architecture.loss.targets,
+        "weighted": architecture.sample_weights,
+        "masks": [{"name": f"mask{k}", "units": f"n{architecture.tied[k]}", "p": repr(p)} for k, p in dropped],
+        "extra": ", weights=None" * architecture.sample_weights,
+        "extra_rng": ", rng=None" * bool(dropped),
+        "pass_weights": ", weights" * architecture.sample_weights,
+        "swept": ", _weights(weights, len(X))" * architecture.sample_weights,
+        "penalty": architecture.penalty.words,
+        "target_check": TARGET_CHECKS.get(architecture.loss.targets, ""),
+        "target_words": TARGETS[architecture.loss.targets],
+    }
+
+
 def _layout(derivation: Derivation) -> list[_Parameter]:
     result: list[_Parameter] = []
     for tensor in derivation.parameters:
         axes = [str(axis) for axis in tensor.axes]
         start = f"END_{result[-1].name}" if result else ""
+        size = " * ".join(axes) or "1"
         shape = _tuple(axes)
         result.append(
             _Parameter(
                 name=tensor.name,
-                shape=shape if len(axes) > 1 else axes[0],
-                end=" + ".join(filter(None, [start, " * ".join(axes)])),
-                view=f"theta[{start}:END_{tensor.name}]" + f".reshape({shape})" * (len(axes) > 1),
+                shape=shape if len(axes) > 1 else "".join(axes) or "a number",
+                end=" + ".join(filter(None, [start, size])),
+                view=f"theta[{start}:END_{tensor.name}]" + f".reshape({shape or '()'})" * (len(axes) != 1),
                 fan_in=axes[1] if len(axes) > 1 else "",
+                size=size,
             )
         )
     return result
@@ -150,20 +208,18 @@ def _tuple(parts: Iterable[object]) -> str:
 
 
 def _helper(helper: Helper) -> dict[str, Any]:
-    """The body of an activation as a function of z: repeated parts get a name, then one line returns."""
-    z = sp.Symbol("z", real=True)
+    """The body of a function of z: repeated parts get a name, then one line returns."""
+    arguments = {symbol: sp.Symbol(str(symbol), real=True) for symbol in helper.symbols}
     symbols = sp.numbered_symbols("t", start=1, real=True)
-    parts, (form,) = sp.cse(helper.form.xreplace({Z: z}), symbols=symbols, order="canonical")
-    known = {str(symbol): () for symbol, _ in parts} | {"z": ()}
+    parts, (form,) = sp.cse(helper.form.xreplace(arguments), symbols=symbols, order="canonical")
+    known = {str(symbol): () for symbol, _ in parts} | {str(symbol): () for symbol in helper.symbols}
     body = [f"{symbol} = {written(lower_scalar(part, known))}" for symbol, part in parts]
     body.append(f"return {written(lower_scalar(form, known))}")
-    meaning = helper.activation.expression
-    constants = ", ".join(f"{key} = {value:g}" for key, value in helper.activation.constants)
-    described = f"{meaning}{f' with {constants}' if constants else ''}"
     return {
         "name": helper.name,
+        "arguments": ", ".join(map(str, helper.symbols)),
         "lines": body,
-        "meaning": described if helper.order == 0 else f"The derivative of {described}",
+        "meaning": helper.meaning,
     }
 
 
@@ -172,7 +228,11 @@ def _lines(program: Program, architecture: Architecture, results: set[str] | Non
     statements = [lower(equation, note(equation, architecture)) for equation in program.equations]
     if results is not None:
         statements = _needed(statements, results)
-    return [_commented(f"{s.target} = {written(s.value)}", s.note) for s in statements]
+    return [_line(statement) for statement in statements]
+
+
+def _line(statement: Assign) -> str:
+    return _commented(f"{statement.target} = {written(statement.value)}", statement.note)
 
 
 def _needed(statements: list[Assign], results: set[str]) -> list[Assign]:
@@ -198,7 +258,7 @@ def _fast(derivation: Derivation, names: list[str], adjoints: list[str]) -> dict
     architecture = derivation.architecture
     statements = [lower(e, note(e, architecture)) for e in (*forward.equations, *gradient.equations)]
     instructions = prune(flatten(statements), {LOSS, *adjoints})
-    schedule = allocate(instructions, {"X", "Y", *names, *adjoints})
+    schedule = allocate(instructions, {"X", "Y", "weights", *names, *adjoints})
     position = next(i for i, x in enumerate(schedule.instructions) if x.target == LOSS) + 1
     buffers = [
         {
@@ -211,15 +271,15 @@ def _fast(derivation: Derivation, names: list[str], adjoints: list[str]) -> dict
     return {
         "buffers": buffers,
         "buffer_names": _tuple(b["name"] for b in buffers),
-        "forward_instructions": _printed(schedule.instructions[:position]),
-        "backward_instructions": _printed(schedule.instructions[position:]),
+        "forward_instructions": _printed(schedule.instructions[:position], adjoints),
+        "backward_instructions": _printed(schedule.instructions[position:], adjoints),
     }
 
 
-def _printed(instructions: Iterable[Instruction]) -> list[str]:
+def _printed(instructions: Iterable[Instruction], stored: Iterable[str] = ()) -> list[str]:
     result = []
     for instruction in instructions:
-        *before, last = lines(instruction)
+        *before, last = lines(instruction, stored)
         result += [*before, _commented(last, instruction.note)]
     return result
 

@@ -19,10 +19,11 @@ from derive.model.errors import DeriveError, shorten
 FRAME = (
     *("unpack", "pack", "initialize", "standardize", "train", "check_gradient", "new_state", "Parameters", "State"),
     *("_real", "_theta", "_in_place", "_matrix", "_data", "_finite", "_explained"),
+    *("_one_hot", "_targets", "_weights", "_mask"),
 )
 """What every emitted module has around its equations."""
 
-DOOR = ("_theta", "_in_place", "_matrix", "_data", "_finite", "_explained", "float")
+DOOR = ("_theta", "_in_place", "_matrix", "_data", "_finite", "_explained", "_one_hot", "_weights", "_mask", "float")
 """Calls that do nothing to good input; each function has to make those that derive writes."""
 
 
@@ -55,7 +56,7 @@ def changed(text: str, architecture: Architecture) -> list[str]:
     found = _definitions(text)
     style = "fast" if "_sweep" in found else "readable"
     emitted = _emitted(architecture, style)
-    different = {name for name in FRAME if found.get(name) != emitted[name]}
+    different = {name for name in FRAME if found.get(name) != emitted.get(name)}
     return sorted(different | _doors(text, architecture, style))
 
 

@@ -9,12 +9,12 @@ index of its own; any other sum is an elementwise product that is added up along
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 
 import sympy as sp
 from sympy.codegen.cfunctions import expm1, log1p
 
-from derive.algebra.notation import N
+from derive.algebra.notation import Largest, N
 from derive.algebra.program import Equation, Tensor
 from derive.codegen.arrays import Assign, Node, literal, name, number
 from derive.model.errors import DeriveError
@@ -49,11 +49,15 @@ RENAMED = {"a0": "X", "y": "Y", "loss": "value"}
 
 def lower(equation: Equation, note: str = "") -> Assign:
     """The array statement that computes all entries of the equation's tensor at once."""
+    return Assign(RENAMED.get(equation.tensor.name, equation.tensor.name), _node(equation), note)
+
+
+@lru_cache(maxsize=4096)
+def _node(equation: Equation) -> Node:
     sizes = dict(zip(equation.indices, equation.tensor.axes, strict=True))
-    for total in equation.value.atoms(sp.Sum):
+    for total in equation.value.atoms(sp.Sum, Largest):
         sizes |= {i: high for i, _, high in total.limits}
-    node = _Lowering(sizes).lower(equation.value, equation.indices)
-    return Assign(RENAMED.get(equation.tensor.name, equation.tensor.name), node, note)
+    return _Lowering(sizes).lower(equation.value, equation.indices)
 
 
 def lower_scalar(expr: sp.Expr, names: dict[str, tuple[sp.Expr, ...]]) -> Node:
@@ -98,6 +102,9 @@ class _Lowering:
             return name("N" if expr == N else RENAMED.get(str(expr), str(expr)))
         if isinstance(expr, sp.Sum):
             return self.total(expr, own)
+        if isinstance(expr, Largest):
+            ((over, _, _),) = expr.limits
+            return Node("max1", (self.lower(expr.function, (*own, over)),), sizes)
         if isinstance(expr, sp.Add):
             return self.sum_of(expr, own)
         if isinstance(expr, sp.Mul):
@@ -207,6 +214,9 @@ class _Lowering:
 
     def total(self, expr: sp.Sum, own: Axes) -> Node:
         over = tuple(i for i, _, _ in expr.limits)
+        ranges = {i: high for i, _, high in expr.limits}
+        if any(self.sizes.get(i) != high for i, high in ranges.items()):  # two sums may use one letter
+            return _Lowering({**self.sizes, **ranges}, self.constant).total(expr, own)
         product = self.matrix_product(expr, own, over)
         if product is not None:
             return product

@@ -12,12 +12,13 @@ audit runs with several sets of representatives, so that every branch is seen, a
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from derive.algebra.residues import PRIME, inverse, residue
@@ -53,7 +54,7 @@ class Neurons:
         self._handles: dict[Local, int] = {}
         self._points: dict[int, sp.Rational] = {0: sp.S.Zero}
         self._pinned: dict[int, sp.Rational] = {}
-        self._kernels: dict[tuple[sp.Expr, int | None], int] = {}
+        self._kernels: dict[tuple[Any, ...], int] = {}
         self._resolved: dict[Local, int] = {}
 
     def draw(self) -> int:
@@ -101,28 +102,48 @@ class Neurons:
             self._resolved[local] = self._evaluate(local)
         return self._resolved[local]
 
-    def function(self, expr: sp.Expr, zeta: int) -> int:
-        """The residue of f(z) for a function with branches, at the branch of z's representative."""
-        return self.resolve(self.handle(Local(zeta, _branch(expr, self.point(zeta)))))
+    def function(self, expr: sp.Expr, zeta: int, further: Mapping[sp.Symbol, int] | None = None) -> int:
+        """The residue of f(z) for a function with branches, at the branch of z's representative.
+
+        `further` are the residues of the other symbols in it: of the constants that are trained.
+        """
+        branch = _branch(expr, self.point(zeta))
+        if not further:
+            return self.resolve(self.handle(Local(zeta, branch)))
+        if zeta in self._pinned:
+            branch = branch.subs(Z, self._pinned[zeta])
+        return self._value(branch, {Z: zeta, **further})
+
+    def largest(self, array: Any, axis: int) -> Any:
+        """Along the axis, the positions of the entries with the largest representatives."""
+        reals = [(self.real(int(entry)), int(entry)) for entry in array.ravel()]
+        ranks = {entry: rank for rank, entry in enumerate(sorted(set(reals)))}
+        return np.array([ranks[entry] for entry in reals]).reshape(array.shape).argmax(axis=axis)
 
     def _evaluate(self, local: Local) -> int:
         if local.zeta in self._pinned:
             local = Local(None, local.expr.subs(Z, self._pinned[local.zeta]))
-        numerator, denominator, kernels = _compiled(local.expr)
-        values = [self._kernel(meaning, local.zeta) for meaning in kernels]
-        if local.zeta is not None:
-            values.append(local.zeta)
+        return self._value(local.expr, {} if local.zeta is None else {Z: local.zeta})
+
+    def _value(self, expr: sp.Expr, known: Mapping[sp.Symbol, int]) -> int:
+        """The residue of a branch-free expression whose symbols have known residues."""
+        if expr in known:
+            return known[expr]
+        numerator, denominator, symbols, kernels = _compiled(expr)
+        values = [self._kernel(kernels[symbol], known) if symbol in kernels else known[symbol] for symbol in symbols]
         return _polynomial(numerator, values) * inverse(_polynomial(denominator, values)) % PRIME
 
-    def _kernel(self, meaning: sp.Expr, zeta: int | None) -> int:
+    def _kernel(self, meaning: sp.Expr, known: Mapping[sp.Symbol, int]) -> int:
+        """A function that is algebraically independent of the others: random, but the same for the same arguments."""
         if isinstance(meaning, sp.exp):
             number, monomial = meaning.args[0].as_coeff_Mul()
             if number.is_Rational and (ROOT * number).is_Integer:
-                return pow(self._drawn(monomial, zeta), int(ROOT * number), PRIME)
-        return self._drawn(meaning, zeta)
+                return pow(self._drawn("exp", self._value(monomial, known)), int(ROOT * number), PRIME)
+        if not meaning.args:
+            return self._drawn(meaning)
+        return self._drawn(meaning.func, *(self._value(argument, known) for argument in meaning.args))
 
-    def _drawn(self, meaning: sp.Expr, zeta: int | None) -> int:
-        key = (meaning, zeta if meaning.has(Z) else None)
+    def _drawn(self, *key: Any) -> int:
         if key not in self._kernels:
             self._kernels[key] = self.draw()
         return self._kernels[key]
@@ -148,13 +169,17 @@ Terms = tuple[tuple[tuple[int, ...], int], ...]
 
 
 @cache
-def _compiled(expr: sp.Expr) -> tuple[Terms, Terms, tuple[sp.Expr, ...]]:
-    """Numerator and denominator as terms (powers, residue), and the kernels that the powers belong to."""
+def _compiled(expr: sp.Expr) -> tuple[Terms, Terms, tuple[sp.Symbol, ...], dict[sp.Symbol, sp.Expr]]:
+    """Numerator and denominator as terms (powers, residue), the symbols of the powers, and which are kernels."""
     form = normal(expr.xreplace({r: as_written(r) for r in expr.atoms(sp.Rational)}))
-    symbols = [symbol for symbol, _ in form.kernels] + [Z]
-    parts = [sp.Poly(part, *symbols, domain="QQ") for part in sp.fraction(form.value)]
-    top, bottom = (tuple((powers, residue(c)) for powers, c in part.terms()) for part in parts)
-    return top, bottom, tuple(meaning for _, meaning in form.kernels)
+    kernels = dict(form.kernels)
+    symbols = (*kernels, *sorted(form.value.free_symbols - set(kernels), key=str))
+    parts = [sp.Poly(part, *symbols, domain="QQ") for part in sp.fraction(form.value)] if symbols else []
+    if not parts:
+        top, bottom = ((((), residue(part)),) for part in sp.fraction(form.value))
+    else:
+        top, bottom = (tuple((powers, residue(c)) for powers, c in part.terms()) for part in parts)
+    return top, bottom, symbols, kernels
 
 
 def _polynomial(terms: Terms, values: Sequence[int]) -> int:

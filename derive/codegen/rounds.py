@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from derive.algebra.forward import functions
 from derive.codegen.elementary import kinks
 from derive.codegen.neurons import Neurons
 from derive.codegen.stable import stable
@@ -40,12 +41,13 @@ def rounds_of(architecture: Architecture) -> list[Round]:
         if architecture.depth <= 4
         else tuple(cycle[k % 3] for k in range(architecture.depth + 1))
     )
+    small = tuple(small[first] for first in architecture.tied)
     separate = 2 * architecture.depth <= MAX_SEPARATE
     title = "widths " + "-".join(map(str, small)) if architecture.depth <= 4 else "small widths"
     rounds = [Round(title, small, seed, separate) for seed in (1, 2)]
     seen = set()
     for label, function in enumerate(architecture.activations, 1):
-        for kink in kinks(function.formula):
+        for kink in kinks(function.formula) if function.elementwise else ():
             if separate or (function.name, kink) not in seen:
                 seen.add((function.name, kink))
                 rounds.append(Round(f"{title} at the kink z{label} = {kink}", small, 3, separate, (label, kink)))
@@ -56,8 +58,8 @@ def neurons_of(architecture: Architecture, seed: int) -> Neurons:
     """A random choice whose representatives lie on every branch of the activations, and close to each kink."""
     beside = {
         k + side * BESIDE
-        for f in architecture.activations
-        for k in kinks(f.formula, stable(f.formula))
+        for formula, _ in functions(architecture).values()
+        for k in kinks(formula, stable(formula))
         for side in (-1, 1)
     }
     return Neurons(seed, (*REPRESENTATIVES, *sorted(beside)))

@@ -159,13 +159,18 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
     return replace(node, arguments=tuple(_renamed(a, names) for a in node.arguments))
 
 
-REDUCTIONS = {"sum0": "np.add.reduce({}, axis=0, out={})", "sum1": "np.add.reduce({}, axis=1, out={})"}
+REDUCTIONS = {
+    "sum0": "np.add.reduce({}, axis=0, out={})",
+    "sum1": "np.add.reduce({}, axis=1, out={})",
+    "max1": "np.maximum.reduce({}, axis=1, out={})",
+}
 
 
-def lines(instruction: Instruction) -> list[str]:
-    """The Python statements of one instruction."""
+def lines(instruction: Instruction, stored: Iterable[str] = ()) -> list[str]:
+    """The Python statements of one instruction; a number among `stored` is written into the array of that name."""
     target, arguments = instruction.target, [written(a) for a in instruction.arguments]
     if not instruction.axes:
+        target += "[...]" * (target in stored)
         return [f"{target} = {written(Node(instruction.operation, instruction.arguments))}"]
     if instruction.operation in REDUCTIONS:
         return [REDUCTIONS[instruction.operation].format(arguments[0], target)]

@@ -45,6 +45,8 @@ def _larger_or_smaller(value: sp.Expr, condition: sp.Basic, otherwise: sp.Expr) 
     """Rule: two lines that cross where the branches meet are a maximum or a minimum of the two."""
     slope = (otherwise - value).diff(Z)
     if slope.is_number and slope != 0 and sp.expand(otherwise - value - slope * (Z - condition.rhs)) == 0:
+        if value == -otherwise:
+            return sp.Abs(value) if slope > 0 else -sp.Abs(value)
         return sp.Max(value, otherwise) if slope > 0 else sp.Min(value, otherwise)
     return sp.Piecewise((value, condition), (otherwise, True))
 

@@ -100,6 +100,9 @@ class StandIn:
             def sum(self, axis: Any = None, keepdims: Any = False, out: Any = None) -> Any:  # type: ignore[override]
                 return owner.total(self, axis, keepdims, out)
 
+            def max(self, axis: Any = None, keepdims: Any = False, out: Any = None) -> Any:  # type: ignore[override]
+                return owner.largest(self, axis, keepdims, out)
+
             def mean(self, axis: Any = None, keepdims: Any = False) -> Any:  # type: ignore[override]
                 return owner.mean(self, axis, keepdims)
 
@@ -156,6 +159,8 @@ class StandIn:
         name = ufunc.__name__
         if method == "reduce" and name == "add":
             return self.total(inputs[0], options.get("axis", 0), options.get("keepdims", False), out)
+        if method == "reduce" and name == "maximum":
+            return self.largest(inputs[0], options.get("axis", 0), options.get("keepdims", False), out)
         if method != "__call__" or any(value is not True for value in options.values()):
             raise NotUnderstoodError(f"np.{name}.{method} with {sorted(options)}")
         if name == "matmul":
@@ -182,6 +187,9 @@ class StandIn:
                 return RESIDUES[name](*arrays)
             if name == "divide" and arrays[1].ndim == 0:
                 return arrays[0] * inverse(int(arrays[1])) % PRIME
+        if name == "sqrt" and all((a >= 0).all() for a in arrays):
+            # Of a sum, not of one neuron: a number of its own, as in the truth, where sqrt(x)**2 is not known to be x.
+            return self.each(lambda u: self.neurons.resolve(self.local(sp.sqrt, u)), *arrays)
         exact = [self.number(value) if f else a for value, a, f in zip(inputs, arrays, fixed, strict=True)]
         if name in UNARY:
             return self.each(lambda u: self.local(UNARY[name], u), *exact)
@@ -248,6 +256,13 @@ class StandIn:
     def total(self, array: Any, axis: Any, keepdims: bool, out: Any) -> Any:
         return self.written(self.resolved(array).sum(axis=axis, keepdims=keepdims) % PRIME, out)
 
+    def largest(self, array: Any, axis: Any, keepdims: bool, out: Any) -> Any:
+        """The entries with the largest representatives along an axis."""
+        entries = self.resolved(array)
+        places = self.neurons.largest(entries, axis)
+        found = np.take_along_axis(entries, np.expand_dims(places, axis), axis)
+        return self.written(found if keepdims else found.squeeze(axis), out)
+
     def mean(self, array: Any, axis: Any = None, keepdims: Any = False) -> Any:
         total = self.resolved(self.total(array, axis, keepdims, None))
         return self.array(total * inverse(array.size // max(total.size, 1)) % PRIME)
@@ -284,6 +299,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "where": StandIn.where,
     "copyto": StandIn.copyto,
     "shape": lambda np_, array: array.shape,
+    "ndim": lambda np_, array: array.ndim,
     "zeros_like": lambda np_, array, **_: np_.zeros(array.shape),
     "empty_like": lambda np_, array, **_: np_.empty(array.shape),
     "concatenate": lambda np_, arrays: np_.array(np.concatenate([np_.entries(a) for a in arrays])),

@@ -6,18 +6,20 @@ reused, so this is what a gradient can be held against.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from derive.algebra.evaluate import evaluate
-from derive.algebra.forward import forward, parameters
+from derive.algebra.evaluate import ROOT, Arithmetic, evaluate
+from derive.algebra.forward import concrete, forward, functions, parameter_tensors
 from derive.algebra.notation import N, size
 from derive.algebra.program import Program
 from derive.algebra.residues import PRIME, Dual, Duals, Residues, residue
+from derive.codegen.logarithms import Functions, with_logarithms
 from derive.codegen.neurons import Neurons
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
@@ -32,45 +34,103 @@ class Truth:
     sizes: dict[Any, int]
     data: dict[str, Any]
     neurons: Neurons
+    composed: Functions = field(default_factory=dict)
 
     @cached_property
     def values(self) -> dict[str, Any]:
         """Every tensor of the forward program."""
-        return evaluate(self.program, self.sizes, self.data, self._apply, Residues())
+        return evaluate(self.program, self.sizes, self.data, self._apply, self._arithmetic)
 
     def derivative(self, direction: dict[str, Any]) -> int:
         """The derivative of the loss along `direction`, by dual numbers."""
+        return int(self.along(direction)["loss"].tangent)
+
+    def along(self, direction: dict[str, Any]) -> dict[str, Any]:
+        """Every tensor of the forward program as a dual number, with its derivative along `direction`."""
         duals = {name: Dual(v, direction.get(name, np.zeros_like(v))) for name, v in self.data.items()}
-        return int(evaluate(self.program, self.sizes, duals, self._apply_dual, Duals(Residues()))["loss"].tangent)
+        return evaluate(self.program, self.sizes, duals, self._apply, Duals(self._arithmetic))
 
-    def _formula(self, function: Any) -> sp.Expr:
-        return self.architecture.activations[int(function.activation[1:]) - 1].formula
+    def second_derivative(self, first: dict[str, Any], second: dict[str, Any]) -> int:
+        """The derivative of the loss along both directions, by dual numbers over dual numbers."""
+        duals = {}
+        for name, value in self.data.items():
+            zero = np.zeros_like(value)
+            duals[name] = Dual(Dual(value, first.get(name, zero)), Dual(second.get(name, zero), zero))
+        found = evaluate(self.program, self.sizes, duals, self._apply, Duals(Duals(self._arithmetic)))
+        return int(found["loss"].tangent.tangent)
 
-    def _apply(self, function: Any, array: Any) -> Any:
-        return self._each(self._formula(function), array)
+    @cached_property
+    def undropped(self) -> Truth:
+        """The same without dropout: every mask is 1."""
+        data = {name: np.ones_like(v) if name.startswith("mask") else v for name, v in self.data.items()}
+        return replace(self, data=data)
 
-    def _apply_dual(self, function: Any, array: Dual) -> Dual:
-        formula = self._formula(function)
-        slope = self._each(formula.diff(Z), array.value)
-        return Dual(self._each(formula, array.value), slope * array.tangent % PRIME)
+    @cached_property
+    def _arithmetic(self) -> Arithmetic:
+        return _Rows(self.neurons)
 
-    def _each(self, formula: sp.Expr, array: Any) -> Any:
-        values = [self.neurons.function(formula, int(z)) for z in array.ravel()]
-        return np.array(values, dtype=np.int64).reshape(array.shape)
+    @cached_property
+    def _known(self) -> Functions:
+        return {**functions(self.architecture), **self.composed}
+
+    def _apply(self, function: Any, *arrays: Any, orders: tuple[int, ...] = ()) -> Any:
+        """A function, or its derivative of these orders, of residues or of dual numbers over them."""
+        formula, symbols = self._formula(function)
+        orders = orders or (0,) * len(symbols)
+        if not isinstance(arrays[0], Dual):
+            for symbol, order in zip(symbols, orders, strict=True):
+                formula = formula.diff(symbol, order) if order else formula
+            return self._each(formula, symbols, arrays)
+        values = [array.value for array in arrays]
+        arithmetic = self._over(values[0])
+        tangents = []
+        for k, array in enumerate(arrays):
+            raised = tuple(order + (k == position) for position, order in enumerate(orders))
+            tangents.append(arithmetic.multiply(self._apply(function, *values, orders=raised), array.tangent))
+        return Dual(self._apply(function, *values, orders=orders), reduce(arithmetic.add, tangents))
+
+    def _over(self, array: Any) -> Arithmetic:
+        """The arithmetic that an array belongs to."""
+        return Duals(self._over(array.value)) if isinstance(array, Dual) else self._arithmetic
+
+    def _formula(self, function: Any) -> tuple[sp.Expr, tuple[sp.Symbol, ...]]:
+        if hasattr(function, "activation"):
+            return concrete(function, self._known)
+        return (sp.sqrt if function == ROOT else function)(Z), (Z,)
+
+    def _each(self, formula: sp.Expr, symbols: tuple[sp.Symbol, ...], arrays: Sequence[Any]) -> Any:
+        spread = np.broadcast_arrays(*arrays)
+        found = [
+            self.neurons.function(formula, int(z), {s: int(v) for s, v in zip(symbols[1:], further, strict=True)})
+            for z, *further in zip(*(array.ravel() for array in spread), strict=True)
+        ]
+        return np.array(found, dtype=np.int64).reshape(spread[0].shape)
+
+
+@dataclass(frozen=True)
+class _Rows(Residues):
+    """Residues, of which those are the largest whose representatives are."""
+
+    neurons: Neurons
+
+    def where_largest(self, array: Any, axis: int) -> Any:
+        return self.neurons.largest(array, axis)
 
 
 def drawn(architecture: Architecture, samples: int, seed: int, neurons: Neurons) -> Truth:
     """The specification at random parameters and random data."""
-    program = forward(architecture)
+    program, composed = with_logarithms(forward(architecture), functions(architecture))
     draw = np.random.default_rng(seed).integers
     sizes = {N: samples, **{size(k): n for k, n in enumerate(architecture.sizes)}}
     data = {t.name: draw(1, PRIME, tuple(sizes[a] for a in t.axes)) for t in program.inputs}
-    return Truth(architecture, program, sizes, data, neurons)
+    if architecture.loss.targets == "distribution":
+        data["y"][:, -1] = (1 - data["y"][:, :-1].sum(axis=1)) % PRIME
+    return Truth(architecture, program, sizes, data, neurons, composed)
 
 
 def names_of(architecture: Architecture) -> list[str]:
     """W1, b1, W2, b2, …: the order in which theta holds the parameters."""
-    return [t.name for label in range(1, architecture.depth + 1) for t in parameters(label)]
+    return [tensor.name for tensor in parameter_tensors(architecture)]
 
 
 def parts(order: list[str], data: dict[str, Any]) -> dict[str, slice]:

@@ -14,6 +14,7 @@ import click
 
 from derive.model.activation import Activation, activation
 from derive.model.architecture import Architecture, Update
+from derive.model.definition import read_definition
 from derive.model.errors import DeriveError, shorten
 from derive.model.specification import read_specification
 from derive.model.tables import ACTIVATIONS, DTYPES, LOSSES, OPTIMIZERS
@@ -154,14 +155,15 @@ def read_sizes(text: str) -> tuple[int, ...]:
 
 def define(text: str) -> tuple[str, Activation]:
     """The activation that `swish = z/(1 + exp(-beta*z)); beta = 1` defines, with its name."""
-    example = "write it as 'swish = z/(1 + exp(-beta*z)); beta = 1'"
-    pairs = [part.partition("=") for part in text.split(";") if part.strip()]
-    if not pairs or not all(name.strip() and equals and value.strip() for name, equals, value in pairs):
-        raise DeriveError(f"--define {shorten(text)}: not a name, '=' and an expression; {example}")
-    (name, _, expression), *rest = ((name.strip(), equals, value.strip()) for name, equals, value in pairs)
-    constants = tuple((key, _number(value, f"--define {shorten(text)}: {key}")) for key, _, value in rest)
+    name, equals, rest = (part.strip() for part in text.partition("="))
+    if not (name and equals and rest):
+        raise DeriveError(
+            f"--define {shorten(text)}: not a name, '=' and an expression; "
+            "write it as 'swish = z/(1 + exp(-beta*z)); beta = 1'"
+        )
     try:
-        return name, Activation(name, expression, constants)
+        found = read_definition(rest)
+        return name, Activation(name, found.expression, found.constants, found.trained)
     except DeriveError as error:
         raise DeriveError(f"--define: {error}") from None
 

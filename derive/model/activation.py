@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from derive.model.definition import read_definition
 from derive.model.errors import DeriveError, FormulaError, shorten, unknown
 from derive.model.names import identifier
 from derive.model.reader import parse
-from derive.model.tables import ACTIVATIONS
+from derive.model.tables import ACTIVATIONS, ROW_ACTIVATIONS
 
 if TYPE_CHECKING:
     import sympy as sp
 
+RESERVED = frozenset(
+    ["W", "b", "z", "a", "f", "c", "L", "N", "X", "Y", "x", "y", "g", "n", "s", "i", "j", "k", "m", "e", "t", "v", "u", "r", "h", "p", "delta", "theta", "loss", "value", "rng", "learning_rate"]
+)
+"""Names that the equations use already, so that no trained constant can have one."""
 HUGE = 10**1000  # of an argument; what lies beyond costs time and holds no information
 
 
 @dataclass(frozen=True)
 class Activation:
     """An elementwise function a = f(z), given by its expression and the constants in it.
+
+    The constants in `trained` are parameters of each layer that the activation stands in: they start from the
+    given value and are learnt with the weights. A name of the table keeps its meaning, with other constants.
 
     >>> Activation("swish", "z / (1 + exp(-beta*z))", (("beta", 1.0),)).formula
     z/(1 + exp(-z))
@@ -29,6 +38,7 @@ class Activation:
     name: str
     expression: str
     constants: tuple[tuple[str, float], ...] = ()
+    trained: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         where = f"activation {shorten(self.name)}"
@@ -37,24 +47,67 @@ class Activation:
             raise DeriveError(f"{where}: the expression has to be text, not {shorten(self.expression)}")
         constants = self.constants.items() if isinstance(self.constants, dict) else self.constants
         object.__setattr__(self, "constants", tuple((str(key), _constant(where, key, v)) for key, v in constants))
-        if self.name in ACTIVATIONS:
-            if self.expression != ACTIVATIONS[self.name] or self.constants:
-                raise DeriveError(f"{where} is built in; give your own activation another name")
+        object.__setattr__(self, "trained", _trained(where, self.trained, dict(self.constants)))
+        if self == built_in(self.name):
             return
+        if not self.elementwise:
+            raise DeriveError(f"{where} is built in; give your own activation another name")
         try:
-            _check_trainable(self.formula, self.expression)
+            _check_trainable(self.initial, self.expression, jumps=self.name in ACTIVATIONS)
+            for name in self.trained:
+                _check_constant(self.formula, name)
         except FormulaError as error:
             raise FormulaError(f"{where}: {error}", error.column) from None
         unused = [key for key, _ in self.constants if key not in _words(self.expression)]
         if unused:
             raise DeriveError(f"{where}: the constant {unused[0]!r} does not occur in {self.expression!r}")
+        if self.name in ACTIVATIONS and not _same_meaning(self):
+            raise DeriveError(f"{where} is built in as {ACTIVATIONS[self.name]}; give your own activation another name")
 
     @cached_property
     def formula(self) -> sp.Expr:
-        """f(z) as a SymPy expression in `model.expression.Z`."""
+        """f(z) as a SymPy expression in `model.expression.Z`, and in a symbol for each trained constant."""
+        from derive.model.expression import Z, read_expression
+
+        if not self.elementwise:
+            raise DeriveError(f"{self.name} is a function of a whole row, not of one number z")
+        fixed = {key: value for key, value in self.constants if key not in self.trained}
+        return read_expression(self.expression, {"z": Z, **fixed, **self.symbols})
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether a_i depends on z_i alone; softmax and its like are functions of a whole row."""
+        return self.name not in ROW_ACTIVATIONS
+
+    @cached_property
+    def symbols(self) -> dict[str, sp.Symbol]:
+        """The trained constants, in order, as symbols."""
+        import sympy as sp
+
+        return {name: sp.Symbol(name, real=True) for name in self.trained}
+
+    @cached_property
+    def initial(self) -> sp.Expr:
+        """f(z) with the trained constants at the values that they start from."""
         from derive.model.expression import Z, read_expression
 
         return read_expression(self.expression, {"z": Z, **dict(self.constants)})
+
+
+def built_in(name: str) -> Activation | None:
+    """The activation that the table has under this name."""
+    if name not in ACTIVATIONS and name not in ROW_ACTIVATIONS:
+        return None
+    made = object.__new__(Activation)
+    definition = read_definition(ACTIVATIONS[name] if name in ACTIVATIONS else ROW_ACTIVATIONS[name][-1])
+    for key, value in {
+        "name": name,
+        "expression": definition.expression,
+        "constants": definition.constants,
+        "trained": definition.trained,
+    }.items():
+        object.__setattr__(made, key, value)
+    return made
 
 
 def activation(value: str | Activation, own: dict[str, Activation] | None = None) -> Activation:
@@ -63,9 +116,45 @@ def activation(value: str | Activation, own: dict[str, Activation] | None = None
         return value
     if own and value in own:
         return own[value]
-    if not isinstance(value, str) or value not in ACTIVATIONS:
-        raise unknown("activation", value, [*ACTIVATIONS, *(own or {})])
-    return Activation(value, ACTIVATIONS[value])
+    known = built_in(value) if isinstance(value, str) else None
+    if known is None:
+        raise unknown("activation", value, [*ACTIVATIONS, *ROW_ACTIVATIONS, *(own or {})])
+    return known
+
+
+def _same_meaning(own: Activation) -> bool:
+    """Whether `own` is what the table has under its name, up to the values of the constants."""
+    import sympy as sp
+
+    from derive.model.expression import Z, read_expression
+
+    definition = read_definition(ACTIVATIONS[own.name])
+    values = {**dict(definition.constants), **dict(own.constants)}
+    known = read_expression(definition.expression, {"z": Z, **values})
+    return bool(own.initial == known or sp.expand(own.initial - known) == 0)
+
+
+def _trained(where: str, names: object, constants: dict[str, float]) -> tuple[str, ...]:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise DeriveError(f'{where}: trained is {shorten(names)}; write a list of constants, as in ["beta"]')
+    found = tuple(names)
+    for name in found:
+        if name not in constants:
+            raise DeriveError(f"{where}: the trained constant {shorten(name)} has no value to start from")
+        if name in RESERVED or (name[0] == "d" and name[1:] in RESERVED):
+            raise DeriveError(f"{where}: {name!r} stands for something else in every network; rename the constant")
+    return found
+
+
+def _check_constant(formula: sp.Expr, name: str) -> None:
+    """Refuse a trained constant that moves a kink, or that nothing depends on."""
+    import sympy as sp
+
+    symbol = sp.Symbol(name, real=True)
+    if any(relation.has(symbol) for relation in formula.atoms(sp.core.relational.Relational)):
+        raise FormulaError(f"the trained constant {name!r} decides where a kink lies; it can only be a fixed one")
+    if formula.diff(symbol) == 0:
+        raise FormulaError(f"nothing depends on the trained constant {name!r}")
 
 
 def _constant(where: str, key: object, value: object) -> float:
@@ -81,8 +170,8 @@ def _words(expression: str) -> set[str]:
     return {node.id for node in ast.walk(parse(expression)) if isinstance(node, ast.Name)}
 
 
-def _check_trainable(formula: sp.Expr, expression: str) -> None:
-    """Refuse what is not a real, continuous, non-constant function of z on the whole line."""
+def _check_trainable(formula: sp.Expr, expression: str, jumps: bool = False) -> None:
+    """Refuse what is not a real, non-constant function of z on the whole line, continuous unless it may jump."""
     import sympy as sp
 
     from derive.model.expression import Z
@@ -98,7 +187,7 @@ def _check_trainable(formula: sp.Expr, expression: str) -> None:
     step = sp.Rational(1, 10**12)
     for kink in kinks:
         below, above = (_value(formula, kink + side * step, expression) for side in (-1, 1))
-        if abs(above - below) > 1e-6 * (1 + abs(above)):
+        if not jumps and abs(above - below) > 1e-6 * (1 + abs(above)):
             raise FormulaError(
                 f"{shorten(expression)} jumps at z = {sp.N(kink, 4)} from {sp.N(below, 4)} to "
                 f"{sp.N(above, 4)}, so it is not differentiable there"

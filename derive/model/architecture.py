@@ -9,8 +9,13 @@ from typing import Any
 
 from derive.model.activation import Activation, activation
 from derive.model.errors import DeriveError, shorten, unknown
+from derive.model.fit import check_fit
+from derive.model.layers import LayerOptions, layer_options
+from derive.model.loss import Loss, loss_function
 from derive.model.names import identifier
-from derive.model.tables import DTYPES, LOSSES, OPTIMIZERS
+from derive.model.penalty import Penalty
+from derive.model.penalty import penalty as read_penalty
+from derive.model.tables import DTYPES, NORMALIZATIONS, OPTIMIZERS
 
 MAX_LAYERS = 1000
 MAX_WIDTH = 10**7
@@ -44,7 +49,9 @@ class Update:
 class Architecture:
     """A multi-layer perceptron: n_0, …, n_L units, an activation for each of the layers 1..L, a loss.
 
-    `sizes` has L + 1 entries and `activations` L: names from the table or `Activation` objects.
+    `sizes` has L + 1 entries and `activations` L: names from the table or `Activation` objects. `layers` holds a
+    table of options for each layer (see `LayerOptions`), `penalty` one for the weights (see `Penalty`); with
+    `sample_weights` every sample's c is multiplied by a weight of its own.
     Raises DeriveError, in one line, for anything that cannot be built.
 
     >>> Architecture(sizes=(64, 32, 10), activations=("tanh", "identity")).parameter_count
@@ -53,19 +60,25 @@ class Architecture:
 
     sizes: tuple[int, ...]
     activations: tuple[Activation, ...]
-    loss: str = "least_squares"
-    optimizer: Update = Update()
-    dtype: str = "float64"
-    name: str = "network"
+    loss: Loss
+    optimizer: Update
+    dtype: str
+    name: str
+    layers: tuple[LayerOptions, ...]
+    penalty: Penalty
+    sample_weights: bool
 
     def __init__(
         self,
         sizes: Iterable[int],
         activations: Iterable[str | Activation],
-        loss: str = "least_squares",
+        loss: str | Mapping[str, Any] | Loss = "least_squares",
         optimizer: str | Mapping[str, Any] | Update = "sgd",
         dtype: str = "float64",
         name: str = "network",
+        layers: Iterable[Mapping[str, Any] | LayerOptions] | None = None,
+        penalty: Mapping[str, Any] | Penalty | None = None,
+        sample_weights: bool = False,
     ) -> None:
         checked = _sizes(sizes)
         if isinstance(activations, str | Activation) or not isinstance(activations, Iterable):
@@ -80,17 +93,27 @@ class Architecture:
                 "after the input; give one activation for each"
             )
         _one_meaning_a_name(functions)
-        if not isinstance(loss, str) or loss not in LOSSES:
-            raise unknown("loss", loss, LOSSES)
+        for label, (function, units) in enumerate(zip(functions, checked[1:], strict=True), 1):
+            if not function.elementwise and units == 1:
+                raise DeriveError(
+                    f"activations: layer {label} has one unit, of which {function.name} is always the same"
+                )
+        chosen = loss_function(loss)
+        check_fit(chosen, functions[-1])
+        if not isinstance(sample_weights, bool):
+            raise DeriveError(f"sample_weights is {shorten(sample_weights)}; expected true or false")
         if dtype not in DTYPES:
             raise unknown("dtype", dtype, DTYPES)
         for key, value in {
             "sizes": checked,
             "activations": functions,
-            "loss": loss,
+            "loss": chosen,
             "optimizer": _update(optimizer),
             "dtype": dtype,
             "name": identifier(name, "network"),
+            "layers": layer_options(layers, checked),
+            "penalty": read_penalty(penalty),
+            "sample_weights": sample_weights,
         }.items():
             object.__setattr__(self, key, value)
 
@@ -101,8 +124,29 @@ class Architecture:
 
     @cached_property
     def parameter_count(self) -> int:
-        """The number of weights and biases: the sum over l of n_l (n_{l-1} + 1)."""
-        return sum(n * (below + 1) for below, n in zip(self.sizes, self.sizes[1:], strict=False))
+        """The number of parameters: for plain layers the sum over l of n_l (n_{l-1} + 1)."""
+        count = 0
+        for below, n, options, function in zip(self.sizes, self.sizes[1:], self.layers, self.activations, strict=False):
+            normalization = NORMALIZATIONS.get(options.normalization)
+            count += n * (below + 1) + len(function.trained)
+            count += n * len(normalization.parameters) if normalization else 0
+        return count
+
+    @property
+    def plain(self) -> bool:
+        """Whether this is the text's perceptron: plain layers, elementwise activations without trained constants."""
+        return all(options.plain for options in self.layers) and all(
+            f.elementwise and not f.trained for f in self.activations
+        )
+
+    @cached_property
+    def tied(self) -> tuple[int, ...]:
+        """For each of the layers 0..L the first layer that has to have as many units: itself, or by a residual."""
+        first = list(range(self.depth + 1))
+        for label, options in enumerate(self.layers, 1):
+            if options.residual:
+                first[label] = first[label - options.residual]
+        return tuple(first)
 
     def _repr_latex_(self) -> str:
         """The network as a chain of spaces, each arrow with its activation."""
@@ -115,6 +159,14 @@ class Architecture:
     def resized(self, sizes: Iterable[int]) -> Architecture:
         """The same architecture with other widths (as many as before)."""
         return replace(self, sizes=tuple(sizes))
+
+    def undropped(self) -> Architecture:
+        """The same architecture without dropout, as it predicts."""
+        return replace(self, layers=tuple(replace(options, dropout=0.0) for options in self.layers))
+
+    def settled(self) -> Architecture:
+        """The same architecture with its trained constants fixed at the values that they start from."""
+        return replace(self, activations=tuple(replace(f, trained=()) for f in self.activations))
 
 
 def _sizes(values: Iterable[int]) -> tuple[int, ...]:

@@ -4,23 +4,29 @@
     sizes = [64, 32, 10]
     activations = ["tanh", "identity"]
 
-or layer by layer (`inputs`, then one `[[layer]]` with `units` and `activation` each). A user's own
-activation is a table `[activation.NAME]` with an `expression` and the constants in it.
+or layer by layer (`inputs`, then one `[[layer]]` with `units` and `activation` each, and whatever of
+`normalization = "layer_norm"`, `dropout = 0.2` and `residual = true` the layer has). A user's own
+activation is a table `[activation.NAME]` with an `expression` and the constants in it; `trained` lists those of
+them that are learnt. For a name of the table the constants are enough: `[activation.elu]`, `alpha = 0.5`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from derive.model.activation import Activation, activation
+from derive.model.activation import Activation, activation, built_in
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, shorten, unknown
+from derive.model.layers import OPTION_NAMES, LayerOptions
+from derive.model.loss import Loss, built_in_loss
+from derive.model.penalty import Penalty
 from derive.model.sources import read_text, toml_table
-from derive.model.tables import ACTIVATIONS
 
-KEYS = ("name", "sizes", "activations", "inputs", "layer", "activation", "loss", "optimizer", "dtype")
+SETTINGS = ("name", "loss", "optimizer", "dtype", "penalty", "sample_weights")
+KEYS = (*SETTINGS, "sizes", "activations", "inputs", "layer", "activation")
 LAYER_KEYS = ("units", "activation")
 
 
@@ -45,7 +51,9 @@ def from_table(table: Mapping[str, Any]) -> Architecture:
             raise unknown("key", key, KEYS)
     own = _own_activations(table.get("activation", {}))
     sizes, names = _layers(table)
-    rest = {key: table[key] for key in ("name", "loss", "optimizer", "dtype") if key in table}
+    rest = {key: table[key] for key in SETTINGS if key in table}
+    if "layer" in table:
+        rest["layers"] = [{key: value for key, value in row.items() if key not in LAYER_KEYS} for row in table["layer"]]
     return Architecture(sizes, [activation(name, own) for name in names], **rest)
 
 
@@ -54,10 +62,15 @@ def _own_activations(tables: Any) -> dict[str, Activation]:
         raise DeriveError("activation: write a table [activation.NAME] with an expression")
     own = {}
     for name, entry in tables.items():
-        if not isinstance(entry, Mapping) or "expression" not in entry:
+        known = built_in(name)
+        if not isinstance(entry, Mapping) or (known is None and "expression" not in entry):
             raise DeriveError(f'[activation.{name}] needs an expression, as in expression = "z / (1 + exp(-z))"')
-        constants = {key: value for key, value in entry.items() if key != "expression"}
-        own[name] = Activation(name, entry["expression"], tuple(constants.items()))
+        constants = {key: value for key, value in entry.items() if key not in ("expression", "trained")}
+        if known is not None and "expression" not in entry:
+            constants, trained = {**dict(known.constants), **constants}, entry.get("trained", known.trained)
+            own[name] = Activation(name, known.expression, tuple(constants.items()), trained)
+        else:
+            own[name] = Activation(name, entry["expression"], tuple(constants.items()), entry.get("trained", ()))
     return own
 
 
@@ -82,8 +95,8 @@ def _layers(table: Mapping[str, Any]) -> tuple[Iterable[int], Iterable[str]]:
         raise DeriveError("layer: write one [[layer]] table for each layer")
     for position, layer in enumerate(layers, 1):
         for key in layer:
-            if key not in LAYER_KEYS:
-                raise unknown("key", key, LAYER_KEYS, f"[[layer]] number {position}")
+            if key not in (*LAYER_KEYS, *OPTION_NAMES):
+                raise unknown("key", key, (*LAYER_KEYS, *OPTION_NAMES), f"[[layer]] number {position}")
         for key in LAYER_KEYS:
             if key not in layer:
                 raise DeriveError(f"[[layer]] number {position}: the key {key!r} is missing")
@@ -97,19 +110,56 @@ def to_toml(architecture: Architecture) -> str:
     """The canonical specification of `architecture`: `from_toml` gives the same architecture back."""
     update = architecture.optimizer
     settings = "".join(f", {key} = {value!r}" for key, value in update.constants if value)
-    lines = [
-        f'name = "{architecture.name}"',
-        f"sizes = {list(architecture.sizes)}",
-        f"activations = [{', '.join(_quoted(f.name) for f in architecture.activations)}]",
-        f'loss = "{architecture.loss}"',
+    lines = [f'name = "{architecture.name}"', *_chain(architecture)]
+    lines += [
+        f"loss = {_loss(architecture.loss)}",
         f'optimizer = {{ name = "{update.name}"{settings} }}' if settings else f'optimizer = "{update.name}"',
         f'dtype = "{architecture.dtype}"',
     ]
+    if architecture.penalty != Penalty():
+        lines.append(f"penalty = {_inline(_changed(architecture.penalty))}")
+    lines += ["sample_weights = true"] * architecture.sample_weights
+    if not all(options.plain for options in architecture.layers):
+        for units, function, options in zip(
+            architecture.sizes[1:], architecture.activations, architecture.layers, strict=True
+        ):
+            rows = {"units": units, "activation": function.name, **_changed(options)}
+            lines += ["", "[[layer]]", *(f"{key} = {_toml(value)}" for key, value in rows.items())]
     for function in dict.fromkeys(architecture.activations):
-        if function.name not in ACTIVATIONS:
+        if function != built_in(function.name):
             lines += ["", f"[activation.{function.name}]", f"expression = {_quoted(function.expression)}"]
             lines += [f"{key} = {value!r}" for key, value in function.constants]
+            lines += [f"trained = [{', '.join(map(_quoted, function.trained))}]"] * bool(function.trained)
     return "\n".join(lines) + "\n"
+
+
+def _chain(architecture: Architecture) -> list[str]:
+    """Sizes and activations in lists, or the number of inputs if [[layer]] tables follow."""
+    if not all(options.plain for options in architecture.layers):
+        return [f"inputs = {architecture.sizes[0]}"]
+    names = ", ".join(_quoted(f.name) for f in architecture.activations)
+    return [f"sizes = {list(architecture.sizes)}", f"activations = [{names}]"]
+
+
+def _loss(loss: Loss) -> str:
+    known = built_in_loss(loss.name)
+    if loss == known:
+        return f'"{loss.name}"'
+    own = {} if known else {"expression": loss.expression, "targets": loss.targets}
+    return _inline({"name": loss.name, **own, **dict(loss.constants)})
+
+
+def _changed(options: LayerOptions | Penalty) -> dict[str, Any]:
+    """The fields that differ from their defaults."""
+    return {f.name: value for f in fields(options) if (value := getattr(options, f.name)) != f.default}
+
+
+def _inline(table: Mapping[str, Any]) -> str:
+    return "{ " + ", ".join(f"{key} = {_toml(value)}" for key, value in table.items()) + " }"
+
+
+def _toml(value: str | float | bool) -> str:
+    return _quoted(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _quoted(text: str) -> str:

@@ -3,7 +3,7 @@
 Gradients, stable forms, proofs, code and lessons are derived from these lines. They are plain text,
 so importing them costs nothing. Three notations are used:
 
-* activations are scalar expressions in `z` (see `model.expression`);
+* activations are scalar expressions in `z` (see `model.expression`), followed by their constants;
 * layers and losses are index notation as on the blackboard (see `algebra.blackboard`): `s` counts
   the samples 1..N, `i` the units of layer `l`, `j` those of the layer below;
 * optimisers are update equations of whole vectors: `g` is the gradient, `theta` the parameters,
@@ -23,9 +23,35 @@ ACTIVATIONS: dict[str, str] = {
     "sigmoid": "1 / (1 + exp(-z))",
     "tanh": "tanh(z)",
     "relu": "where(z > 0, z, 0)",  # the kink belongs to the second branch: f'(0) = 0
-    "softplus": "log(1 + exp(z))",
+    "leaky_relu": "where(z > 0, z, slope*z); slope = 0.01",
+    "prelu": "where(z > 0, z, slope*z); train slope = 0.25",
+    "elu": "where(z > 0, z, alpha*(exp(z) - 1)); alpha = 1",
+    "selu": "scale * where(z > 0, z, alpha*(exp(z) - 1)); alpha = 1.6732632423543772; scale = 1.0507009873554805",
+    "celu": "where(z > 0, z, alpha*(exp(z/alpha) - 1)); alpha = 1",
+    "softplus": "log(1 + exp(beta*z)) / beta; beta = 1",
+    "softsign": "z / (1 + abs(z))",
+    "silu": "z / (1 + exp(-z))",
+    "swish": "z / (1 + exp(-beta*z)); train beta = 1",
+    "mish": "z * tanh(log(1 + exp(z)))",
+    "gelu": "z/2 * (1 + erf(z/sqrt(2)))",
+    "gelu_tanh": "z/2 * (1 + tanh(sqrt(2/pi) * (z + 0.044715*z**3)))",
+    "hardtanh": "where(z >= 1, 1, where(z <= -1, -1, z))",
+    "hardsigmoid": "where(z >= 3, 1, where(z <= -3, 0, z/6 + 1/2))",
+    "hardswish": "where(z >= 3, z, where(z <= -3, 0, z*(z + 3)/6))",
+    "relu6": "where(z >= 6, 6, where(z > 0, z, 0))",
+    "logsigmoid": "-log(1 + exp(-z))",
+    "tanhshrink": "z - tanh(z)",
+    "softshrink": "where(z > bound, z - bound, where(z < -bound, z + bound, 0)); bound = 0.5",
+    "hardshrink": "where(z > bound, z, where(z < -bound, z, 0)); bound = 0.5",
+    "thresholded_relu": "where(z > bound, z, 0); bound = 1",
+    "lecun_tanh": "1.7159 * tanh(2*z/3)",
+    "sine": "sin(z)",
+    "gaussian": "exp(-z**2)",
 }
-"""f(z), one line each. A `where` carries the convention for f' at its kink."""
+"""f(z), one line each; then its constants, of which `train` marks those that are learnt with the weights.
+
+A `where` carries the convention for f' at its kink. The definitions and these conventions are PyTorch's.
+"""
 
 
 @dataclass(frozen=True)
@@ -39,21 +65,90 @@ class Layer:
 LAYERS: dict[str, Layer] = {
     "dense": Layer(
         parameters={"W": "n[l], n[l-1]", "b": "n[l]"},
+        equations=("z[l][s,i] = sum(W[l][i,j] * a[l-1][s,j], j) + b[l][i]",),
+    ),
+}
+"""The text's layer: z^l = W^l a^{l-1} + b^l. What follows it takes the tensor before it as x."""
+
+ACTIVATION = "a[l][s,i] = f[l](x[s,i])"
+"""a^l = f(z^l), with the trained constants of f as further arguments."""
+
+NORMALIZATIONS: dict[str, Layer] = {
+    "layer_norm": Layer(
+        parameters={"gain": "n[l]", "shift": "n[l]"},
         equations=(
-            "z[l][s,i] = sum(W[l][i,j] * a[l-1][s,j], j) + b[l][i]",
-            "a[l][s,i] = f[l](z[l][s,i])",
+            "mu[l][s] = sum(x[s,i], i) / n[l]",
+            "r[l][s,i] = x[s,i] - mu[l][s]",
+            "sigma[l][s] = sqrt(sum(r[l][s,i]**2, i) / n[l] + 1/100000)",
+            "h[l][s,i] = gain[l][i] * r[l][s,i] / sigma[l][s] + shift[l][i]",
+        ),
+    ),
+    "rms_norm": Layer(
+        parameters={"gain": "n[l]"},
+        equations=(
+            "sigma[l][s] = sqrt(sum(x[s,i]**2, i) / n[l] + 1/100000)",
+            "h[l][s,i] = gain[l][i] * x[s,i] / sigma[l][s]",
         ),
     ),
 }
-"""The text's layer: z^l = W^l a^{l-1} + b^l, a^l = f(z^l)."""
+"""Between z^l, here x, and the activation. The variance is over the units of a layer and not corrected for the
+mean; 1e-5 stands inside the root, as in PyTorch's LayerNorm. The gain starts at 1, the shift at 0."""
 
-LOSSES: dict[str, str] = {
-    "least_squares": "sum((a[L][s,i] - y[s,i])**2, i) / 2",
+ROW_ACTIVATIONS: dict[str, tuple[str, ...]] = {
+    "softmax": (
+        "m[l][s] = max(x[s,i], i)",
+        "e[l][s,i] = exp(x[s,i] - m[l][s])",
+        "q[l][s] = sum(e[l][s,i], i)",
+        "p[l][s,i] = e[l][s,i] / q[l][s]",
+    ),
+    "log_softmax": (
+        "m[l][s] = max(x[s,i], i)",
+        "e[l][s,i] = exp(x[s,i] - m[l][s])",
+        "q[l][s] = sum(e[l][s,i], i)",
+        "p[l][s,i] = x[s,i] - m[l][s] - log(q[l][s])",
+    ),
 }
-"""c for one sample, from the output a^L and the target y; one line each."""
+"""Activations of a whole row of z^l, here x. The maximum only shifts the exponents, so that none overflows:
+the result does not depend on it, which the proof shows, so no derivative is taken of it."""
 
-MEAN_LOSS = "loss = sum(c[s], s) / N"
-"""The loss is the mean of c over the samples."""
+DROPOUT = "v[l][s,i] = x[s,i] * mask[l][s,i]"
+"""In training every output is multiplied by 0 with the probability p, and by 1/(1 - p) otherwise."""
+
+RESIDUAL = "u[l][s,i] = x[s,i] + past[s,i]"
+"""A residual connection: the output of an earlier layer is added."""
+
+TARGETS: dict[str, str] = {
+    "real": "any number",
+    "unit": "a number from 0 to 1",
+    "distribution": "numbers >= 0 that sum to 1 in every row",
+    "count": "a number >= 0",
+    "sign": "-1 or 1",
+}
+"""What the targets y of a loss have to be, in words."""
+
+
+@dataclass(frozen=True)
+class LossRow:
+    """A loss: c of one unit in terms of its output a and target y, then its constants; and a key of TARGETS."""
+
+    definition: str
+    targets: str = "real"
+
+
+LOSSES: dict[str, LossRow] = {
+    "least_squares": LossRow("(a - y)**2 / 2"),
+    "mean_absolute": LossRow("abs(a - y)"),
+    "huber": LossRow(
+        "where(a - y > delta, delta*(a - y - delta/2), where(a - y < -delta, delta*(y - a - delta/2), (a - y)**2/2))"
+        "; delta = 1"
+    ),
+    "log_cosh": LossRow("log(cosh(a - y))"),
+    "binary_cross_entropy": LossRow("-y*log(a) - (1 - y)*log(1 - a)", targets="unit"),
+    "cross_entropy": LossRow("-y*log(a)", targets="distribution"),
+    "poisson": LossRow("exp(a) - y*a", targets="count"),
+    "hinge": LossRow("max(0, 1 - y*a)", targets="sign"),
+}
+"""c of one unit; c of a sample is the sum over its units, and the loss is the mean over the samples."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def instances(derivation: Derivation, text: Text) -> tuple[Verdict, ...]:
     depth = derivation.architecture.depth
     world = World(linked(derivation), "any widths, any number of samples, any activation")
     verdicts = [_decided(world, depth, k, quantity, formula) for k, quantity, formula in _forward(text, depth)]
-    if text.loss == derivation.architecture.loss:
+    if text.loss == derivation.architecture.loss.name:
         verdicts += [_decided(world, depth, depth, name, formula) for name, formula in _losses(text, depth)]
     verdicts.append(output_derivative(derivation))
     verdicts += [_decided(world, depth, k, quantity, formula) for k, quantity, formula in _backward(text, depth)]

@@ -28,16 +28,10 @@ WIDTHS = {1: (3, 2), 2: (2, 3, 1), 3: (2, 3, 1, 2)}
 
 def oracle(derivation: Derivation) -> Verdict:
     """The verdict that every entry of every gradient is SymPy's derivative of the loss, at small widths."""
-    architecture = derivation.architecture
-    label, validity = "SymPy's diff of the written-out loss", "any activation"
-    if architecture.depth > DEEPEST:
-        twin = Architecture(
-            architecture.sizes[: DEEPEST + 1], architecture.activations[:DEEPEST], loss=architecture.loss
-        )
-        derivation = differentiate(twin)
-        validity = f"the network of the first {DEEPEST} of {architecture.depth} layers; {validity}"
+    label = "SymPy's diff of the written-out loss"
+    derivation, note = twin(derivation)
     widths = WIDTHS[derivation.architecture.depth]
-    validity = f"widths {'-'.join(map(str, widths))}, {SAMPLES} samples; {validity}"
+    validity = f"widths {'-'.join(map(str, widths))}, {SAMPLES} samples; {note}any activation"
     formula = "every entry of " + ", ".join(adjoint_name(t.name) for t in derivation.parameters)
     difference = first_difference(derivation, widths)
     if difference is None:
@@ -49,12 +43,21 @@ def oracle(derivation: Derivation) -> Verdict:
     return Verdict(label, formula, "undecided", f"{entry}: the difference does not expand to 0", validity)
 
 
+def twin(derivation: Derivation) -> tuple[Derivation, str]:
+    """The network that is written out: that of the first layers, if there are more than a few; and a note of that."""
+    architecture = derivation.architecture
+    if architecture.depth <= DEEPEST:
+        return derivation, ""
+    first = Architecture(architecture.sizes[: DEEPEST + 1], architecture.activations[:DEEPEST], loss=architecture.loss)
+    return differentiate(first), f"the network of the first {DEEPEST} of {architecture.depth} layers; "
+
+
 def first_difference(derivation: Derivation, widths: tuple[int, ...]) -> tuple[str, sp.Expr, sp.Expr] | None:
     """The first entry of a gradient that is not SymPy's derivative: its name, its value and that derivative."""
     sizes: dict[sp.Expr, int] = {size(k): n for k, n in enumerate(widths)} | {N: SAMPLES}
     inputs = {t.name: _symbols(t, sizes) for t in derivation.forward.inputs}
-    forward = evaluate(derivation.forward, sizes, inputs, _applied)
-    gradient = evaluate(derivation.gradient, sizes, forward, _applied)
+    forward = evaluate(derivation.forward, sizes, inputs, applied)
+    gradient = evaluate(derivation.gradient, sizes, forward, applied)
     loss = forward["loss"].item()
     for tensor in derivation.parameters:
         found = gradient[adjoint_name(tensor.name)]
@@ -78,7 +81,8 @@ def _symbols(tensor: Tensor, sizes: dict[sp.Expr, int]) -> Any:
     return np.array(entries, dtype=object).reshape(shape)
 
 
-def _applied(function: Any, array: Any) -> Any:
+def applied(function: Any, array: Any) -> Any:
+    """The undefined function, applied to every entry."""
     values = [function(value) for value in np.asarray(array).ravel()]
     return np.array(values, dtype=object).reshape(np.shape(array))
 

@@ -20,6 +20,7 @@ from derive.proof.claims import Text, source_text
 from derive.proof.instances import instances
 from derive.proof.lemmas import batching, induction
 from derive.proof.oracle import oracle
+from derive.proof.sensitivities import sensitivities
 from derive.proof.texts import find_text, text_verdicts
 
 TRUSTS = (
@@ -34,7 +35,7 @@ NOT_COVERED = (
 
 
 def prove(derivation: Derivation, text: str | Path | Text | None = None) -> Certificate:
-    """The certificate of `derivation`: formulas of the text, batching and induction, equations, oracle.
+    """The certificate of `derivation`: formulas of the text, batching and induction, equations, oracles.
 
     `text` is a TOML file of formulas or the name of a shipped one, and None is the source text. Raises DeriveError,
     with file, label and place, for a formula that cannot be read; one that is wrong is refuted with a counterexample.
@@ -48,6 +49,7 @@ def prove(derivation: Derivation, text: str | Path | Text | None = None) -> Cert
         *induction(source, own_loss),
         *instances(derivation, source),
         oracle(derivation),
+        *sensitivities(derivation),
     ]
     sizes = "-".join(map(str, derivation.architecture.sizes))
     subject = f"{chosen.title}; {sizes} ({derivation.architecture.loss})"
@@ -62,6 +64,6 @@ def prove(derivation: Derivation, text: str | Path | Text | None = None) -> Cert
 
 
 def _kinks(architecture: Architecture) -> tuple[str, ...]:
-    """The convention for f' where an activation has a kink, in words."""
+    """The convention for f' and f'' where an activation has a kink, in words."""
     found = {f.name: f.expression for f in architecture.activations if "where" in f.expression}
-    return tuple(f"f' of {name} at its kink: that of the branch it falls into, {e}" for name, e in found.items())
+    return tuple(f"f' and f'' of {name} at its kink: those of the branch it falls into, {e}" for name, e in found.items())

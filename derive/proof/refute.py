@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from derive.algebra.evaluate import Arithmetic, evaluate
+from derive.algebra.evaluate import ROOT, Arithmetic, evaluate
 from derive.algebra.notation import N, is_opaque
 from derive.algebra.program import Equation, Program, Tensor
 from derive.algebra.residues import PRIME, Residues, residue
@@ -108,10 +108,6 @@ def _real(function: Any, value: Any) -> sp.Expr:
 def _elementwise(function: Any, array: Any) -> Any:
     values = [function(value) for value in np.asarray(array).ravel()]
     return np.array(values, dtype=object).reshape(np.shape(array))
-
-
-ROOT: Any = sp.Function("root")
-"""The square root, as a function that `evaluate` hands on."""
 
 
 def counterexample(sides: Sides, program: Program, relations: Relations | None = None) -> Pairs:

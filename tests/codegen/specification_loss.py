@@ -17,6 +17,17 @@ FUNCTIONS: dict[str, Any] = {
     "gaussian": lambda z: np.exp(-(z**2)),
     "mish": lambda z: z * np.tanh(np.log(1 + np.exp(z))),
 }
+SLOPES: dict[str, Any] = {
+    "identity": lambda z: 1,
+    "sigmoid": lambda z: FUNCTIONS["sigmoid"](z) * (1 - FUNCTIONS["sigmoid"](z)),
+    "tanh": lambda z: 1 - np.tanh(z) ** 2,
+    "softplus": FUNCTIONS["sigmoid"],
+    "swish": lambda z: (1 + np.exp(-1.702 * z) * (1 + 1.702 * z)) / (1 + np.exp(-1.702 * z)) ** 2,
+    "gaussian": lambda z: -2 * z * np.exp(-(z**2)),
+    "mish": lambda z: (
+        np.tanh(np.log(1 + np.exp(z))) + z * (1 - np.tanh(np.log(1 + np.exp(z))) ** 2) * FUNCTIONS["sigmoid"](z)
+    ),
+}
 ANALYTIC = sorted(set(FUNCTIONS) - {"relu", "elu"})
 
 
@@ -65,3 +76,22 @@ def central_differences(theta: Any, *arguments: Any) -> Any:
         value = [loss(theta + k * e, *arguments) for k in (-2, -1, 1, 2)]
         gradient[i] = (value[0] - 8 * value[1] + 8 * value[2] - value[3]) / (12 * h)
     return gradient
+
+
+def gradient(theta: Any, sizes: tuple[int, ...], activations: list[str], X: Any, Y: Any) -> Any:
+    """The gradient of `loss` by backpropagation as a person writes it, for real or complex theta."""
+    found = layers(theta, sizes, activations, X)
+    inputs = [X, *(a for _, a in found[:-1])]
+    ends = np.cumsum([n * (below + 1) for below, n in zip(sizes, sizes[1:], strict=False)])
+    error, parts = (found[-1][1] - Y) / len(X), []
+    for (z, _), a, name, end, n in zip(*map(reversed, (found, inputs, activations, ends, sizes[1:])), strict=True):
+        delta = error * SLOPES[name](z)
+        parts += [delta.sum(axis=0), (delta.T @ a).ravel()]
+        below = a.shape[1]
+        error = delta @ theta[end - n * (below + 1) : end - n].reshape(n, below)
+    return np.concatenate(parts[::-1])
+
+
+def hessian_vector(theta: Any, v: Any, *arguments: Any) -> Any:
+    """The Hessian times v: the complex step of `gradient` along v."""
+    return gradient(theta + 1e-200j * v, *arguments).imag / 1e-200

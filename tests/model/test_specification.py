@@ -35,8 +35,8 @@ def test_layer_by_layer_is_the_same_architecture(architecture):
 def test_the_number_of_parameters(architecture):
     below, *sizes = architecture.sizes
     count = 0
-    for n in sizes:
-        count += n * below + n
+    for n, function in zip(sizes, architecture.activations, strict=True):
+        count += n * below + n + len(function.trained)
         below = n
     assert architecture.parameter_count == count
 

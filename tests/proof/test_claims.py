@@ -39,7 +39,7 @@ def test_the_source_text_has_every_formula():
         ("layout = 'row'\n" + ONE, "unknown layout 'row'; did you mean 'rows'"),
         ("lable = 'x'\n" + ONE, "unknown key 'lable'"),
         (ONE + "fro = 'l = 1..L'", "number 1: unknown key 'fro'; did you mean 'for'"),
-        ("loss = 'huber'\n" + ONE, "unknown loss"),
+        ("loss = 'huber_loss'\n" + ONE, "unknown loss"),
         ("[[formula]]\nlabel = 'x'", "number 1: the key 'formula' is missing"),
         ("[[formula]]\nlabel = 3\nformula = 'z1 = b1'", "is 3, not text"),
         ("formula = 'z1 = b1'", "write one"),

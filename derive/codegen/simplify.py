@@ -1,0 +1,163 @@
+"""Simplifying a gradient program: adjoints that stand in each other's way are put together and cancelled.
+
+What a loss and an output activation leave behind often cancels: with softmax and cross-entropy, or sigmoid and
+binary cross-entropy, delta^L is a^L - y, up to 1/N. Nothing is known here of such pairs. An adjoint is written
+out down to the outputs of the network, the definitions of the activation's parts and what is known of the
+targets are used, and the result is taken if it is shorter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sympy as sp
+
+from derive.algebra.contraction import contract
+from derive.algebra.forward import WEIGHTS
+from derive.algebra.gradient import Derivation, adjoint_name
+from derive.algebra.notation import N, is_opaque, named, opaque
+from derive.algebra.program import Equation, Program, entries
+from derive.codegen.cached import A, from_output
+from derive.model.expression import Z
+
+MAX_SIZE = 120
+"""Operations in an adjoint that is written out; what is longer will not get short again."""
+
+
+def simplified(gradient: Program, forward: Program, targets: str) -> Program:
+    """`gradient` with every adjoint that has a shorter form of its own in that form.
+
+    `targets` is the kind of the loss's targets (a key of the table TARGETS): those of a distribution sum to 1.
+    """
+    local = _Local(gradient, forward, targets)
+    equations = []
+    for equation in gradient.equations:
+        shorter = local.shorter(equation)
+        equations.append(equation if shorter is None else replace(equation, value=shorter))
+    return replace(gradient, equations=tuple(equations))
+
+
+def eased(derivation: Derivation) -> Derivation:
+    """The derivation with the derivatives by the last layer's tensors in their shorter forms, if they have such.
+
+    What is differentiated once more then starts from a^L - y and not from a quotient that it cancels with.
+    """
+    last = derivation.architecture.activations[-1]
+    forms: dict[sp.Basic, sp.Expr] = {}
+    for equation in derivation.forward.equations:
+        if is_opaque(equation.value) and equation.value.func.activation == named("f", derivation.architecture.depth):
+            form = from_output(last.formula)
+            if form is not None:
+                slope = opaque(equation.value.func.activation, 1)(*equation.value.args)
+                forms[slope] = form.subs({A: equation.target, Z: equation.value.args[0]}, simultaneous=True)
+    gradient = derivation.gradient
+    written = replace(
+        gradient, equations=tuple(replace(e, value=e.value.xreplace(forms)) for e in gradient.equations)
+    )
+    shorter = simplified(written, derivation.forward, derivation.architecture.loss.targets)
+    chosen = (
+        old if new == before else new
+        for old, before, new in zip(gradient.equations, written.equations, shorter.equations, strict=True)
+    )
+    return replace(derivation, gradient=replace(gradient, equations=tuple(chosen)))
+
+
+class _Local:
+    """What is computed between z^L and the loss, where nothing depends on weights."""
+
+    def __init__(self, gradient: Program, forward: Program, targets: str) -> None:
+        self.gradient, self.forward, self.targets = gradient, forward, targets
+        self.parts = {
+            equation.tensor.name: equation
+            for equation in forward.equations
+            if equation.value.is_Mul and not equation.value.has(sp.Sum)
+        }
+        self.sums = {e.tensor.name: e for e in forward.equations if isinstance(e.value, sp.Sum)}
+        self.known: dict[str, Equation] = {}
+        self.cost: dict[str, int] = {}
+        self.parameters = {tensor.name for tensor in forward.inputs} - {"y", WEIGHTS.name}
+        self.adjoints = {adjoint_name(name) for name in forward.definitions}
+
+    def shorter(self, equation: Equation) -> sp.Expr | None:
+        """A shorter form of the equation's value, if there is one."""
+        value = equation.value
+        adjoints = [name for name in self.gradient.definitions if name in equation.reads]
+        if (
+            equation.tensor.name not in self.adjoints
+            or equation.reads & self.parameters
+            or any(name not in self.known for name in adjoints)
+            or value.has(sp.Piecewise)
+        ):
+            return None
+        written = _cancelled(self.folded(self.unfolded(value)))
+        if sp.count_ops(written) > MAX_SIZE:
+            return None
+        self.known[equation.tensor.name] = replace(equation, value=written)
+        self.cost[equation.tensor.name] = 1 + sp.count_ops(value) + sum(self.cost[name] for name in adjoints)
+        best = self.refolded(written)
+        return best if adjoints and sp.count_ops(best) < self.cost[equation.tensor.name] else None
+
+    def unfolded(self, expr: sp.Expr) -> sp.Expr:
+        """`expr` with its adjoints and the parts of the activation written out."""
+        replaced = {}
+        for entry in entries(expr):
+            name = str(entry.base.label)
+            equation = self.known.get(name) or self.parts.get(name)
+            if equation is not None:
+                replaced[entry] = equation.value.xreplace(dict(zip(equation.indices, entry.indices, strict=True)))
+        return self.unfolded(expr.xreplace(replaced)) if replaced else expr
+
+    def folded(self, expr: sp.Expr) -> sp.Expr:
+        """`expr` with each of its sums cancelled inside, then replaced by what it is known to be."""
+        totals = {total: self._total(total) for total in expr.atoms(sp.Sum)}
+        return expr.xreplace(totals)
+
+    def _total(self, total: sp.Sum) -> sp.Expr:
+        ((name, _, high),) = total.limits if len(total.limits) == 1 else ((None, None, None),)
+        if name is None:
+            return total
+        inside = sp.expand(_cancelled(total.function))
+        result = sp.S.Zero
+        for term in sp.Add.make_args(inside):
+            summed = contract(term, [(name, high)])
+            for inner in summed.atoms(sp.Sum):
+                summed = summed.xreplace({inner: self._known_sum(inner)})
+            result += summed
+        return result
+
+    def _known_sum(self, total: sp.Sum) -> sp.Expr:
+        """A sum that has a name, or that the kind of targets says the value of."""
+        (over, _, _), *_ = total.limits
+        body = total.function
+        if self.targets == "distribution" and isinstance(body, sp.Indexed) and str(body.base.label) == "y":
+            return sp.S.One
+        for equation in self.sums.values():
+            ((name, _, _),) = equation.value.limits if len(equation.value.limits) == 1 else ((over, 1, N),)
+            pattern = equation.value.function.xreplace({name: over})
+            if isinstance(pattern, sp.Indexed) and pattern == body:
+                return equation.target
+        return total
+
+    def refolded(self, expr: sp.Expr) -> sp.Expr:
+        """`expr` with the definitions of tensors replaced by the tensors again, where it contains them."""
+        for equation in self.parts.values():
+            symbol = sp.Dummy()
+            top, bottom = sp.fraction(equation.value)
+            if bottom == 1:
+                continue
+            replaced = sp.expand(expr).subs(top / bottom, symbol)
+            if replaced.has(symbol):
+                expr = sp.factor_terms(replaced.xreplace({symbol: equation.target}))
+        return expr
+
+
+def _cancelled(expr: sp.Expr) -> sp.Expr:
+    """The rational function `expr` in lowest terms, its entries and sums being indeterminates."""
+    atoms = {atom: sp.Dummy(str(k)) for k, atom in enumerate([*entries_outside(expr), *expr.atoms(sp.Sum)])}
+    back = {symbol: atom for atom, symbol in atoms.items()}
+    return sp.cancel(sp.together(expr.xreplace(atoms))).xreplace(back)
+
+
+def entries_outside(expr: sp.Expr) -> list[sp.Indexed]:
+    """The entries that do not stand inside a sum."""
+    return entries(expr.xreplace({total: sp.Dummy() for total in expr.atoms(sp.Sum)}))

@@ -1,0 +1,189 @@
+"""Losses: c for one unit of the output, an expression in its value a and its target y.
+
+c of a sample is the sum over the units, and the loss the mean over the samples. Where the expression depends on
+a and y through one combination only (a - y, or y*a), it is read as a function of that combination: c = h(r),
+so that kinks have a place on the line, and stable forms are found as for an activation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from derive.model.definition import read_definition
+from derive.model.errors import DeriveError, FormulaError, shorten, unknown
+from derive.model.names import identifier
+from derive.model.tables import LOSSES, TARGETS
+
+if TYPE_CHECKING:
+    import sympy as sp
+
+
+@dataclass(frozen=True)
+class Loss:
+    """c(a, y), given by its expression, the constants in it, and what its targets have to be.
+
+    `targets` is a key of the table TARGETS. Raises DeriveError for what cannot be trained with.
+
+    >>> Loss("quartic", "(a - y)**4").formula
+    (a - y)**4
+    """
+
+    name: str
+    expression: str
+    constants: tuple[tuple[str, float], ...] = ()
+    targets: str = "real"
+
+    def __post_init__(self) -> None:
+        where = f"loss {shorten(self.name)}"
+        identifier(self.name, "loss")
+        if not isinstance(self.expression, str):
+            raise DeriveError(f"{where}: the expression has to be text, not {shorten(self.expression)}")
+        constants = self.constants.items() if isinstance(self.constants, Mapping) else self.constants
+        object.__setattr__(self, "constants", tuple((str(key), value) for key, value in constants))
+        if self.targets not in TARGETS:
+            raise unknown("kind of targets", self.targets, TARGETS, where)
+        if self == built_in_loss(self.name):
+            return
+        if self.name in LOSSES and self.expression != read_definition(LOSSES[self.name].definition).expression:
+            raise DeriveError(f"{where} is built in as {LOSSES[self.name].definition}; give your own another name")
+        for key, value in self.constants:
+            identifier(key, "constant", where)
+            if key in ("a", "y") or isinstance(value, bool) or not isinstance(value, int | float):
+                raise DeriveError(f"{where}: the constant {key} is {shorten(value)}; a and y are taken, others numbers")
+            if not abs(value) < 1e100:
+                raise DeriveError(f"{where}: the constant {key} has to be a finite number, not {shorten(value)}")
+        try:
+            self._check()
+        except FormulaError as error:
+            raise FormulaError(f"{where}: {error}", error.column) from None
+
+    def __str__(self) -> str:
+        return self.name
+
+    def _check(self) -> None:
+        import sympy as sp
+
+        a, _ = VARIABLES()
+        if not self.formula.has(a):
+            raise FormulaError(f"{shorten(self.expression)} does not depend on the output a")
+        if self.formula.has(sp.Piecewise) and self.combined is None:
+            raise FormulaError(
+                f"{shorten(self.expression)} has branches, so it may depend on a and y through one combination only, "
+                "such as a - y or y*a, and compare that with numbers"
+            )
+
+    @cached_property
+    def formula(self) -> sp.Expr:
+        """c as a SymPy expression in the symbols `VARIABLES`."""
+        from derive.model.expression import read_expression
+
+        a, y = VARIABLES()
+        return read_expression(self.expression, {"a": a, "y": y, **dict(self.constants)})
+
+    @property
+    def transcendental(self) -> bool:
+        """Whether c is more than sums, products and cases, so that it might have no value somewhere."""
+        import sympy as sp
+
+        return bool(self.formula.atoms(sp.Function) - self.formula.atoms(sp.Piecewise)) or not bool(
+            self.combined or self.formula.is_polynomial(*VARIABLES())
+        )
+
+    @cached_property
+    def combined(self) -> tuple[sp.Expr, sp.Expr] | None:
+        """(r, h) with c = h(r), r a polynomial in a and y, h in `model.expression.Z`; None if c has no such form."""
+        return _combined(self.formula)
+
+
+def VARIABLES() -> tuple[sp.Symbol, sp.Symbol]:
+    """The symbols of the output a and of the target y of one unit."""
+    import sympy as sp
+
+    return sp.Symbol("a", real=True), sp.Symbol("y", real=True)
+
+
+def _combined(formula: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
+    import sympy as sp
+
+    from derive.model.expression import Z
+
+    a, y = VARIABLES()
+    if formula.is_polynomial(a, y):
+        return None  # nothing to gain: it is as it should be computed
+    found = {_monic(relation.lhs - relation.rhs) for relation in formula.atoms(sp.core.relational.Relational)}
+    for r in found or {a - y}:
+        if r is None or len(found) > 1 or sp.degree(r, a) != 1:
+            return None
+        solved = sp.solve(r - Z, a)[0]
+        h = _without_y(formula, solved)
+        if h is not None and not h.has(a, y):
+            return r, h
+    return None
+
+
+def _without_y(expr: sp.Expr, output: sp.Expr) -> sp.Expr:
+    """`expr` with a replaced, each of its parts brought to lowest terms, so that y goes where it can."""
+    import sympy as sp
+
+    a, _ = VARIABLES()
+    if isinstance(expr, sp.core.relational.Relational):
+        return expr.func(sp.cancel(expr.lhs.subs(a, output) - expr.rhs.subs(a, output)), 0)
+    if isinstance(expr, sp.Piecewise):
+        return sp.Piecewise(
+            *((_without_y(v, output), c if c == sp.true else _without_y(c, output)) for v, c in expr.args)
+        )
+    if expr.is_rational_function(a):
+        return sp.cancel(expr.subs(a, output))
+    return expr.func(*(_without_y(argument, output) for argument in expr.args)) if expr.args else expr
+
+
+def _monic(difference: sp.Expr) -> sp.Expr | None:
+    """The polynomial in a and y without its constant, scaled so that its leading coefficient is 1."""
+    import sympy as sp
+
+    a, y = VARIABLES()
+    if not difference.is_polynomial(a, y):
+        return None
+    polynomial = sp.Poly(difference - difference.subs({a: 0, y: 0}), a, y)
+    return polynomial.as_expr() / polynomial.LC()
+
+
+def built_in_loss(name: str) -> Loss | None:
+    """The loss that the table has under this name."""
+    if name not in LOSSES:
+        return None
+    row = LOSSES[name]
+    definition = read_definition(row.definition)
+    made = object.__new__(Loss)
+    for key, value in {
+        "name": name,
+        "expression": definition.expression,
+        "constants": definition.constants,
+        "targets": row.targets,
+    }.items():
+        object.__setattr__(made, key, value)
+    return made
+
+
+def loss_function(value: str | Mapping[str, Any] | Loss) -> Loss:
+    """The loss that `value` names or describes: a name, a `Loss`, or a table with a name and constants.
+
+    A table with an `expression` is the user's own: {"name": "quartic", "expression": "(a - y)**4"}.
+    """
+    if isinstance(value, Loss):
+        return value
+    table = dict(value) if isinstance(value, Mapping) else {"name": value}
+    name = table.pop("name", "own")
+    known = built_in_loss(name) if isinstance(name, str) else None
+    if "expression" in table:
+        expression, targets = table.pop("expression"), table.pop("targets", "real")
+        return Loss(name, expression, tuple(table.items()), targets)
+    if known is None:
+        raise unknown("loss", name, LOSSES)
+    for key in table:
+        if key not in dict(known.constants):
+            raise unknown("constant", key, dict(known.constants), f"loss {name!r}")
+    return Loss(name, known.expression, tuple({**dict(known.constants), **table}.items()), known.targets)
