@@ -42,14 +42,21 @@ def fact(activation: Activation) -> Fact:
         "; ".join((_zero(found), _flat(found), *_far(found))),
         "undecided" if open_questions else "proved",
         "values, cases and limits of the expression, with its value of f' at a kink",
-        f"f(z) = {activation.expression}",
+        _validity(activation),
         note=f"not decided: {', '.join(open_questions)}" if open_questions else "",
         facts=facts,
     )
 
 
+def _validity(activation: Activation) -> str:
+    said = [f"f(z) = {activation.expression}", *(f"{name} = {value:g}" for name, value in activation.constants)]
+    if activation.trained:
+        said.append(f"{', '.join(activation.trained)} at the value that training starts from, except in f(0) = 0")
+    return "; ".join(said)
+
+
 def zero_weights(architecture: Architecture) -> Verdict:
-    """Whether this network learns when it begins with zero weights and biases."""
+    """Whether this network, which has to be plain, learns when it begins with zero weights and biases."""
     depth = architecture.depth
     label, method = "This network, zero weights", "the theorems on zero weights, with f[L-1](0) from its expression"
     if depth == 1:

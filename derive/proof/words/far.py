@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import sympy as sp
 
 from derive.algebra.blackboard import read_equation
-from derive.algebra.forward import output, target
+from derive.algebra.forward import target
 from derive.algebra.notation import L, named
+from derive.algebra.stages import output
 from derive.model.activation import Activation
 from derive.model.errors import DeriveError
 from derive.model.expression import Z
@@ -62,7 +63,7 @@ def far_out(loss: str, activations: Iterable[Activation]) -> list[Far]:
         for end, (name, sign) in enumerate((("-oo", -sp.oo), ("+oo", sp.oo))):
             if not shape(activation).saturates(end):
                 continue
-            f = outermost(activation.formula, end)
+            f = outermost(activation.initial, end)
             for at in TARGETS:
                 slope = phi.diff(a).xreplace({y: sp.Integer(at)})
                 found.append(Far(activation, name, at, _delta(slope, a, f, sign)))

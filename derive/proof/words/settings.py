@@ -9,10 +9,11 @@ from typing import Any
 
 import sympy as sp
 
-from derive.algebra.forward import layer, output, parameters, target
+from derive.algebra.forward import layer, parameters, target
 from derive.algebra.gradient import reverse
 from derive.algebra.notation import L, N, index, l, named
 from derive.algebra.program import Equation, Program, Tensor, check
+from derive.algebra.stages import output
 from derive.proof.words.statements import Equality, Statement, condition, equalities
 from derive.proof.worlds import swept
 

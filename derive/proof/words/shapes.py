@@ -79,9 +79,10 @@ def is_zero(value: sp.Expr) -> bool | None:
 
 @cache
 def shape(activation: Activation) -> Shape:
-    """The shape of `activation`."""
-    formula = activation.formula
-    at_zero = sp.simplify(formula.subs(Z, 0))
+    """The shape of `activation`; that of f(0) for every value of a trained constant, if it is 0 for all of them."""
+    formula = activation.initial
+    always = sp.simplify(activation.formula.subs(Z, 0))
+    at_zero = always if always == 0 else sp.simplify(formula.subs(Z, 0))
     try:
         pieces = _pieces(formula.diff(Z))
     except FormulaError:

@@ -18,7 +18,6 @@ from itertools import islice
 from derive.model.activation import Activation, activation
 from derive.model.architecture import Architecture, Update
 from derive.model.errors import DeriveError
-from derive.model.expression import Z
 from derive.model.specification import to_toml
 from derive.model.tables import ACTIVATIONS
 from derive.proof.certificate import Certificate, Outcome, Verdict
@@ -38,7 +37,8 @@ TRUSTS = (
 )
 NOT_COVERED = (
     "floating point: every equality is one of real numbers",
-    "layers that are not elementwise, and masks that differ between neurons (dropout)",
+    "layers that are not the text's (softmax, normalisation, residual connections, dropout), and penalties",
+    "constants of an activation that are trained: f is what it is at the step",
 )
 EXACT = "a network in exact numbers that meets every condition"
 OPTIMISERS = "the optimisers"
@@ -78,9 +78,10 @@ def prove_claims(
     much is done. Raises DeriveError for claims that cannot be read.
     """
     text = words or source_words()
-    table = [function for name in ACTIVATIONS if (function := _of_table(name)) is not None]
-    own = tuple(dict.fromkeys(architecture.activations)) if architecture else ()
-    bench = Bench(tuple(dict.fromkeys([*table, *own])), optimizers(architecture.optimizer if architecture else None))
+    table = [activation(name) for name in ACTIVATIONS]
+    own = [f for f in dict.fromkeys(architecture.activations) if f.elementwise] if architecture else []
+    fixed = tuple(f for f in dict.fromkeys([*table, *own]) if not f.trained)
+    bench = Bench(fixed, optimizers(architecture.optimizer if architecture else None))
     verdicts: list[Verdict] = []
     for position, claim in enumerate(text.claims):
         report(claim.label, position / len(text.claims))
@@ -88,26 +89,34 @@ def prove_claims(
             verdicts += verdicts_about(claim, bench)
         except DeriveError as error:
             raise DeriveError(f"{claim.label}: {error}") from None
-    verdicts += [zero_weights(architecture)] if architecture else []
-    verdicts += [fact(function) for function in own or table]
+    beyond = _beyond(architecture)
+    verdicts += [zero_weights(architecture)] if architecture and not beyond else []
+    verdicts += [fact(function) for function in (own if architecture else table)]
     left = tuple(f'not formalised: "{printed}": {reason}' for printed, reason in text.left)
     return Certificate(
         text.title,
         tuple(verdicts),
         TRUSTS,
-        (*NOT_COVERED, *left),
+        (*NOT_COVERED, *beyond, *left),
         specification=to_toml(architecture) if architecture else "",
         kind="claims",
     )
 
 
-def _of_table(name: str) -> Activation | None:
-    """The activation of that name; None for an entry of the table that is no function of z alone."""
-    try:
-        found = activation(name)
-        return found if found.formula.free_symbols == {Z} else None
-    except DeriveError:
-        return None
+def _beyond(architecture: Architecture | None) -> tuple[str, ...]:
+    """What a network has that the theorems do not speak of."""
+    if architecture is None:
+        return ()
+    rows = zip(architecture.layers, architecture.activations, strict=True)
+    other = [str(label) for label, (options, f) in enumerate(rows, 1) if not options.plain or not f.elementwise]
+    return (
+        *([f"this network's layers {', '.join(other)}, which are not the text's"] if other else []),
+        *(
+            ["this network's penalty, whose gradient is that of no unit"]
+            if architecture.penalty.l1 or architecture.penalty.l2
+            else []
+        ),
+    )
 
 
 def verdicts_about(claim: Claim, bench: Bench) -> list[Judged]:
