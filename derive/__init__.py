@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from derive.model.architecture import Architecture
     from derive.model.errors import DeriveError
     from derive.proof.prove import prove
+    from derive.proof.words.theorems import prove_claims
     from derive.teach.explain import explain
     from derive.teach.grading import Grade, grade
     from derive.teach.lesson import Lesson, lesson
@@ -36,6 +37,7 @@ __all__ = [
     "lesson",
     "load",
     "prove",
+    "prove_claims",
 ]
 
 _HOME = {
@@ -44,6 +46,7 @@ _HOME = {
     "DeriveError": "derive.model.errors",
     "differentiate": "derive.algebra.gradient",
     "prove": "derive.proof.prove",
+    "prove_claims": "derive.proof.words.theorems",
     "emit": "derive.codegen.emit",
     "load": "derive.codegen.emit",
     "audit": "derive.codegen.audit",

@@ -11,7 +11,7 @@ from derive.proof.seal import sealed
 from derive.proof.versions import versions
 
 Outcome = Literal["proved", "refuted", "undecided"]
-Kind = Literal["", "text", "proof", "audit", "proof and audit"]
+Kind = Literal["", "text", "claims", "proof", "audit", "proof and audit"]
 
 UNAUDITED = "the emitted source"
 """How a proof says that it does not cover the module."""
