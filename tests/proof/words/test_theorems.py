@@ -243,12 +243,12 @@ def test_what_a_network_has_beyond_the_text_is_said_and_not_decided():
     plain = Architecture((2, 3, 3), ("tanh", "identity"))
     other = replace_layers(plain, [{}, {"residual": True}])
     penalised = Architecture((2, 3, 3), ("prelu", "softmax"), penalty={"l2": 0.1}, loss="cross_entropy")
-    for network, words in ((plain, ()), (other, ("layers 2",)), (penalised, ("layers 2", "penalty"))):
+    for network, said in ((plain, ()), (other, ("layers 2",)), (penalised, ("layers 2", "penalty"))):
         found = prove_claims(network, from_toml(CLAIM))
         own = [line for line in found.not_covered if line.startswith("this network's")]
-        assert all(word in line for word, line in zip(words, own, strict=True))
+        assert all(word in line for word, line in zip(said, own, strict=True))
         assert found.holds
-        assert any(v.label == "This network, zero weights" for v in found.verdicts) == (not words)
+        assert any(v.label == "This network, zero weights" for v in found.verdicts) == (not said)
 
 
 def replace_layers(network: Architecture, layers: list[dict[str, object]]) -> Architecture:
