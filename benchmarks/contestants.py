@@ -65,10 +65,7 @@ def by_hand(net: Net) -> Running:
         for layer in range(L):
             z = a[-1] @ W[layer].T + b[layer]
             a.append(f(z) if layer < L - 1 else softmax(z) if net.output == "softmax" else z)
-        if net.output == "softmax":
-            loss = -(Y * np.log(a[-1])).sum() / N
-        else:
-            loss = ((a[-1] - Y) ** 2).sum() / (2 * N)
+        loss = -(Y * np.log(a[-1])).sum() / N if net.output == "softmax" else ((a[-1] - Y) ** 2).sum() / (2 * N)
         delta, dW, db = (a[-1] - Y) / N, [], []
         for layer in reversed(range(L)):
             dW.insert(0, delta.T @ a[layer])

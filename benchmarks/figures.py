@@ -20,9 +20,16 @@ from rich.console import Console
 from rich.table import Table
 
 from derive import Architecture, audit, differentiate, emit, load
-from derive.model.tables import ACTIVATIONS
+from derive.commands.demo import digits
 from tests.codegen.expressions import ALL
-from tests.codegen.specification_loss import ANALYTIC, FUNCTIONS, central_differences, complex_step, distance_to_kinks
+from tests.codegen.specification_loss import (
+    ANALYTIC,
+    FUNCTIONS,
+    central_differences,
+    complex_step,
+    distance_to_kinks,
+    hessian_vector,
+)
 
 Row = tuple[str, str, str, bool]
 """What was measured, what it has to reach, what came out, whether it does."""
@@ -74,11 +81,32 @@ def source_text() -> Iterator[Row]:
 def audits() -> Iterator[Row]:
     holds = total = 0
     for depth in (1, 2, 3, 4):
-        for name in ACTIVATIONS:
+        for name in ("identity", "sigmoid", "tanh", "relu", "softplus"):  # `make vocabulary` has the others
             for style in STYLES:
                 derivation = differentiate(Architecture(range(3, 4 + depth), [name] * depth))
                 holds, total = holds + audit(emit(derivation, style)).holds, total + 1
     yield "audit: activation x depth 1-4 x style", "all hold", f"{holds} of {total}", holds == total
+
+
+CLASSES = Architecture(
+    sizes=(64, 64, 10),
+    activations=("relu", "softmax"),
+    loss="cross_entropy",
+    optimizer="adam",
+    initialization="he_normal",
+    penalty={"l2": 1e-3},
+)
+
+
+def classes() -> Iterator[Row]:
+    """Digits with softmax, cross-entropy and adam, on the split of the demo."""
+    network = load(emit(differentiate(CLASSES)))
+    training, held_out = digits(network)
+    theta, _ = network.train(
+        network.initialize(0), training.X, training.labels, epochs=40, batch_size=32, learning_rate=2e-3, rng=0
+    )
+    accuracy = float((network.predict(theta, held_out.X).argmax(axis=1) == held_out.labels).mean())
+    yield "digits, softmax, cross-entropy, adam: held-out accuracy", ">= 0.97", f"{accuracy:.4f}", accuracy >= 0.97
 
 
 def numerical() -> Iterator[Row]:
@@ -102,6 +130,23 @@ def numerical() -> Iterator[Row]:
         worst[key] = max(worst[key], error if truth.any() else 0.0)
     for (what, error), limit in zip(worst.items(), (1e-12, 1e-7), strict=True):
         yield f"gradient: {what}, 30 nets", f"<= {limit:g}", f"{error:.1e}", error <= limit
+
+
+def second_order() -> Iterator[Row]:
+    """The worst relative error of H v over random nets, against the complex step of a gradient written in the tests."""
+    rng, worst = np.random.default_rng(0), 0.0
+    for case in range(30):
+        depth = int(rng.integers(1, 5))
+        names = [str(n) for n in rng.choice(ANALYTIC, depth)]
+        sizes = tuple(int(n) for n in rng.permutation(6)[: depth + 1] + 1)
+        module = load(emit(differentiate(Architecture(sizes, [ALL[n] for n in names])), STYLES[case % 2]))
+        X, Y = rng.standard_normal((5, sizes[0])), rng.standard_normal((5, sizes[-1]))
+        theta = module.initialize(case) + 0.1
+        v = rng.standard_normal(len(theta))
+        truth = hessian_vector(theta, v, sizes, names, X, Y)
+        error = np.abs(module.hessian_vector_product(theta, v, X, Y) - truth).max() / np.abs(truth).max()
+        worst = max(worst, error)
+    yield "Hessian times v: complex step of the gradient, 30 nets", "<= 1e-11", f"{worst:.1e}", worst <= 1e-11
 
 
 def generation(folder: Path) -> Iterator[Row]:
@@ -130,7 +175,7 @@ def generation(folder: Path) -> Iterator[Row]:
 def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        parts = [main_job(folder), source_text(), audits(), numerical(), generation(folder)]
+        parts = [main_job(folder), classes(), source_text(), audits(), numerical(), second_order(), generation(folder)]
         console = Console(width=None if sys.stdout.isatty() else 120)
         table = Table("what", "has to be", "measured", "", box=None, header_style="bold")
         missed = 0

@@ -17,7 +17,8 @@ def main(name: str, net: str, path: str) -> None:
         CONTESTANTS[name](NETS[int(net)]).step()
         return
     specification = importlib.util.spec_from_file_location("module", path)
-    assert specification and specification.loader
+    assert specification
+    assert specification.loader
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     of_module(module, NETS[int(net)]).step()

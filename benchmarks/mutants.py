@@ -215,7 +215,7 @@ def with_default_axis(text: str) -> str:
 
 def with_one_name(text: str) -> str:
     """Where f is the identity, a line copies z into a and da into delta: either name means the same array."""
-    for copy, source in re.findall(r"^    ((?:a|delta)\d+) = ((?:z|da)\d+)\b", text, flags=re.MULTILINE):
+    for copy, source in re.findall(r"^ +(v?(?:a|delta)\d+) = (v?(?:z|da)\d+)(?=$|  #)", text, flags=re.MULTILINE):
         text = re.sub(rf"\b{source}\b", copy, text)
     return folded(text)
 
@@ -239,6 +239,23 @@ def with_two_sizes(text: str) -> str:
     return folded(text.replace("SIZES[(-1):]", "SIZES[1:]") if two else text)
 
 
+def with_even_slope(text: str) -> str:
+    """The Jacobian of one layer reads z through f' alone, and f' of sigmoid and of tanh is an even function."""
+    before, jacobian = text.split("def jacobian", 1)
+    one_layer = re.search(r"^SIZES = n0, n1 = ", text, flags=re.MULTILINE)
+    even = re.search(r"a1 = (?:np\.tanh|sigmoid)\(z1\).*\n +df1 = (?:1 - a1\*\*2|a1 \* \(1 - a1\))", jacobian)
+    return folded(
+        f"{before}def jacobian{jacobian.replace('(-(X @ W1.T + b1))', 'X @ W1.T + b1')}" if one_layer and even else text
+    )
+
+
+def with_cut_sign(text: str) -> str:
+    """max(z, 0), and max(z, z/8), are at most 0 exactly where z is."""
+    for a, z in re.findall(r"^    (a\d+) = np\.maximum\((z\d+), (?:0|0\.125 \* \2|\2 / 8)\)", text, flags=re.MULTILINE):
+        text = text.replace(f"np.where({z} <= 0", f"np.where({a} <= 0")
+    return folded(text)
+
+
 FORMS = {
     "the same after constant folding": folded,
     "State.N starts with no batch's size": without_dead_start,
@@ -249,6 +266,8 @@ FORMS = {
     "c is only summed up": with_one_sum,
     "a slice ends with its array": with_clamped_end,
     "of two sizes, the last is the second": with_two_sizes,
+    "f' of one layer is an even function of z": with_even_slope,
+    "max(z, 0) and max(z, z/8) are at most 0 exactly where z is": with_cut_sign,
 }
 
 

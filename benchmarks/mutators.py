@@ -61,11 +61,12 @@ UFUNCS = {
     "greater_equal": ("greater", "less"),
     "empty_like": ("zeros_like",),
     "zeros_like": ("ones_like",),
+    "zeros": ("ones", "empty"),
 }
 ORDERED = ("subtract", "divide", "dot", "power")
 """Functions whose two arguments cannot change places."""
 
-NUMBERED = re.compile(r"^(delta|da|dW|db|[Wbazt])(\d+)$")
+NUMBERED = re.compile(r"^(v?(?:delta|da|dW|db|[Wbaz])|dd?f|t)(\d+)$")
 KINDS = {
     "a": ("z", "da"),
     "z": ("a",),
@@ -74,8 +75,27 @@ KINDS = {
     "dW": ("W",),
     "db": ("b",),
     "b": ("db",),
+    "W": ("vW",),
+    "vW": ("W",),
+    "vb": ("b",),
+    "vz": ("z", "va"),
+    "va": ("a", "vz"),
+    "vdelta": ("delta", "vda"),
+    "vda": ("da", "vdelta", "va"),
+    "vdW": ("dW", "vW"),
+    "vdb": ("db", "vb"),
+    "df": ("ddf", "a"),
+    "ddf": ("df",),
 }
-NEIGHBOURS = {"X": ("Y",), "Y": ("X",), "g": ("theta",), "v": ("g",), "theta": ("g",), "N": ("n0",), "bool": ("DTYPE",)}
+NEIGHBOURS = {
+    "X": ("Y",),
+    "Y": ("X",),
+    "g": ("theta",),
+    "v": ("g", "theta"),
+    "theta": ("g",),
+    "N": ("n0",),
+    "bool": ("DTYPE",),
+}
 
 
 def mutants(text: str) -> Iterator[Mutant]:

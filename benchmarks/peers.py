@@ -1,5 +1,5 @@
-"""Emitted modules against PyTorch in float64: the loss and the parameters over 20 steps, for every optimiser;
-learning-rate schedules with and without warm-up; the step of a clipped gradient.
+"""Emitted modules against PyTorch in float64: losses, gradients and parameters over 20 steps, for every activation
+with every loss that fits; every optimiser, layer option and penalty; f' at kinks; schedules; a clipped step.
 
     make peers      installs the extra `bench`, which brings PyTorch
 
@@ -9,16 +9,22 @@ Prints the worst relative difference of each; the exit status is 1 if one exceed
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import cycle, product
 from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
+from benchmarks.torch_networks import ACTIVATIONS, LOSSES, loss, outputs, targets
 from derive import Architecture, differentiate, emit, load
-from derive.model.tables import ACTIVATIONS, OPTIMIZERS, SCHEDULES, STYLES
+from derive.model import tables
+from derive.model.activation import activation, breakpoints
+from derive.model.errors import DeriveError
 
 RATE, STEPS, LIMIT = 0.05, 20, 1e-10
 OURS: dict[str, Callable[[list[Any]], torch.optim.Optimizer]] = {
@@ -30,14 +36,6 @@ OURS: dict[str, Callable[[list[Any]], torch.optim.Optimizer]] = {
     "adam": lambda p: torch.optim.Adam(p, lr=RATE),
     "adamw": lambda p: torch.optim.AdamW(p, lr=RATE),
 }
-FUNCTIONS: dict[str, Callable[[Any], Any]] = {
-    "identity": lambda z: z,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "softplus": torch.nn.functional.softplus,
-}
-
 EPOCHS, WARM_UP, CLIP = 65, 5, 0.01
 PACES: dict[str, Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler]] = {
     "constant": lambda o: torch.optim.lr_scheduler.ConstantLR(o, factor=1.0),
@@ -78,49 +76,131 @@ def clip_difference(style: str) -> float:
     return float(np.abs(moved - expected).max() / np.abs(expected).max())
 
 
-def difference(optimizer: str, activation: str, style: str) -> float:
-    """The worst relative difference in loss or parameters over the steps."""
+def difference(architecture: Architecture, style: str) -> float:
+    """The worst relative difference in losses, gradients or parameters over the steps."""
     rng = np.random.default_rng(0)
-    names = (activation, "sigmoid", activation)
-    module = load(emit(differentiate(Architecture((4, 5, 3, 2), names, optimizer=optimizer)), style))
-    theta, X, Y = module.initialize(0) + 0.05, rng.standard_normal((7, 4)), rng.standard_normal((7, 2))
-    tensors = [torch.tensor(np.array(p), requires_grad=True) for p in module.unpack(theta)]
-    peer, state, worst = OURS[optimizer](tensors), module.new_state(theta), 0.0
+    module = load(emit(differentiate(architecture), style))
+    theta, X = module.initialize(0) + 0.05, rng.standard_normal((7, architecture.sizes[0]))
+    Y = targets(architecture.loss.targets, rng, (7, architecture.sizes[-1]))
+    further = (rng.random(7),) if architecture.sample_weights else ()
+    names = module.Parameters._fields
+    tensors = {
+        n: torch.tensor(np.array(p), requires_grad=True) for n, p in zip(names, module.unpack(theta), strict=True)
+    }
+    peer, state, worst = OURS[architecture.optimizer.name](list(tensors.values())), module.new_state(theta), 0.0
     for _ in range(STEPS):
-        a = torch.tensor(X)
-        for layer, name in enumerate(names):
-            a = FUNCTIONS[name](a @ tensors[2 * layer].T + tensors[2 * layer + 1])
-        loss = ((a - torch.tensor(Y)) ** 2).sum() / (2 * len(X))
+        value = loss(architecture, tensors, *map(torch.tensor, (X, Y, *further)))
         peer.zero_grad()
-        loss.backward()
-        value = module.step(theta, state, X, Y, RATE)
+        value.backward()
+        pairs = [(module.loss_and_gradient(theta, X, Y, *further)[1], [t.grad for t in tensors.values()])]
+        found = module.step(theta, state, X, Y, RATE, *further)
         peer.step()
-        theirs = np.concatenate([t.detach().numpy().ravel() for t in tensors])
-        worst = max(worst, abs(value - loss.item()) / abs(value), np.abs(theirs - theta).max() / np.abs(theta).max())
-    return float(worst)
+        pairs += [(theta, tensors.values()), ([found], [value])]
+        for own, theirs in pairs:
+            flat = np.concatenate([np.ravel(t.detach().numpy()) for t in theirs])
+            scale = max(float(np.abs(flat).max()), 1e-30)  # a loss of 0 is compared absolutely
+            worst = max(worst, float(np.abs(np.asarray(own) - flat).max() / scale))
+    return worst
+
+
+def networks() -> Iterator[tuple[str, str, Architecture]]:
+    """Every activation with every loss that fits, the optimisers in turn; then what layers and losses have besides."""
+    optimizers = cycle(OURS)
+    for name, loss_name in product([*tables.ACTIVATIONS, *tables.ROW_ACTIVATIONS], tables.LOSSES):
+        last = OUTPUTS.get(loss_name, name)
+        with suppress(DeriveError):  # a loss that makes no sense for these outputs
+            yield name, loss_name, Architecture((4, 5, 3), (name, last), loss_name, next(optimizers))
+    for optimizer in OURS:
+        yield "tanh", optimizer, Architecture((4, 5, 3), ("tanh", "identity"), optimizer=optimizer)
+    for label, more in FURTHER.items():
+        yield "further", label, Architecture((4, 5, 5, 3), ("tanh", "silu", "softmax"), "cross_entropy", "adam", **more)
+
+
+OUTPUTS = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
+FURTHER: dict[str, dict[str, Any]] = {
+    "layer_norm": {"layers": [{"normalization": "layer_norm"}, {}, {}]},
+    "rms_norm": {"layers": [{}, {"normalization": "rms_norm"}, {}]},
+    "residual": {"layers": [{}, {"residual": True}, {}]},
+    "l2": {"penalty": {"l2": 0.1}},
+    "l1": {"penalty": {"l1": 0.1, "over_samples": True}},
+    "weights": {"sample_weights": True},
+}
+
+
+def kink_difference(name: str) -> float:
+    """The largest difference between the emitted f' and PyTorch's, at the kinks and beside them."""
+    function = activation(name)
+    points = [float(point) for point in breakpoints(function.initial)]
+    if not points:
+        return 0.0
+    module = load(emit(differentiate(Architecture((1, 1), (name,)))))
+    X = np.array([[p + side] for p in points for side in (-1e-9, 0.0, 1e-9)])
+    theta = module.pack(
+        [np.ones((1, 1)), np.zeros(1), *(np.array(dict(function.constants)[c]) for c in function.trained)]
+    )
+    z = torch.tensor(X, requires_grad=True)
+    ACTIVATIONS[name](z, *(torch.tensor(dict(function.constants)[c]) for c in function.trained)).sum().backward()
+    return float(np.abs(module.jacobian(theta, X)[:, :, 0] - z.grad.numpy()).max())
+
+
+def second_order(name: str) -> float:
+    """The worst relative difference in the Hessian times v, the derivative by the inputs and the Jacobian."""
+    rng = np.random.default_rng(0)
+    architecture = Architecture((4, 5, 3), (name, "sigmoid"), "binary_cross_entropy")
+    module = load(emit(differentiate(architecture)))
+    theta, X, Y = module.initialize(0) + 0.05, rng.standard_normal((7, 4)), rng.random((7, 3))
+    v, names = rng.standard_normal(len(theta)), module.Parameters._fields
+    tensors, along = (tuple(torch.tensor(np.array(p)) for p in module.unpack(vector)) for vector in (theta, v))
+    inputs, targeted = torch.tensor(X), torch.tensor(Y)
+
+    def value(x: Any, *parameters: Any) -> Any:
+        return loss(architecture, dict(zip(names, parameters, strict=True)), x, targeted)
+
+    def predicted(x: Any) -> Any:
+        return outputs(architecture, dict(zip(names, tensors, strict=True)), x)
+
+    product = torch.autograd.functional.hvp(lambda *p: value(inputs, *p), tensors, along)[1]
+    full = torch.autograd.functional.jacobian(predicted, inputs)
+    by_inputs = torch.autograd.functional.jacobian(lambda x: value(x, *tensors), inputs)
+    pairs = (
+        (module.hessian_vector_product(theta, v, X, Y), np.concatenate([p.numpy().ravel() for p in product])),
+        (module.input_gradient(theta, X, Y), by_inputs.numpy()),
+        (module.jacobian(theta, X), np.stack([full[s, :, s].numpy() for s in range(len(X))])),
+    )
+    return max(float(np.abs(ours - theirs).max() / np.abs(theirs).max()) for ours, theirs in pairs)
 
 
 def main() -> int:
     torch.set_default_dtype(torch.float64)
-    missing = sorted({*OPTIMIZERS} - {*OURS}) + sorted({*ACTIVATIONS} - {*FUNCTIONS})
-    missing += sorted({*SCHEDULES} - {*PACES})
-    table = Table(
-        "optimiser", *ACTIVATIONS, box=None, title=f"worst relative difference to PyTorch {torch.__version__}"
-    )
-    worst = 0.0
-    for optimizer in OURS:
-        found = [max(difference(optimizer, name, style) for style in STYLES) for name in ACTIVATIONS]
-        worst = max(worst, *found)
-        table.add_row(optimizer, *(f"{value:.1e}" for value in found))
+    missing = sorted({*tables.OPTIMIZERS} - {*OURS}) + sorted({*tables.LOSSES} - {*LOSSES})
+    missing += sorted({*tables.ACTIVATIONS, *tables.ROW_ACTIVATIONS} - {*ACTIVATIONS})
+    missing += sorted({*tables.SCHEDULES} - {*PACES})
     console = Console(width=None if sys.stdout.isatty() else 120)
+    worst, count = 0.0, 0
+    rows: dict[str, dict[str, float]] = {}
+    for name, column, architecture in track(list(networks()), "comparing", console=Console(stderr=True)):
+        found = max(difference(architecture, style) for style in tables.STYLES)
+        rows.setdefault(name, {})[column] = found
+        worst, count = max(worst, found), count + 1
+    title = f"{count} networks, {STEPS} steps: worst relative difference to PyTorch {torch.__version__}"
+    table = Table("activation", "losses that fit", "worst", "with", box=None, title=title)
+    for name, found in rows.items():
+        most = max(found, key=found.__getitem__)
+        table.add_row(name, str(len(found)), f"{found[most]:.1e}", most)
     console.print(table)
+    kinks = {name: kink_difference(name) for name in tables.ACTIVATIONS}
+    console.print(f"f' at kinks and 1e-9 beside them: worst difference {max(kinks.values()):.1e}")
+    worst = max(worst, *kinks.values())
+    second = {name: second_order(name) for name in [*tables.ACTIVATIONS, *tables.ROW_ACTIVATIONS]}
+    console.print(f"H v, input gradient and Jacobian, every activation: worst {max(second.values()):.1e}")
+    worst = max(worst, *second.values())
     rates = Table("schedule", "alone", f"warm_up = {WARM_UP}", box=None)
     for name in PACES:
-        found = [pace_difference(name, warm_up) for warm_up in (0, WARM_UP)]
-        worst = max(worst, *found)
-        rates.add_row(name, *(f"{value:.1e}" for value in found))
+        both = [pace_difference(name, warm_up) for warm_up in (0, WARM_UP)]
+        worst = max(worst, *both)
+        rates.add_row(name, *(f"{value:.1e}" for value in both))
     console.print(rates)
-    clipped = max(map(clip_difference, STYLES))
+    clipped = max(map(clip_difference, tables.STYLES))
     worst = max(worst, clipped)
     console.print(f"clipped step: {clipped:.1e}")
     if missing:

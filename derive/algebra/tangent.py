@@ -35,7 +35,7 @@ def tangent(program: Program, along: Iterable[str]) -> Program:
     >>> from derive.algebra.forward import forward
     >>> from derive.model.architecture import Architecture
     >>> print(tangent(forward(Architecture([2, 1], ["tanh"])), ["W1", "b1"]).definitions["va1"])
-    va1[s, i] = vz1[s, i]*f1'(z1[s, i])    for s in 1..N, i in 1..n1
+    va1[s, i] = f1'(z1[s, i])*vz1[s, i]    for s in 1..N, i in 1..n1
     """
     moving = set(along)
     direction = tuple(replace(t, name=tangent_name(t.name)) for t in program.inputs if t.name in moving)

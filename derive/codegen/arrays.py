@@ -92,6 +92,17 @@ ELEMENTWISE = frozenset(name for name, op in OPERATIONS.items() if op.ufunc and 
 COMPARISONS = frozenset({"less", "less_equal", "greater", "greater_equal"})
 
 
+def operation_of(operation: str) -> Operation:
+    """How an operation is written; one that begins with an underscore is a function of the module (see `kernels`)."""
+    own = operation.startswith("_")
+    return Operation(f"{operation}({{}})", ufunc=operation) if own else OPERATIONS[operation]
+
+
+def elementwise(operation: str) -> bool:
+    """Whether an operation may write over one of its operands."""
+    return operation in ELEMENTWISE or operation.startswith("_")
+
+
 def name(text: str, axes: tuple[Size, ...] = ()) -> Node:
     """An array or a number that is in scope under the name `text`."""
     return Node("name", (), axes, text)
@@ -119,7 +130,9 @@ def written(node: Node, outer: int = 0) -> str:
         return f"({node.text})" if node.text.startswith("-") and outer > 10 else node.text
     if node.operation == "call":
         return f"{node.text}({', '.join(written(a) for a in node.arguments)})"
-    operation = OPERATIONS[node.operation]
+    operation = operation_of(node.operation)
+    if operation.ufunc == node.operation and node.operation.startswith("_"):
+        return operation.written.format(", ".join(written(a) for a in node.arguments))
     tight = operation.binds
     if operation.written.startswith("np."):
         return operation.written.format(*(written(a) for a in node.arguments))

@@ -132,7 +132,7 @@ def _safe(expr: sp.Expr) -> bool:
     """
     if not expr.free_symbols <= {A, Z}:
         return False
-    if expr.has(Z) and isinstance(expr, sp.Add):
+    if any(part.has(Z) for part in expr.atoms(sp.Add)):
         return False
     return all(not power.has(A, Z) or (power.exp.is_Integer and power.exp > 0) for power in expr.atoms(sp.Pow))
 

@@ -11,7 +11,7 @@ import sympy as sp
 from derive.algebra.notation import named
 from derive.algebra.residues import PRIME, matmul, residue
 from derive.algebra.update import update_program
-from derive.codegen.frame import resized
+from derive.codegen.frame import exact_functions, resized
 from derive.codegen.namespace import run
 from derive.codegen.neurons import as_written
 from derive.codegen.rounds import Round, neurons_of
@@ -33,10 +33,12 @@ class Finding:
 
 def compared(text: str, architecture: Architecture, each: Round) -> list[Finding]:
     """The findings of one round. Raises whatever the module raises."""
+    exact = exact_functions(text, architecture)
     architecture = architecture.resized(each.sizes)
     neurons = neurons_of(architecture, each.seed)
     stand_in = StandIn(neurons, each.samples, architecture.dtype)
     module = run(resized(text, each.sizes), stand_in, architecture.name)
+    module |= {name: stand_in.known(function) for name, function in exact.items()}
     truth = drawn(architecture, each.samples, each.seed, neurons)
     if each.kink:
         layer, point = each.kink

@@ -17,6 +17,7 @@ from itertools import pairwise
 import sympy as sp
 from sympy.codegen.cfunctions import expm1, log1p
 
+from derive.codegen.accurate import Size, meaning
 from derive.model.activation import breakpoints
 from derive.model.expression import Z
 
@@ -51,6 +52,7 @@ def branch_at(expr: sp.Expr, point: sp.Rational) -> sp.Expr:
 
 def kinks(*exprs: sp.Expr) -> list[sp.Expr]:
     """The points, in order, at which a branch of one of the expressions may change."""
+    exprs = tuple(signed(expr)[0] for expr in exprs)
     points = {point for expr in exprs for point in breakpoints(expr)}
     for difference in _differences(exprs):
         if difference.is_polynomial(Z):
@@ -77,6 +79,48 @@ def between(points: list[sp.Expr]) -> list[sp.Rational]:
 
 def equal(left: sp.Expr, right: sp.Expr) -> bool:
     """Whether two functions of z are the same, between their kinks and at them. A proof if True."""
+    return all(_equal(first, second) for first in signed(left) for second in signed(right))
+
+
+def signed(expr: sp.Expr) -> tuple[sp.Expr, ...]:
+    """`expr` for u >= 0 and for u < 0, if choices in it depend on the sign of a u = beta*z with a trained constant.
+
+    Two functions are equal if both are equal everywhere, also where u has the other sign: nothing is asked of beta.
+    """
+    unknown = {
+        difference
+        for difference in (
+            *_differences([expr]),
+            *(size.args[0] for size in expr.atoms(Size)),
+            *(relation.lhs - relation.rhs for relation in expr.atoms(sp.core.relational.Relational)),
+        )
+        if difference.free_symbols - {Z}
+    }
+    if not unknown:
+        return (expr,)
+    u = min(unknown, key=lambda d: (d.could_extract_minus_sign(), str(d)))
+    if not unknown <= {u, -u}:
+        return (expr,)
+    return tuple(_with_sign(expr, u, sign) for sign in (1, -1))
+
+
+def _with_sign(expr: sp.Expr, u: sp.Expr, sign: int) -> sp.Expr:
+    """`expr` with its choices made as for u > 0 or u < 0."""
+    if not expr.args:
+        return expr
+    if isinstance(expr, sp.core.relational.Relational):
+        side = {u: sign, -u: -sign}.get(expr.lhs - expr.rhs)
+        return expr if side is None else sp.true if expr.func(side, 0) == True else sp.false  # noqa: E712
+    arguments = [_with_sign(argument, u, sign) for argument in expr.args]
+    if isinstance(expr, sp.Abs | Size) and arguments[0] in (u, -u):
+        return sign * u
+    if isinstance(expr, sp.Max | sp.Min) and len(arguments) == 2 and arguments[0] - arguments[1] in (u, -u):
+        larger = arguments[0] if (arguments[0] - arguments[1] == u) == (sign > 0) else arguments[1]
+        return larger if isinstance(expr, sp.Max) else arguments[0] + arguments[1] - larger
+    return expr.func(*arguments)
+
+
+def _equal(left: sp.Expr, right: sp.Expr) -> bool:
     if not all(difference.is_polynomial(Z) for difference in _differences((left, right))):
         return False  # there may be kinks that `kinks` does not see
     points = kinks(left, right)
@@ -110,7 +154,7 @@ def pieces(expr: sp.Expr) -> list[tuple[sp.Expr, sp.Basic]]:
 @cache
 def normal(expr: sp.Expr) -> Normal:
     """The normal form of a branch-free expression in z."""
-    expr = expr.replace(expm1, lambda u: sp.exp(u) - 1).replace(log1p, lambda u: sp.log(1 + u))
+    expr = meaning(expr).replace(expm1, lambda u: sp.exp(u) - 1).replace(log1p, lambda u: sp.log(1 + u))
     expr = expr.rewrite(HYPERBOLIC, sp.exp) if expr.has(*HYPERBOLIC) else expr
     walk = _Walk(_units(expr))
     value = sp.cancel(sp.together(walk.visit(expr)))

@@ -10,28 +10,32 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
+import numpy as np
 import sympy as sp
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from derive import __version__
 from derive.algebra.gradient import Derivation, adjoint_name, differentiate
+from derive.algebra.notation import N, size
 from derive.algebra.program import Program
 from derive.algebra.tangent import tangent_name
 from derive.algebra.update import GRADIENT, THETA, update_program
 from derive.algebra.update import RATE as RATE_OF_LEARNING
 from derive.codegen.arrays import Assign, written
+from derive.codegen.eased import eased
 from derive.codegen.faster import RULES, counted, faster, rewritten
 from derive.codegen.header import command, title
+from derive.codegen.kernels import used
 from derive.codegen.lower import RENAMED, lower, lower_scalar
 from derive.codegen.notes import note
 from derive.codegen.schedule import Instruction, allocate, flatten, leaves, lines, prune
 from derive.codegen.seed import RATE, scaled
 from derive.codegen.sensitivities import sensitivities
-from derive.codegen.simplify import eased
 from derive.codegen.specialize import Helper, specialize
 from derive.codegen.training import clip_lines, initial, layer_of, scheduled
 from derive.model.architecture import Architecture
@@ -55,7 +59,7 @@ class Stated(Protocol):
 
 TARGET_CHECKS = {
     "unit": "((Y >= 0) & (Y <= 1)).all()",
-    "distribution": "Y.min() >= 0 and np.abs(Y.sum(axis=1) - 1).max() < 1e-5",
+    "distribution": "(Y.min() >= 0 and np.abs(Y.sum(axis=1) - 1).max() < 1e-5)",
     "count": "(Y >= 0).all()",
     "sign": "(np.abs(Y) == 1).all()",
 }
@@ -128,8 +132,11 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
     }
     if style == "fast":
         context |= _fast(derivation, names, adjoints)
+    context["memory"] = _memory(architecture, context) if style == "fast" else ()
     context["inner"] = "_step" if style == "fast" else "step"
-    text = _environment().get_template(f"{style}.py.jinja").render(context)
+    template = _environment().get_template(f"{style}.py.jinja")
+    kernels = used(template.render(context, kernels=()), architecture.dtype)
+    text = template.render(context, kernels=kernels)
     return text.replace('\nDIGEST = ""\n', f'\nDIGEST = "{digest(text)}"\n', 1)
 
 
@@ -139,12 +146,32 @@ def digest(text: str) -> str:
     return "sha256:" + hashlib.sha256(blank.encode()).hexdigest()
 
 
+class Emitted(ModuleType):
+    """A loaded module, which shows itself well in a notebook."""
+
+    def _repr_html_(self) -> str:
+        """Its title, its digest, and its constants and functions with their first lines."""
+        names = [name for name, value in vars(self).items() if callable(value) and name[0] != "_"]
+        rows = "".join(
+            f"<tr><td><code>{escape(name)}</code></td><td>{escape(_first(getattr(self, name).__doc__))}</td></tr>"
+            for name in names
+            if getattr(self, name).__module__ == self.__name__
+        )
+        return (
+            f"<p>{escape(_first(self.__doc__))}<br><small>{escape(str(self.DIGEST))}</small></p><table>{rows}</table>"
+        )
+
+
+def _first(text: str | None) -> str:
+    return (text or "").partition("\n")[0]
+
+
 def load(source: str | Path) -> ModuleType:
     """The module that `source` is the text of, or that lies at the path `source`. Runs its code."""
     is_path = isinstance(source, Path) or "\n" not in source
     text = read_module(Path(source)) if is_path else str(source)
     found = re.search(r'^NAME = "(\w+)"$', text, flags=re.MULTILINE)
-    module = ModuleType(found.group(1) if found else "emitted")
+    module = Emitted(found.group(1) if found else "emitted")
     module.__file__ = str(source) if is_path else f"<{module.__name__}>"
     exec(compile(text, module.__file__, "exec"), module.__dict__)
     return module
@@ -288,14 +315,31 @@ def _fast(derivation: Derivation, names: list[str], adjoints: list[str]) -> dict
         }
         for name, axes, truth in schedule.buffers
     ]
-    buffers += [{"name": "ones", "made": "np.ones(N, DTYPE)"}] * any("ones" in i.reads for i in instructions)
+    counts = any("ones" in i.reads for i in instructions)
+    buffers += [{"name": "ones", "made": "np.ones(N, DTYPE)"}] * counts
     return {
+        "buffer_sizes": [*((axes, truth) for _, axes, truth in schedule.buffers), *[((N,), False)] * counts],
         "buffers": buffers,
         "buffer_names": _tuple(b["name"] for b in buffers),
         "forward_instructions": _printed(schedule.instructions[:position], adjoints),
         "rated": any(str(RATE) in i.reads for i in schedule.instructions),
         "backward_instructions": _printed(schedule.instructions[position:], adjoints),
     }
+
+
+def _memory(architecture: Architecture, context: dict[str, Any]) -> tuple[str, ...]:
+    """What `State` holds after a step, in bytes: what a sample costs, and what the parameters do."""
+    item = np.dtype(architecture.dtype).itemsize
+    sizes = {size(k): n for k, n in enumerate(architecture.sizes)}
+    sample = sum(
+        int(sp.prod(axes).subs({N: 1, **sizes})) * (1 if truth else item) for axes, truth in context["buffer_sizes"]
+    )
+    count = architecture.parameter_count
+    fixed = item * (count * (1 + len(context["vectors"])) + min(context["part"], count) * len(context["scratch"]))
+    return (
+        f"Memory of a step over N samples: {sample:,} N + {fixed:,} bytes, which its State keeps; the step itself",
+        "allocates nothing that grows with N.",
+    )
 
 
 def _printed(instructions: Iterable[Instruction], stored: Iterable[str] = ()) -> list[str]:
@@ -315,8 +359,8 @@ def _update(architecture: Architecture, style: str) -> dict[str, Any]:
     program = update_program(architecture.optimizer)
     folds = style == "fast" and architecture.clip is None and program.assignments == PLAIN
     vectors = tuple(state for state in program.states if state not in program.counters)
-    size = (sp.Symbol("P"),)
-    arrays = {"theta": size, "g": size, "learning_rate": (), **dict.fromkeys(vectors, size)}
+    whole = (sp.Symbol("P"),)
+    arrays = {"theta": whole, "g": whole, "learning_rate": (), **dict.fromkeys(vectors, whole)}
     arrays |= dict.fromkeys(program.counters, ())
     counting: list[str] = []
     body: list[str] = []
@@ -338,6 +382,7 @@ def _update(architecture: Architecture, style: str) -> dict[str, Any]:
         "counters": program.counters,
         "scratch": scratch,
         "folds": folds,
+        "part": PART,
         "clip_lines": ["g = state.gradient"] * bool(clipped) + clipped,
         "count_lines": counting,
         "part_vectors": ", ".join(("theta", "state.gradient", *(f"state.{vector}" for vector in vectors))),
@@ -348,6 +393,8 @@ def _update(architecture: Architecture, style: str) -> dict[str, Any]:
     }
 
 
+PART = 16384
+"""Entries of theta that are updated at a time."""
 PLAIN = (("theta", THETA - RATE_OF_LEARNING * GRADIENT),)
 """The update of plain gradient descent."""
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from derive.algebra.gradient import differentiate
 from derive.codegen.emit import emit
+from derive.codegen.kernels import called, meanings
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, shorten
 
@@ -25,7 +26,10 @@ FRAME = (
 )
 """What emitted modules have around their equations, all of them or those that need it."""
 
-DOOR = ("_theta", "_in_place", "_matrix", "_data", "_finite", "_explained", "_one_hot", "_weights", "_mask", "_prepare", "float")
+DOOR = (
+    *("_theta", "_in_place", "_matrix", "_data", "_finite", "_explained", "_one_hot", "_weights", "_mask"),
+    *("_prepare", "float"),
+)
 """Calls that do nothing to good input; each function has to make those that derive writes."""
 
 
@@ -58,8 +62,14 @@ def changed(text: str, architecture: Architecture) -> list[str]:
     found = _definitions(text)
     style = "fast" if "_sweep" in found else "readable"
     emitted = _emitted(architecture, style)
-    different = {name for name in FRAME if found.get(name) != emitted.get(name)}
+    different = {name for name in (*FRAME, *called(_text(architecture, style))) if found.get(name) != emitted.get(name)}
     return sorted(different | _doors(text, architecture, style))
+
+
+def exact_functions(text: str, architecture: Architecture) -> dict[str, Any]:
+    """What the functions with a name of their own stand for in the text that derive writes, by their names."""
+    emitted = _text(architecture, "fast" if "_sweep" in _definitions(text) else "readable")
+    return meanings(called(emitted))
 
 
 def resized(text: str, sizes: tuple[int, ...]) -> str:

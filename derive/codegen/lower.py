@@ -16,6 +16,7 @@ from sympy.codegen.cfunctions import expm1, log1p
 
 from derive.algebra.notation import Largest, N
 from derive.algebra.program import Equation, Tensor
+from derive.codegen.accurate import HalfExp, Kernel, NormalCdf, Scaled, Size, Squared
 from derive.codegen.arrays import Assign, Node, literal, name, number
 from derive.model.errors import DeriveError
 
@@ -33,6 +34,9 @@ FUNCTIONS: dict[type, str] = {
     sp.cos: "cos",
     sp.atan: "atan",
     sp.asinh: "asinh",
+    sp.erf: "_erf",
+    Squared: "square",
+    Size: "abs",
     sp.Abs: "abs",
     sp.Max: "maximum",
     sp.Min: "minimum",
@@ -119,6 +123,14 @@ class _Lowering:
             quotient = self.lower(expr.args[0], own)
             if quotient.operation == "divide":
                 return Node("floor_divide", quotient.arguments, sizes)
+        if isinstance(expr, HalfExp):
+            return Node("exp", (self.lower(expr.args[0] / 2, own),), sizes)
+        if isinstance(expr, Scaled):
+            factor, half = (self.spread(argument, own) for argument in expr.args)
+            return Node("multiply", (Node("multiply", (factor, half), sizes), half), sizes)
+        if isinstance(expr, Kernel | NormalCdf):
+            title = expr.title if isinstance(expr, Kernel) else "_normal_cdf"
+            return Node(title, tuple(self.spread(argument, own) for argument in expr.args), sizes)
         if expr.func in FUNCTIONS:
             return self.function(FUNCTIONS[expr.func], expr, own)
         if isinstance(expr, sp.core.function.AppliedUndef):
@@ -150,7 +162,17 @@ class _Lowering:
         return node
 
     def sum_of(self, expr: sp.Add, own: Axes) -> Node:
-        """Terms with a plus sign first; matrix products lead, constants stand where they read best."""
+        """Terms with a plus sign first; matrix products lead, constants stand where they read best.
+
+        x/6 + 1/2 is (x + 3) / 6, which is exact near its zero.
+        """
+        constant, rest = expr.as_coeff_Add()
+        coefficient, one = rest.as_coeff_Mul()
+        shift = constant * coefficient.q
+        unit = coefficient.p == 1 and 1 < coefficient.q < 10 and not one.is_Add
+        if unit and constant.is_Rational and constant != 0 and literal(shift) is not None:
+            sizes = tuple(self.sizes[i] for i in own)
+            return Node("divide", (self.lower(one + shift, own), number(coefficient.q)), sizes)
         terms = sorted(expr.args, key=lambda t: (t.could_extract_minus_sign(), not t.has(sp.Sum), not t.is_number))
         result = self.spread(terms[0], own)
         for term in terms[1:]:

@@ -62,5 +62,5 @@ def neurons_of(architecture: Architecture, seed: int) -> Neurons:
         for k in kinks(formula, stable(formula))
         for side in (-1, 1)
     }
-    on_a_kink = {k for f in architecture.activations for k in kinks(f.formula)}
+    on_a_kink = {k for formula, _ in functions(architecture).values() for k in kinks(formula)}
     return Neurons(seed, (*(p for p in REPRESENTATIVES if p not in on_a_kink), *sorted(beside)))

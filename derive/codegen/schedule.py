@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from derive.codegen.arrays import COMPARISONS, ELEMENTWISE, OPERATIONS, Assign, Node, name, written
+from derive.codegen.arrays import COMPARISONS, Assign, Node, elementwise, name, operation_of, written
 
 VIEWS = frozenset({"name", "number", "transpose", "column", "call"})
 """Operations that cost nothing and are written where they are used."""
@@ -112,7 +112,7 @@ def allocate(instructions: list[Instruction], given: Iterable[str]) -> Schedule:
             (
                 home[a.text]
                 for a in reversed(instruction.arguments)
-                if instruction.operation in ELEMENTWISE
+                if elementwise(instruction.operation)
                 and a.operation == "name"
                 and a.text in home
                 and shapes[home[a.text]] == shape
@@ -180,5 +180,5 @@ def lines(instruction: Instruction, stored: Iterable[str] = ()) -> list[str]:
         return [*start, f"np.copyto({target}, {inside}, where={condition})"]
     if instruction.operation == "matmul":  # the method: np.dot and np.matmul look for overrides first
         return [f"{written(instruction.arguments[0], 100)}.dot({arguments[1]}, {target})"]
-    ufunc = OPERATIONS[instruction.operation].ufunc
-    return [f"np.{ufunc}({', '.join(arguments)}, out={target})"]
+    ufunc = operation_of(instruction.operation).ufunc
+    return [f"{'' if ufunc.startswith('_') else 'np.'}{ufunc}({', '.join(arguments)}, out={target})"]

@@ -21,9 +21,7 @@ SCALE, RATE = sp.symbols("scale rate", real=True)
 def scaled(gradient: Program) -> Program:
     """`gradient` with every derivative times `SCALE`; a DeriveError if it is not linear in its adjoints."""
     adjoints = frozenset(gradient.definitions)
-    return replace(
-        gradient, equations=tuple(replace(e, value=_scaled(e.value, adjoints)) for e in gradient.equations)
-    )
+    return replace(gradient, equations=tuple(replace(e, value=_scaled(e.value, adjoints)) for e in gradient.equations))
 
 
 def _scaled(value: sp.Expr, adjoints: frozenset[str]) -> sp.Expr:
@@ -52,7 +50,7 @@ def _read(expr: sp.Expr, adjoints: frozenset[str]) -> list[sp.Basic]:
 
 def _vanishes(expr: sp.Expr, adjoints: frozenset[str]) -> bool:
     """Whether nothing is left of `expr` where all adjoints are 0."""
-    left = expr.xreplace({entry: sp.S.Zero for entry in _read(expr, adjoints)})
+    left = expr.xreplace(dict.fromkeys(_read(expr, adjoints), sp.S.Zero))
     while empty := {total: sp.S.Zero for total in left.atoms(sp.Sum) if total.function == 0}:
         left = left.xreplace(empty)
     return bool(left == 0)

@@ -26,7 +26,8 @@ def with_slopes(program: Program, derivation: Derivation, uses: int = 2) -> Prog
     meaning = functions(derivation.architecture)
     counted = Counter(call for e in program.equations for call in _slopes(e.value))
     known: dict[sp.Basic, sp.Expr] = {}
-    made: set[Tensor] = set()
+    made: set[str] = set()
+    taken = set(program.tensors)
     equations: list[Equation] = []
     for equation in program.equations:
         for call in sorted(_slopes(equation.value) - set(known), key=lambda call: (call.func.order, str(call))):
@@ -34,16 +35,16 @@ def with_slopes(program: Program, derivation: Derivation, uses: int = 2) -> Prog
             output = outputs.get(opaque(call.func.activation)(*call.args))
             form = _second(call, formula, output) if call.func.order == 2 else call
             form = form.xreplace(known)
+            name, place = "d" * call.func.order + call.func.activation, call.args[0]
             if form.is_number:
                 known[call] = form
+            elif name in taken:
+                continue  # the same activation of something else: it stays where it stands
             elif call.func.order == 2 or (counted[call] >= uses and not _switches(formula)):
-                place = call.args[0]
-                tensor = Tensor(
-                    "d" * call.func.order + call.func.activation, program.tensors[str(place.base.label)].axes
-                )
-                if tensor not in made:
+                tensor = Tensor(name, program.tensors[str(place.base.label)].axes)
+                if name not in made:
                     equations.append(Equation(tensor, place.indices, form))
-                made.add(tensor)
+                made.add(name)
                 known[call] = tensor[place.indices]
         equations.append(replace(equation, value=equation.value.xreplace(known)))
     return Program(program.inputs, tuple(equations))

@@ -10,9 +10,10 @@ from derive.algebra.forward import concrete, functions
 from derive.algebra.gradient import Derivation
 from derive.algebra.notation import is_opaque, opaque
 from derive.algebra.program import Program
+from derive.algebra.simplify import simplified
 from derive.codegen.cached import A, from_output
 from derive.codegen.logarithms import Functions, with_logarithms
-from derive.codegen.simplify import simplified
+from derive.codegen.precise import precise
 from derive.codegen.stable import stable
 from derive.model.architecture import Architecture
 from derive.model.definition import Definition, written
@@ -100,7 +101,7 @@ class _Writer:
             form = from_output(self.known[call.func.activation][0])
             if form is not None:
                 return form.subs({A: output, **arguments}, simultaneous=True)
-        form = stable(formula)
+        form = stable(formula) if any(call.func.orders) else precise(formula)
         if self.helpers and sp.count_ops(form) > MAX_INLINE and call.func.activation in self.names:
             return self.call(call, form, symbols)
         return form.subs(arguments, simultaneous=True)

@@ -13,6 +13,7 @@ from functools import cache
 import sympy as sp
 from sympy.codegen.cfunctions import expm1, log1p
 
+from derive.codegen.accurate import NormalCdf, Size
 from derive.codegen.elementary import MAX_POWER, branch_at, common_unit, equal, kinks, pieces
 from derive.model.expression import Z
 
@@ -73,6 +74,7 @@ def _within(expr: sp.Expr, bounded: sp.Expr) -> sp.Expr:
 
 def _smooth(expr: sp.Expr) -> sp.Expr:
     """A stable form of an expression without branches."""
+    expr = _in_exponentials(expr)
     if not expr.has(sp.exp, sp.log, sp.sinh, sp.cosh):
         return expr
     inner: dict[sp.Expr, sp.Expr] = {}
@@ -87,19 +89,52 @@ def _smooth(expr: sp.Expr) -> sp.Expr:
     return result.xreplace({symbol: _smooth(function) for function, symbol in outermost.items()})
 
 
+def _in_exponentials(expr: sp.Expr) -> sp.Expr:
+    """Rule: tanh is written in exponentials where it cancels against a number, or is taken of a logarithm."""
+    if not expr.has(sp.tanh):
+        return expr
+    if expr.is_Add:
+        number = expr.args[0]
+        for term in expr.args[1:]:
+            coefficient, function = term.as_coeff_Mul()
+            if number.is_Rational and isinstance(function, sp.tanh) and abs(coefficient) == abs(number):
+                return sp.together(expr.rewrite(sp.tanh, sp.exp))
+    if isinstance(expr, sp.tanh):
+        inside = _in_exponentials(expr.args[0])
+        if isinstance(inside, sp.log):
+            square = inside.args[0] ** 2
+            return (square - 1) / (square + 1)
+        return sp.tanh(inside)
+    return expr.func(*(_in_exponentials(argument) for argument in expr.args)) if expr.args else expr
+
+
 def _in_exponential(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
     """`expr` as a rational function of E = exp(u) and the exponent u; None if there is no single u."""
     expr = expr.rewrite((sp.sinh, sp.cosh), sp.exp) if expr.has(sp.sinh, sp.cosh) else expr
-    expr = sp.expand_power_exp(expr)
-    exponents = [e.args[0].as_independent(Z, as_Add=False) for e in expr.atoms(sp.exp) if e.has(Z)]
-    if not exponents or len({shape for _, shape in exponents}) != 1 or not all(c.is_Rational for c, _ in exponents):
+    multiples = _multiples(expr)
+    if not multiples:
+        expr = sp.expand_power_exp(expr)
+        multiples = _multiples(expr)
+    if not multiples:
         return None
-    step = common_unit(abs(c) for c, _ in exponents)
-    if max(abs(c) for c, _ in exponents) > MAX_POWER * step:
+    step = common_unit(abs(c) for c, _ in multiples)
+    if max(abs(c) for c, _ in multiples) > MAX_POWER * step:
         return None
-    unit = step * exponents[0][1]
+    unit = step * multiples[0][1]
     replaced = expr.replace(lambda e: isinstance(e, sp.exp) and e.has(Z), lambda e: E ** sp.cancel(e.args[0] / unit))
     return sp.together(replaced), unit
+
+
+def _multiples(expr: sp.Expr) -> list[tuple[sp.Rational, sp.Expr]]:
+    """The exponents in `expr` as rational multiples of one u; none if they are not."""
+    exponents = sorted((e.args[0] for e in expr.atoms(sp.exp) if e.has(Z)), key=sp.default_sort_key)
+    if not exponents:
+        return []
+    coefficient, shape = exponents[0].as_independent(Z, as_Add=False)
+    unit = shape if coefficient.is_Rational else coefficient * shape
+    unit = -unit if unit.could_extract_minus_sign() else unit
+    ratios = [sp.cancel(exponent / unit) for exponent in exponents]
+    return [(ratio, unit) for ratio in ratios] if all(ratio.is_Rational for ratio in ratios) else []
 
 
 def _quotient(expr: sp.Expr) -> sp.Expr:
@@ -114,19 +149,31 @@ def _quotient(expr: sp.Expr) -> sp.Expr:
     degree = max(sp.degree(top, E), sp.degree(bottom, E))
     if sp.degree(bottom, E) < degree or bottom.subs(E, 0) == 0:
         return expr
-    below = [part.subs(E, T) for part in (top, bottom)]
-    above = [sp.expand(part.subs(E, 1 / T) * T**degree) for part in (top, bottom)]
+    scale = sp.LC(bottom, E)
+    if not scale.is_Rational and not scale.has(Z):
+        top, bottom = (sp.expand(part / scale) for part in (top, bottom))
+    common = sp.igcd(*(power for part in (top, bottom) for (power,), _ in sp.Poly(part, E).terms()))
+    top, bottom = (sp.Poly(part, E) for part in (top, bottom))
+    degree, u = degree // common, u * common
+    below, above = (
+        [
+            sp.factor_terms(sp.Add(*(c * T ** (abs(first - power // common)) for (power,), c in part.terms())))
+            for part in (top, bottom)
+        ]
+        for first in (0, degree)
+    )
     if (-u).is_nonnegative:
         return (below[0] / below[1]).subs(T, sp.exp(u))
     if u.is_nonnegative:
         return (above[0] / above[1]).subs(T, sp.exp(-u))
-    if not _has_sign_of_z(u):
+    if not _has_sign_of_z(u) and not u.free_symbols - {Z}:
         return expr
+    positive = Z >= 0 if _has_sign_of_z(u) else u >= 0
     t = sp.exp(-_absolute(u))
     if sp.expand(above[1] - below[1]) == 0:
-        numerator = sp.Piecewise((above[0], Z >= 0), (below[0], True))
+        numerator = sp.Piecewise((above[0], positive), (below[0], True))
         return (numerator / below[1]).subs(T, t)
-    return sp.Piecewise((above[0] / above[1], Z >= 0), (below[0] / below[1], True)).subs(T, t)
+    return sp.Piecewise((above[0] / above[1], positive), (below[0] / below[1], True)).subs(T, t)
 
 
 def _logarithm(argument: sp.Expr) -> sp.Expr:
@@ -168,12 +215,17 @@ def _has_sign_of_z(u: sp.Expr) -> bool:
 
 
 def _absolute(u: sp.Expr) -> sp.Expr:
+    """|u|, for a polynomial with the sign of z as a polynomial in |z|."""
+    if _has_sign_of_z(u) and sp.expand(u + u.subs(Z, -Z)) == 0:
+        return u.subs(Z, sp.Abs(Z))
+    if u.free_symbols - {Z}:
+        return Size(u)
     number, shape = u.as_independent(Z, as_Add=False)
     return abs(number) * sp.Abs(shape)
 
 
 def sharpened(expr: sp.Expr) -> sp.Expr:
-    """Rules against cancellation: exp(u) - 1 is expm1(u), log(1 + u) is log1p(u)."""
+    """Rules against cancellation: exp(u) - 1 is expm1(u), log(1 + u) is log1p(u), 1 + erf(u) is 2*Phi(sqrt(2)*u)."""
     if not expr.args or isinstance(expr, sp.core.relational.Relational):
         return expr
     expr = expr.func(*(sharpened(argument) for argument in expr.args))
@@ -183,4 +235,11 @@ def sharpened(expr: sp.Expr) -> sp.Expr:
         number, exponential = expr.args
         if isinstance(exponential / -number, sp.exp):
             return -number * expm1((exponential / -number).args[0])
+    if isinstance(expr, sp.Add) and expr.args[0].is_Rational:
+        number, *terms = expr.args
+        for term in terms:
+            coefficient, function = term.as_coeff_Mul()
+            if isinstance(function, sp.erf) and abs(coefficient) == abs(number):
+                u = sp.sqrt(2) * function.args[0] * sp.sign(coefficient * number)
+                return expr - number - term + NormalCdf(u, 2 * number)
     return expr

@@ -192,7 +192,7 @@ class StandIn:
                 return RESIDUES[name](*arrays)
             if name == "divide" and arrays[1].ndim == 0:
                 return arrays[0] * inverse(int(arrays[1])) % PRIME
-        if name == "sqrt" and all((a >= 0).all() for a in arrays):
+        if name == "sqrt" and not any(fixed) and (arrays[0] >= 0).all():
             # Of a sum, not of one neuron: a number of its own, as in the truth, where sqrt(x)**2 is not known to be x.
             return self.each(lambda u: self.neurons.resolve(self.local(sp.sqrt, u)), *arrays)
         exact = [self.number(value) if f else a for value, a, f in zip(inputs, arrays, fixed, strict=True)]
@@ -207,6 +207,18 @@ class StandIn:
             decide = CHOICES[name]
             return self.each(lambda u, v: u if decide(real(u), real(v)) else v, *exact)
         raise NotUnderstoodError(f"np.{name}")
+
+    def known(self, function: Callable[..., sp.Expr]) -> Callable[..., Any]:
+        """In place of a function of the module: the `function` of z, times a factor if it takes one."""
+
+        def called(z: Any, *factors: Any, out: Any = None) -> Any:
+            arrays = [self.entries(v) if isinstance(v, np.ndarray) else self.number(v) for v in (z, *factors)]
+            result = self.each(lambda u: self.local(lambda z: function(z, *[1] * len(factors)), u), arrays[0])
+            for factor in arrays[1:]:
+                result = self.each(lambda u, v: self.combine("multiply", u, v), factor, result)
+            return self.written(result, out)
+
+        return called
 
     def plain(self, value: Any) -> Any:
         """A literal's exact number, or what was computed from such, as a plain number again; all else as it is."""

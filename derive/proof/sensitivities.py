@@ -30,7 +30,7 @@ SMALL = 3
 LENGTH = 200
 """As much of a side is shown."""
 METHOD = "SymPy's diff along random directions, compared modulo 2**61 - 1"
-S, T = sp.symbols("s t", real=True)
+S, T = sp.symbols("s t")
 """The steps along u and v."""
 
 Arrays = dict[str, Any]
@@ -71,12 +71,18 @@ Sides = tuple[sp.Expr, sp.Expr]
 """What the program under test gives, and SymPy's derivative."""
 
 
+def at_zero(expr: sp.Expr, step: sp.Symbol) -> sp.Expr:
+    """`expr` before the step is taken."""
+    return expr.xreplace({step: sp.S.Zero})
+
+
 def hessian_sides(draw: Draw, sensitivity: Sensitivity) -> Sides:
     """u . H v, and the derivative of the loss along both."""
     data, u, v = (draw.integers(purpose) for purpose in ("data", "u", "v"))
     names = [t.name for t in draw.derivation.parameters]
     moved = data | {name: np.asarray(data[name] + S * u[name] + T * v[name], dtype=object) for name in names}
-    right = draw.forward(moved)["loss"].item().diff(S).diff(T).subs({S: 0, T: 0})
+    along_u = at_zero(draw.forward(moved)["loss"].item().diff(S), S)
+    right = at_zero(along_u.diff(T), T)
     found = draw.result(sensitivity, data | {tangent_name(name): v[name] for name in names})
     parts = (np.sum(found[tangent_name(adjoint_name(name))] * u[name]) for name in names)
     return sp.Add(*parts), right
@@ -95,8 +101,8 @@ def gradient_sides(draw: Draw, sensitivity: Sensitivity) -> Sides:
 def input_sides(draw: Draw, sensitivity: Sensitivity) -> Sides:
     """u . da0, and the derivative of the loss along u."""
     data, u = draw.integers("data"), draw.integers("u")["a0"]
-    right = draw.forward(data | {"a0": data["a0"] + S * u})["loss"].item().diff(S).subs(S, 0)
-    return (draw.result(sensitivity, data)["da0"] * u).sum(), right
+    right = draw.forward(data | {"a0": data["a0"] + S * u})["loss"].item().diff(S)
+    return (draw.result(sensitivity, data)["da0"] * u).sum(), at_zero(right, S)
 
 
 def jacobian_sides(draw: Draw, sensitivity: Sensitivity) -> Sides:
@@ -105,7 +111,7 @@ def jacobian_sides(draw: Draw, sensitivity: Sensitivity) -> Sides:
     output = named("a", draw.derivation.architecture.depth)
     moved = draw.forward(data | {"a0": data["a0"] + S * u})[output]
     found = draw.result(sensitivity, data | {adjoint_name(output): weights})["da0"]
-    return (found * u).sum(), (moved * weights).sum().diff(S).subs(S, 0)
+    return (found * u).sum(), at_zero((moved * weights).sum().diff(S), S)
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,7 @@ GRADIENT = Claim("gradient", "u . gradient is the derivative of the loss along u
 
 
 def along_directions(derivation: Derivation) -> Verdict:
-    """The verdict about the whole gradient along a random direction, for a loss that is no polynomial to multiply out."""
+    """The verdict about the gradient along a random direction, for a loss that is no polynomial to multiply out."""
     chosen, note = twin(derivation)
     return decided(GRADIENT, chosen, gradient(chosen), _validity(chosen, note))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,7 @@ def gradient(theta: Any, sizes: tuple[int, ...], activations: list[str], X: Any,
     """The gradient of `loss` by backpropagation as a person writes it, for real or complex theta."""
     found = layers(theta, sizes, activations, X)
     inputs = [X, *(a for _, a in found[:-1])]
-    ends = np.cumsum([n * (below + 1) for below, n in itertools.pairwise(sizes)])
+    ends = np.cumsum([n * (below + 1) for below, n in pairwise(sizes)])
     error, parts = (found[-1][1] - Y) / len(X), []
     for (z, _), a, name, end, n in zip(*map(reversed, (found, inputs, activations, ends, sizes[1:])), strict=True):
         delta = error * SLOPES[name](z)

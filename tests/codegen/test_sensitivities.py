@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -14,14 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
+from benchmarks.mutators import signed
 from derive.algebra.gradient import differentiate
 from derive.algebra.notation import N
 from derive.algebra.program import Equation, Program
+from derive.codegen.audit import audit
 from derive.codegen.cached import A, D, second_from_output
 from derive.codegen.emit import emit, load
 from derive.codegen.sensitivities import sensitivities
+from derive.model.activation import Activation
 from derive.model.architecture import Architecture
-from derive.model.expression import Z
+from derive.model.expression import Z, read_expression
 from tests.codegen.expressions import ALL
 from tests.codegen.specification_loss import ANALYTIC, FUNCTIONS, complex_step, gradient, hessian_vector, layers
 
@@ -84,11 +88,10 @@ def test_the_truth_is_that_of_this_loss_and_not_of_another() -> None:
     assert worst(module.hessian_vector_product(theta, v, X, Y + 0.001), truth) > 1e-5
 
 
-@pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("name", sorted(ALL))
-def test_every_activation_against_differences_of_its_gradient(name: str, style: str) -> None:
+def test_every_activation_against_differences_of_its_gradient(name: str) -> None:
     sizes = (3, 4, 2)
-    module = made(sizes, [name, "tanh"], style)
+    module = made(sizes, [name, "tanh"], "fast")
     theta, (X, Y) = module.initialize(1) + 0.1, data(sizes)
     v, h = np.random.default_rng(0).standard_normal(len(theta)), 1e-5
     above, below = (module.loss_and_gradient(theta + step * v, X, Y)[1] for step in (h, -h))
@@ -125,8 +128,6 @@ def test_at_a_kink_the_branch_decides() -> None:
     X, Y, theta = np.zeros((1, 1)), np.ones((1, 1)), np.array([1.0, 0.0])
     relu = made((1, 1), ["relu"], "fast")
     assert (relu.hessian_vector_product(theta, np.ones(2), X, Y) == 0).all()
-    from derive.model.activation import Activation
-
     bent = Activation("bent", "where(z >= 0, z**2 + z, z)")
     module = load(emit(differentiate(Architecture((1, 1), [bent])), "fast"))
     # c = (f(z) - 1)**2 / 2 with z = 0: c'' = f'**2 + (f - 1) f'' = 1 - 2
@@ -138,8 +139,6 @@ def test_a_vanishing_part_is_zero() -> None:
     derivation = differentiate(Architecture((2, 3), ["identity"]))
     (da,) = (e for e in derivation.gradient.equations if e.tensor.name == "da1")
     linear = Equation(da.tensor, da.indices, sp.S.One / N)
-    from dataclasses import replace
-
     equations = tuple(linear if e is da else e for e in derivation.gradient.equations)
     flat = replace(derivation, gradient=Program(derivation.gradient.inputs, equations))
     along = sensitivities(flat).parts["hessian_along"]
@@ -195,6 +194,39 @@ def test_nothing_is_written_to_theta_or_v() -> None:
     module.jacobian(theta, X)
 
 
+FAULTS = [
+    ("vz1 = X @ vW1.T + vb1", "vz1 = X @ vW1.T", "hessian_vector_product"),
+    ("vda2 = va2 / N", "vda2 = va2", "hessian_vector_product"),
+    ("vda1 = vdelta2 @ W2 + delta2 @ vW2", "vda1 = vdelta2 @ W2", "hessian_vector_product"),
+    ("ddf2 = -(2 * df2 * a2)", "ddf2 = 2 * df2 * a2", "hessian_vector_product"),
+    ("np.where(a1 <= 0, 0.0, vz1)", "np.where(a1 < 0, 0.0, vz1)", "hessian_vector_product"),
+    ("Parameters(vdW1, vdb1,", "Parameters(vdW1, 0 * vdb1,", "hessian_vector_product"),
+    ("    return _explained(da0, X, Y)", "    return _explained(2 * da0, X, Y)", "input_gradient"),
+    ("da2[:, k] = 1", "da2[:, 0] = 1", "jacobian"),
+    ("result[:, k] = da0", "result[:, n2 - 1 - k] = da0", "jacobian"),
+]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_audit_passes_what_is_right(style: str) -> None:
+    certificate = audit(emit(differentiate(Architecture((3, 4, 2), ["relu", "tanh"])), style))
+    assert certificate.holds
+    assert {"hessian_vector_product", "input_gradient", "jacobian"} <= {v.label for v in certificate.verdicts}
+
+
+@pytest.mark.parametrize(("right", "wrong", "label"), FAULTS)
+def test_the_audit_refutes_planted_faults(right: str, wrong: str, label: str) -> None:
+    text = emit(differentiate(Architecture((3, 4, 2), ["relu", "tanh"])), "readable")
+    assert right in text
+    assert {v.label for v in audit(signed(text.replace(right, wrong))).verdicts if not v.holds} == {label}
+
+
+def test_a_module_without_them_is_refuted() -> None:
+    text = emit(differentiate(Architecture((3, 2), ["tanh"])), "fast")
+    renamed = signed(text.replace("def jacobian(", "def other("))
+    assert {v.label for v in audit(renamed).verdicts if not v.holds} == {"frame", "module"}
+
+
 # f''
 
 
@@ -214,8 +246,6 @@ def test_second_derivatives_from_the_output(name: str, form: sp.Expr) -> None:
 
 def test_where_a_kink_belongs_to_another_branch_there_is_no_form_in_the_output() -> None:
     """f' = 1 + a is continuous at 0, so either branch gives it; f''(0) is that of the branch of 0."""
-    from derive.model.expression import read_expression
-
     left, right = (read_expression(f"where(z {sign} 0, z, exp(z) - 1)", {"z": Z}) for sign in (">", ">="))
     assert second_from_output(left) is not None
     assert second_from_output(right) is None
