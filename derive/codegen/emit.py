@@ -8,45 +8,39 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-import numpy as np
 import sympy as sp
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from derive import __version__
 from derive.algebra.gradient import Derivation, adjoint_name, differentiate
-from derive.algebra.notation import N, size
 from derive.algebra.program import Program
 from derive.algebra.tangent import tangent_name
-from derive.algebra.update import GRADIENT, THETA, update_program
-from derive.algebra.update import RATE as RATE_OF_LEARNING
 from derive.codegen.arrays import Assign, written
 from derive.codegen.eased import eased
-from derive.codegen.faster import RULES, counted, faster, rewritten
 from derive.codegen.header import command, title
 from derive.codegen.kernels import used
-from derive.codegen.lower import RENAMED, lower, lower_scalar
+from derive.codegen.lower import lower, lower_scalar
 from derive.codegen.notes import note
-from derive.codegen.schedule import Instruction, allocate, flatten, leaves, lines, prune
-from derive.codegen.seed import RATE, scaled
+from derive.codegen.printed import LOSS, as_tuple, commented
+from derive.codegen.schedule import leaves
 from derive.codegen.sensitivities import sensitivities
 from derive.codegen.specialize import Helper, specialize
-from derive.codegen.training import clip_lines, initial, layer_of, scheduled
+from derive.codegen.sweep import memory, sweep
+from derive.codegen.training import initial, layer_of, scheduled
+from derive.codegen.updates import update
 from derive.model.architecture import Architecture
 from derive.model.errors import unknown
 from derive.model.sources import read_text
 from derive.model.specification import to_toml
 from derive.model.tables import STYLES, TARGETS
 
-WIDTH = 110
 MAX_BYTES = 20_000_000  # of a module: one of a thousand layers has about one
-LOSS = RENAMED["loss"]
 NO_CERTIFICATE = ("Certificate: none; this module was made without proof or audit.",)
 
 
@@ -128,11 +122,11 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
         "gradient_lines": [_line(s) for s in needed],
         **{part: [_line(s) for s in statements] for part, statements in further.parts.items()},
         **_inputs(architecture),
-        **_update(architecture, style),
+        **update(architecture, style),
     }
     if style == "fast":
-        context |= _fast(derivation, names, adjoints)
-    context["memory"] = _memory(architecture, context) if style == "fast" else ()
+        context |= sweep(derivation, names, adjoints)
+    context["memory"] = memory(architecture, context) if style == "fast" else ()
     context["inner"] = "_step" if style == "fast" else "step"
     template = _environment().get_template(f"{style}.py.jinja")
     kernels = used(template.render(context, kernels=()), architecture.dtype)
@@ -221,7 +215,7 @@ def _layout(derivation: Derivation) -> list[_Parameter]:
         axes = [str(axis) for axis in tensor.axes]
         start = f"END_{result[-1].name}" if result else ""
         size = " * ".join(axes) or "1"
-        shape = _tuple(axes)
+        shape = as_tuple(axes)
         result.append(
             _Parameter(
                 name=tensor.name,
@@ -232,12 +226,6 @@ def _layout(derivation: Derivation) -> list[_Parameter]:
             )
         )
     return result
-
-
-def _tuple(parts: Iterable[object]) -> str:
-    """The inside of a tuple display: with one part, a comma makes it a tuple."""
-    shown = [str(part) for part in parts]
-    return ", ".join(shown) + "," * (len(shown) == 1)
 
 
 def _helper(helper: Helper) -> dict[str, Any]:
@@ -265,7 +253,7 @@ def _lines(program: Program, architecture: Architecture, results: set[str] | Non
 
 
 def _line(statement: Assign) -> str:
-    return _commented(f"{statement.target} = {written(statement.value)}", statement.note)
+    return commented(f"{statement.target} = {written(statement.value)}", statement.note)
 
 
 def _tensors(forward: Program, derivation: Derivation) -> list[dict[str, Any]]:
@@ -290,133 +278,6 @@ def _needed(statements: list[Assign], results: set[str]) -> list[Assign]:
             kept.append(statement)
             needed |= set(leaves(statement.value))
     return kept[::-1]
-
-
-def _commented(code: str, comment: str) -> str:
-    """The line with its comment, beside it if there is room."""
-    if not comment:
-        return code
-    return f"{code}  # {comment}" if len(code) + len(comment) + 8 <= WIDTH else f"# {comment}\n    {code}"
-
-
-def _fast(derivation: Derivation, names: list[str], adjoints: list[str]) -> dict[str, Any]:
-    """The scheduled sweep: instructions and buffers."""
-    forward, gradient, _ = specialize(derivation)
-    architecture = derivation.architecture
-    equations = (*forward.equations, *scaled(gradient).equations)
-    statements = faster([lower(e, note(e, architecture)) for e in equations], LOSS)
-    instructions = list(counted(prune(flatten(statements), {LOSS, *adjoints})))
-    schedule = allocate(instructions, {"X", "Y", "weights", "ones", *names, *adjoints})
-    position = next(i for i, x in enumerate(schedule.instructions) if x.target == LOSS) + 1
-    buffers = [
-        {
-            "name": name,
-            "made": f"np.empty(({', '.join(map(str, axes))}{',' * (len(axes) == 1)}), {'bool' if truth else 'DTYPE'})",
-        }
-        for name, axes, truth in schedule.buffers
-    ]
-    counts = any("ones" in i.reads for i in instructions)
-    buffers += [{"name": "ones", "made": "np.ones(N, DTYPE)"}] * counts
-    return {
-        "buffer_sizes": [*((axes, truth) for _, axes, truth in schedule.buffers), *[((N,), False)] * counts],
-        "buffers": buffers,
-        "buffer_names": _tuple(b["name"] for b in buffers),
-        "forward_instructions": _printed(schedule.instructions[:position], adjoints),
-        "rated": any(str(RATE) in i.reads for i in schedule.instructions),
-        "backward_instructions": _printed(schedule.instructions[position:], adjoints),
-    }
-
-
-def _memory(architecture: Architecture, context: dict[str, Any]) -> tuple[str, ...]:
-    """What `State` holds after a step, in bytes: what a sample costs, and what the parameters do."""
-    item = np.dtype(architecture.dtype).itemsize
-    sizes = {size(k): n for k, n in enumerate(architecture.sizes)}
-    sample = sum(
-        int(sp.prod(axes).subs({N: 1, **sizes})) * (1 if truth else item) for axes, truth in context["buffer_sizes"]
-    )
-    count = architecture.parameter_count
-    fixed = item * (count * (1 + len(context["vectors"])) + min(context["part"], count) * len(context["scratch"]))
-    return (
-        f"Memory of a step over N samples: {sample:,} N + {fixed:,} bytes, which its State keeps; the step itself",
-        "allocates nothing that grows with N.",
-    )
-
-
-def _printed(instructions: Iterable[Instruction], stored: Iterable[str] = ()) -> list[str]:
-    result = []
-    for instruction in instructions:
-        *before, last = lines(instruction, stored)
-        result += [*before, _commented(last, instruction.note)]
-    return result
-
-
-def _update(architecture: Architecture, style: str) -> dict[str, Any]:
-    """The optimiser's update of theta, as lines of either style.
-
-    In the fast style these are of a function of a part of theta, and `folds` says whether the sweep's gradient
-    is the learning rate times the gradient already: where the update does nothing else with it.
-    """
-    program = update_program(architecture.optimizer)
-    folds = style == "fast" and architecture.clip is None and program.assignments == PLAIN
-    vectors = tuple(state for state in program.states if state not in program.counters)
-    whole = (sp.Symbol("P"),)
-    arrays = {"theta": whole, "g": whole, "learning_rate": (), **dict.fromkeys(vectors, whole)}
-    arrays |= dict.fromkeys(program.counters, ())
-    counting: list[str] = []
-    body: list[str] = []
-    scratch: list[str] = []
-    lines_of = _update_calls if style == "fast" else _update_lines
-    for target, value in (("theta", THETA - GRADIENT),) if folds else program.assignments:
-        node = lower_scalar(value, arrays)
-        if target in program.counters:
-            counting.append(f"{target} = state.{target} = {written(node).replace(target, f'state.{target}')}")
-        else:
-            calls, temporaries = lines_of(Assign(target, node), arrays)
-            body += calls
-            scratch = max(scratch, temporaries, key=len)
-    clipped = clip_lines(architecture, style)
-    fetched = [f"{state} = state.{state}" for state in vectors]
-    return {
-        "states": program.states,
-        "vectors": vectors,
-        "counters": program.counters,
-        "scratch": scratch,
-        "folds": folds,
-        "part": PART,
-        "clip_lines": ["g = state.gradient"] * bool(clipped) + clipped,
-        "count_lines": counting,
-        "part_vectors": ", ".join(("theta", "state.gradient", *(f"state.{vector}" for vector in vectors))),
-        "part_names": ", ".join(("theta", "g", *vectors, *scratch)),
-        "further_names": "".join(f", {name}" for name in (*program.counters, *["learning_rate"] * (not folds))),
-        "part_lines": body,
-        "update_lines": [*clipped, *fetched, *counting, *body],
-    }
-
-
-PART = 16384
-"""Entries of theta that are updated at a time."""
-PLAIN = (("theta", THETA - RATE_OF_LEARNING * GRADIENT),)
-"""The update of plain gradient descent."""
-
-
-def _update_lines(statement: Assign, _: dict[str, Any]) -> tuple[list[str], list[str]]:
-    return [_in_place(statement)], []
-
-
-def _update_calls(statement: Assign, given: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """The NumPy calls of one update, and the scratch vectors that they need."""
-    statement = replace(statement, value=rewritten(statement.value, RULES))
-    schedule = allocate(flatten([statement]), given)
-    return _printed(schedule.instructions), [name for name, _, _ in schedule.buffers]
-
-
-def _in_place(statement: Assign) -> str:
-    """`theta -= …` where the update subtracts from or adds to what it updates."""
-    value, target = statement.value, statement.target
-    for operation, sign in (("subtract", "-="), ("add", "+=")):
-        if value.operation == operation and value.arguments[0].text == target:
-            return f"{target} {sign} {written(value.arguments[1])}"
-    return f"{target}[...] = {written(value)}"
 
 
 def _environment() -> Environment:

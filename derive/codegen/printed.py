@@ -1,0 +1,32 @@
+"""Statements as lines of a module: with their comments beside them where there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from derive.codegen.lower import RENAMED
+from derive.codegen.schedule import Instruction, lines
+
+WIDTH = 110
+LOSS = RENAMED["loss"]
+
+
+def commented(code: str, comment: str) -> str:
+    """The line with its comment, beside it if there is room."""
+    if not comment:
+        return code
+    return f"{code}  # {comment}" if len(code) + len(comment) + 8 <= WIDTH else f"# {comment}\n    {code}"
+
+
+def printed(instructions: Iterable[Instruction], stored: Iterable[str] = ()) -> list[str]:
+    result = []
+    for instruction in instructions:
+        *before, last = lines(instruction, stored)
+        result += [*before, commented(last, instruction.note)]
+    return result
+
+
+def as_tuple(parts: Iterable[object]) -> str:
+    """The inside of a tuple display: with one part, a comma makes it a tuple."""
+    shown = [str(part) for part in parts]
+    return ", ".join(shown) + "," * (len(shown) == 1)

@@ -1,0 +1,85 @@
+"""The update of theta by an optimiser, as lines of either style."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import sympy as sp
+
+from derive.algebra.update import GRADIENT, RATE, THETA, update_program
+from derive.codegen.arrays import Assign, written
+from derive.codegen.faster import RULES, rewritten
+from derive.codegen.lower import lower_scalar
+from derive.codegen.printed import printed
+from derive.codegen.schedule import allocate, flatten
+from derive.codegen.training import clip_lines
+from derive.model.architecture import Architecture
+
+PART = 16384
+"""Entries of theta that are updated at a time."""
+PLAIN = (("theta", THETA - RATE * GRADIENT),)
+"""The update of plain gradient descent."""
+
+
+def update(architecture: Architecture, style: str) -> dict[str, Any]:
+    """The optimiser's update of theta, as lines of either style.
+
+    In the fast style these are of a function of a part of theta, and `folds` says whether the sweep's gradient
+    is the learning rate times the gradient already: where the update does nothing else with it.
+    """
+    program = update_program(architecture.optimizer)
+    folds = style == "fast" and architecture.clip is None and program.assignments == PLAIN
+    vectors = tuple(state for state in program.states if state not in program.counters)
+    whole = (sp.Symbol("P"),)
+    arrays = {"theta": whole, "g": whole, "learning_rate": (), **dict.fromkeys(vectors, whole)}
+    arrays |= dict.fromkeys(program.counters, ())
+    counting: list[str] = []
+    body: list[str] = []
+    scratch: list[str] = []
+    lines_of = _update_calls if style == "fast" else _update_lines
+    for target, value in (("theta", THETA - GRADIENT),) if folds else program.assignments:
+        node = lower_scalar(value, arrays)
+        if target in program.counters:
+            counting.append(f"{target} = state.{target} = {written(node).replace(target, f'state.{target}')}")
+        else:
+            calls, temporaries = lines_of(Assign(target, node), arrays)
+            body += calls
+            scratch = max(scratch, temporaries, key=len)
+    clipped = clip_lines(architecture, style)
+    fetched = [f"{state} = state.{state}" for state in vectors]
+    return {
+        "states": program.states,
+        "vectors": vectors,
+        "counters": program.counters,
+        "scratch": scratch,
+        "folds": folds,
+        "part": PART,
+        "clip_lines": ["g = state.gradient"] * bool(clipped) + clipped,
+        "count_lines": counting,
+        "part_vectors": ", ".join(("theta", "state.gradient", *(f"state.{vector}" for vector in vectors))),
+        "part_names": ", ".join(("theta", "g", *vectors, *scratch)),
+        "further_names": "".join(f", {name}" for name in (*program.counters, *["learning_rate"] * (not folds))),
+        "part_lines": body,
+        "update_lines": [*clipped, *fetched, *counting, *body],
+    }
+
+
+def _update_lines(statement: Assign, _: dict[str, Any]) -> tuple[list[str], list[str]]:
+    return [_in_place(statement)], []
+
+
+def _update_calls(statement: Assign, given: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """The NumPy calls of one update, and the scratch vectors that they need."""
+    statement = replace(statement, value=rewritten(statement.value, RULES))
+    schedule = allocate(flatten([statement]), given)
+    return printed(schedule.instructions), [name for name, _, _ in schedule.buffers]
+
+
+def _in_place(statement: Assign) -> str:
+    """`theta -= …` where the update subtracts from or adds to what it updates."""
+    value, target = statement.value, statement.target
+    for operation, sign in (("subtract", "-="), ("add", "+=")):
+        if value.operation == operation and value.arguments[0].text == target:
+            return f"{target} {sign} {written(value.arguments[1])}"
+    return f"{target}[...] = {written(value)}"
