@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:bd86c5870cc185bbba7eb9bab37d30f433f870477d4aec827af5385882d2b92a"
+DIGEST = "sha256:d043fc0d10c2c679eee94666bfaa3b52605ba0c743511c6b747d494246afe297"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -330,6 +330,8 @@ def train(
         raise ValueError(f"patience is {patience!r} without validation; expected validation=(X, Y) to watch")
     rng = np.random.default_rng(rng)
     state = new_state(theta)
+    data = X, Y
+    rooms = [np.empty((min(batch_size, len(X)), *a.shape[1:]), DTYPE) for a in data]  # each batch is gathered here
     history = {"loss": []} if validation is None else {"loss": [], "validation_loss": []}
     lowest, best = np.inf, theta
     for epoch in range(epochs):
@@ -338,7 +340,7 @@ def train(
         total = 0.0
         for start in range(0, len(X), batch_size):
             rows = order[start : start + batch_size]
-            batch = X[rows], Y[rows]
+            batch = [a.take(rows, 0, room[: len(rows)], "clip") for a, room in zip(data, rooms)]
             value = step(theta, state, *batch, learning_rate)
             if not abs(value) < np.inf:  # as NaN is not
                 raise _diverged("the loss", epoch, start // batch_size, history, theta, opening, *batch)
@@ -421,7 +423,7 @@ def _data(X, Y):
 
 
 def _finite(array, name):
-    if not np.isfinite(array).all():
+    if not all(np.isfinite(array[k : k + 4096]).all() for k in range(0, len(array), 4096)):  # it may be a memmap
         place = np.argwhere(~np.isfinite(array))[0].tolist()
         raise ValueError(f"{name}{place} is {array[tuple(place)]}; expected a finite number in every entry")
 
