@@ -5,6 +5,7 @@
 #   make browser    lessons in Chromium, LaTeX and a notebook kernel; needs Debian's chromium, texlive-latex-recommended
 #   make grading    how exactly slips are named, over planted slips and right formulas
 #   make vocabulary every activation, loss, layer option and optimiser: emitted, proved, audited in both styles
+#   make bench      training steps against JAX, PyTorch, scikit-learn and others (installs them); writes docs/benchmarks.md
 #   make peers      emitted modules against PyTorch (installs it)
 #   make trust      how accurate activations and losses are as emitted: writes docs/numerical-trust.md
 #   make generated  the committed modules again, from generated/*.toml
@@ -17,7 +18,7 @@ READY := .venv/.ready
 MODULES := generated/first_readable.py generated/first_fast.py generated/four_layers.py generated/higham.py \
            generated/digits.py
 
-.PHONY: demo test browser figures grading vocabulary peers trust generated clean mutants mutation FORCE
+.PHONY: demo bench test browser figures grading vocabulary peers trust generated clean mutants mutation FORCE
 
 demo: $(READY)
 	$(BIN)/derive demo
@@ -40,6 +41,10 @@ grading: $(READY)
 
 vocabulary: $(READY)
 	$(BIN)/python -m benchmarks.vocabulary
+
+bench: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python -m benchmarks.bench --write docs/benchmarks.md
 
 peers: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

@@ -42,6 +42,7 @@ AGREEMENT, STEPS = 1e-4, 3
 SLICE = 0.004  # seconds of one contestant in one round: short, so that a disturbance meets everyone
 FLOOR = "floor"
 MODULE = "derive, module from its file"
+FIRST = (0, 3)  # the nets whose time to the first step is taken: a small one and a large one
 PACKAGES = ("numpy", "jax", "torch", "scikit-learn", "autograd")
 
 
@@ -196,14 +197,14 @@ def main() -> int:
         text += [""] * bool(notes)
         print("\n".join(text[-len(lines) - len(notes) - 5 :]), flush=True)
     if not given.no_first:
-        text += first_steps(chosen)
+        text += first_steps([k for k in chosen if k in FIRST])
     if given.write:
         given.write.write_text(between_marks(given.write.read_text(encoding="utf-8"), text), encoding="utf-8")
     return 0
 
 
 def first_steps(chosen: list[int]) -> list[str]:
-    """The table of the times to the first step, the least of three processes each."""
+    """The table of the times to the first step, the least of two processes each."""
     names = ["derive", MODULE, *(name for name in CONTESTANTS if name != "derive")]
     lines = ["### Time to the first step", "", f"| | {' | '.join(NETS[k].title for k in chosen)} |"]
     lines += ["| --- |" + " ---: |" * len(chosen)]
@@ -211,7 +212,7 @@ def first_steps(chosen: list[int]) -> list[str]:
         cells = []
         for net in chosen:
             try:
-                least = min(first_step(name, net) for _ in range(1 if name == "torch.compile" else 3))
+                least = min(first_step(name, net) for _ in range(2))
                 cells.append(f"{least:.2f} s")
             except subprocess.CalledProcessError:
                 cells.append("–")

@@ -122,7 +122,8 @@ class _Comparison:
 
         The first step sees one sample, so that the next needs larger buffers; the second takes the default
         learning rate, the third fewer samples than the buffers were made for. Where gradients are clipped, the
-        first is too long, the second short enough, the third too long again.
+        first is too long, the second short enough, the third too long again. The last step has as many samples as
+        the one before, but another theta, so that no view of the old one may have been kept.
         """
         optimizer = self.truth.architecture.optimizer
         moved, *data = self.arguments()
@@ -132,14 +133,18 @@ class _Comparison:
         values |= dict.fromkeys(program.counters, 0)
         values["theta"] = self.theta
         same = True
-        for rate, rows, longer in (((0.3,), 1, True), ((), len(self.X), False), ((0.3,), len(self.X) - 1, True)):
+        fewer = len(self.X) - 1
+        steps = (((0.3,), 1, True), ((), len(self.X), False), ((0.3,), fewer, True), ((0.3,), fewer, False))
+        for number, (rate, rows, longer) in enumerate(steps, 1):
+            if number == len(steps):
+                moved = self.stand_in.array(self.stand_in.resolved(moved).copy())
             some = [array[:rows] for array in data]
             masks = [mask[:rows] for mask in self.drawn.get("rng", [])]
             loss, gradient = self.module["loss_and_gradient"](moved, *some, **({"rng": list(masks)} if masks else {}))
             if masks:
                 state.rng = list(masks)
-            number = residue(sp.Rational(3 if rate else 1, 10))
-            values |= {"g": self.clipped(self.stand_in.resolved(gradient), longer), "learning_rate": number}
+            paced = residue(sp.Rational(3 if rate else 1, 10))
+            values |= {"g": self.clipped(self.stand_in.resolved(gradient), longer), "learning_rate": paced}
             for name, expr in program.assignments:
                 values[name] = expression(expr, values, self.truth.neurons)
             further = dict(zip(("weights",), some[2:], strict=False))

@@ -78,7 +78,7 @@ FAULTS = {
         ("state.N != len(X)", "state.N < len(X)"),
         ("self.N = 0", "self.N = 1"),
         ("    _in_place(theta)\n", ""),
-        ("    return value\n\n\ndef hessian", "    return 2 * value\n\n\ndef hessian"),
+        ("return value if abs", "return 2 * value if abs"),
     ],
 }
 
