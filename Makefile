@@ -2,7 +2,9 @@
 #   make demo       the main job on real data
 #   make test       lint, types, tests and doctests
 #   make figures    the figures that derive is held to, measured
+#   make browser    lessons in Chromium, LaTeX and a notebook kernel; needs Debian's chromium, texlive-latex-recommended
 #   make grading    how exactly slips are named, over planted slips and right formulas
+#   make vocabulary every activation, loss, layer option and optimiser: emitted, proved, audited in both styles
 #   make peers      emitted modules against PyTorch (installs it)
 #   make trust      how accurate activations and losses are as emitted: writes docs/numerical-trust.md
 #   make generated  the committed modules again, from generated/*.toml
@@ -15,7 +17,7 @@ READY := .venv/.ready
 MODULES := generated/first_readable.py generated/first_fast.py generated/four_layers.py generated/higham.py \
            generated/digits.py
 
-.PHONY: demo test figures grading peers trust generated clean mutants mutation FORCE
+.PHONY: demo test browser figures grading vocabulary peers trust generated clean mutants mutation FORCE
 
 demo: $(READY)
 	$(BIN)/derive demo
@@ -26,11 +28,18 @@ test: $(READY)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2
 
+browser: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	$(BIN)/python -m pytest tests/browser
+
 figures: $(READY)
 	$(BIN)/python -m benchmarks.figures
 
 grading: $(READY)
 	$(BIN)/python -m benchmarks.grading
+
+vocabulary: $(READY)
+	$(BIN)/python -m benchmarks.vocabulary
 
 peers: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

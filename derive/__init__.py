@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from derive.model.architecture import Architecture
     from derive.model.errors import DeriveError
     from derive.proof.prove import prove
+    from derive.proof.words.theorems import prove_claims
+    from derive.teach.explain import explain
     from derive.teach.grading import Grade, grade
+    from derive.teach.lesson import Lesson, lesson
 
 __version__ = "0.1.0"
 
@@ -25,12 +28,16 @@ __all__ = [
     "Architecture",
     "DeriveError",
     "Grade",
+    "Lesson",
     "audit",
     "differentiate",
     "emit",
+    "explain",
     "grade",
+    "lesson",
     "load",
     "prove",
+    "prove_claims",
 ]
 
 _HOME = {
@@ -39,11 +46,15 @@ _HOME = {
     "DeriveError": "derive.model.errors",
     "differentiate": "derive.algebra.gradient",
     "prove": "derive.proof.prove",
+    "prove_claims": "derive.proof.words.theorems",
     "emit": "derive.codegen.emit",
     "load": "derive.codegen.emit",
     "audit": "derive.codegen.audit",
     "grade": "derive.teach.grading",
     "Grade": "derive.teach.grading",
+    "explain": "derive.teach.explain",
+    "lesson": "derive.teach.lesson",
+    "Lesson": "derive.teach.lesson",
 }
 """Public name → the module that defines it."""
 

@@ -21,6 +21,8 @@ COMMANDS = {
     "audit": "Check a module as it stands in its file: run it in exact arithmetic, entry by entry.",
     "blindspots": "Say which slips a worked example cannot reveal, and propose the smallest that reveals all.",
     "grade": "Grade a learner's formula, or a whole derivation: right, or which slip it is consistent with.",
+    "explain": "Show how the gradients are derived, step by step: in a terminal, a page, LaTeX or a notebook.",
+    "exercises": "Write a sheet of exercises that grades itself, or count what a class answered.",
     "demo": "Derive, prove, emit, audit and train a network that reads handwritten digits.",
 }
 """Name → what it does; the command itself is `derive.commands.NAME.NAME`."""
@@ -66,6 +68,7 @@ def cli(context: click.Context) -> int:
       derive verify --layers 64-32-10
       derive audit digits.py
       derive grade delta2 "(delta3 @ W3) * f'(z2)" --layers 64-32-16-10
+      derive explain --layers 3-4-3-2 --format html
       derive demo
     """
     if context.invoked_subcommand is None:

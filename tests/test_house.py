@@ -11,7 +11,7 @@ from jinja2 import Environment, nodes
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "derive").rglob("*.py"))
-TEMPLATES = sorted((ROOT / "templates").iterdir())
+TEMPLATES = sorted((ROOT / "templates").rglob("*.jinja"))
 
 FLOORS = {"model": 0, "algebra": 1, "proof": 2, "codegen": 2, "teach": 3}
 COMMANDS = 4

@@ -45,7 +45,7 @@ def test_the_wheel_holds_code_templates_and_texts(tmp_path):
     names = set(zipfile.ZipFile(wheel).namelist())
     sources = {str(p.relative_to(ROOT)) for p in (ROOT / "derive").rglob("*.py")}
     texts = {str(p.relative_to(ROOT)) for p in (ROOT / "derive" / "texts").glob("*.toml")}
-    templates = {f"derive/{p.relative_to(ROOT)}" for p in (ROOT / "templates").iterdir()}
+    templates = {f"derive/{p.relative_to(ROOT)}" for p in (ROOT / "templates").rglob("*") if p.is_file()}
     assert texts
     assert templates
     assert sources | texts | templates | {"derive/py.typed"} <= names

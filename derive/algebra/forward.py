@@ -8,6 +8,7 @@ from typing import Any
 
 import sympy as sp
 
+from derive.algebra.evaluate import ROOT
 from derive.algebra.notation import Label, N, index, named, opaque, size
 from derive.algebra.program import Equation, Program, Tensor, check
 from derive.algebra.stages import Stage, declared, equations_of, mask, output, stages
@@ -100,6 +101,13 @@ def functions(architecture: Architecture) -> dict[str, tuple[sp.Expr, tuple[sp.S
     if architecture.penalty.l1:
         found["absolute"] = (sp.Piecewise((Z, Z > 0), (-Z, Z < 0), (sp.S.Zero, True)), (Z,))
     return found
+
+
+def formula_in_z(function: Any, architecture: Architecture) -> sp.Expr:
+    """What any function of one number in a forward or gradient program stands for, as an expression in Z."""
+    if hasattr(function, "activation"):
+        return concrete(function, functions(architecture))[0]
+    return (sp.sqrt if function == ROOT else function)(Z)
 
 
 def concrete(function: Any, known: Mapping[str, tuple[sp.Expr, tuple[sp.Symbol, ...]]]) -> tuple[sp.Expr, Any]:

@@ -20,7 +20,7 @@ import sympy as sp
 
 from derive.algebra.contraction import contract, rename_indices
 from derive.algebra.forward import forward, parameter_tensors
-from derive.algebra.notation import Largest, index
+from derive.algebra.notation import Largest, index, is_opaque
 from derive.algebra.program import Equation, Program, Tensor, check, entries
 from derive.model.architecture import Architecture
 
@@ -144,13 +144,28 @@ def _pull_back(
         total = sp.Sum(body, *limits) if limits else body
         return total.xreplace(back)
 
-    chain = summed(outer * sp.Derivative(equation.tensor[indices], entry))
-    local_steps = [
-        Step("chain rule", target, sp.Derivative(sp.Symbol("loss"), entry), chain),
-        Step("derivative of the equation", target, chain, summed(outer * local)),
-        Step("Kronecker delta picks one term", target, summed(outer * local), result),
-    ]
+    moves = (
+        ("chain rule", summed(outer * sp.Derivative(equation.tensor[indices], entry))),
+        ("forward equation", summed(outer * sp.Derivative(value, entry))),
+        (_local_rule(value), summed(outer * local)),
+        (PICK if local.has(sp.KroneckerDelta) else "index renamed", result),
+    )
+    local_steps = []
+    before = sp.Derivative(sp.Symbol("loss"), entry)
+    for rule, after in moves:
+        local_steps.append(Step(rule, target, before, after))
+        before = after
     return result, local_steps
+
+
+PICK = "Kronecker delta picks one term"
+
+
+def _local_rule(value: sp.Expr) -> str:
+    """The rule that gives the derivative of one forward equation."""
+    if is_opaque(value):
+        return "derivative of f"
+    return "derivative of a sum" if value.has(sp.Sum) or value.is_Add else "derivative of the equation"
 
 
 def remembered(slope: sp.Expr, value: sp.Expr, target: sp.Expr) -> sp.Expr:

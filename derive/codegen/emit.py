@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -23,13 +24,13 @@ from derive.algebra.program import Program
 from derive.algebra.tangent import tangent_name
 from derive.algebra.update import update_program
 from derive.codegen.arrays import Assign, written
+from derive.codegen.eased import eased
 from derive.codegen.header import command, title
 from derive.codegen.kernels import used
 from derive.codegen.lower import RENAMED, lower, lower_scalar
 from derive.codegen.notes import note
 from derive.codegen.schedule import Instruction, allocate, flatten, leaves, lines, prune
 from derive.codegen.sensitivities import sensitivities
-from derive.codegen.simplify import eased
 from derive.codegen.specialize import Helper, specialize
 from derive.codegen.training import clip_lines, initial, layer_of, scheduled
 from derive.model.architecture import Architecture
@@ -138,12 +139,32 @@ def digest(text: str) -> str:
     return "sha256:" + hashlib.sha256(blank.encode()).hexdigest()
 
 
+class Emitted(ModuleType):
+    """A loaded module, which shows itself well in a notebook."""
+
+    def _repr_html_(self) -> str:
+        """Its title, its digest, and its constants and functions with their first lines."""
+        names = [name for name, value in vars(self).items() if callable(value) and name[0] != "_"]
+        rows = "".join(
+            f"<tr><td><code>{escape(name)}</code></td><td>{escape(_first(getattr(self, name).__doc__))}</td></tr>"
+            for name in names
+            if getattr(self, name).__module__ == self.__name__
+        )
+        return (
+            f"<p>{escape(_first(self.__doc__))}<br><small>{escape(str(self.DIGEST))}</small></p><table>{rows}</table>"
+        )
+
+
+def _first(text: str | None) -> str:
+    return (text or "").partition("\n")[0]
+
+
 def load(source: str | Path) -> ModuleType:
     """The module that `source` is the text of, or that lies at the path `source`. Runs its code."""
     is_path = isinstance(source, Path) or "\n" not in source
     text = read_module(Path(source)) if is_path else str(source)
     found = re.search(r'^NAME = "(\w+)"$', text, flags=re.MULTILINE)
-    module = ModuleType(found.group(1) if found else "emitted")
+    module = Emitted(found.group(1) if found else "emitted")
     module.__file__ = str(source) if is_path else f"<{module.__name__}>"
     exec(compile(text, module.__file__, "exec"), module.__dict__)
     return module

@@ -175,7 +175,7 @@ Terms = tuple[tuple[tuple[int, ...], int], ...]
 @cache
 def _compiled(expr: sp.Expr) -> tuple[Terms, Terms, tuple[sp.Symbol, ...], dict[sp.Symbol, sp.Expr]]:
     """Numerator and denominator as terms (powers, residue), the symbols of the powers, and which are kernels."""
-    form = normal(expr.xreplace({r: as_written(r) for r in expr.atoms(sp.Rational)}))
+    form = normal(expr)
     kernels = dict(form.kernels)
     symbols = (*kernels, *sorted(form.value.free_symbols - set(kernels), key=str))
     symbols = symbols or (Z,)  # a number is a polynomial of degree 0
@@ -196,7 +196,9 @@ def _polynomial(terms: Terms, values: Sequence[int]) -> int:
 
 @cache
 def _branch(expr: sp.Expr, point: sp.Rational) -> sp.Expr:
-    return branch_at(expr, point)
+    """The branch of a specified function, with its constants as a module can write them."""
+    branch = branch_at(expr, point)
+    return branch.xreplace({r: as_written(r) for r in branch.atoms(sp.Rational)})
 
 
 @cache

@@ -10,10 +10,10 @@ from derive.algebra.forward import concrete, functions
 from derive.algebra.gradient import Derivation
 from derive.algebra.notation import is_opaque, opaque
 from derive.algebra.program import Program
+from derive.algebra.simplify import simplified
 from derive.codegen.cached import A, from_output
 from derive.codegen.logarithms import Functions, with_logarithms
 from derive.codegen.precise import precise
-from derive.codegen.simplify import simplified
 from derive.codegen.stable import stable
 from derive.model.architecture import Architecture
 from derive.model.definition import Definition, written

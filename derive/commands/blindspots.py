@@ -47,7 +47,7 @@ def blindspots(samples: str, as_json: bool, **given: Any) -> int:
         report("trying the slips", 0.0)
         from derive.proof.blindspots import blindspots as looked_for
 
-        found = looked_for(architecture, int(samples))
+        found = looked_for(architecture.as_taught(), int(samples))
     click.echo(json.dumps(_dict(found), indent=2, ensure_ascii=False) if as_json else "\n".join(_lines(found)))
     return 0 if found.holds else SHORTFALL
 

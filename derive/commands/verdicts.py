@@ -57,12 +57,18 @@ def summary(certificate: Certificate) -> str:
     short = sum(not v.holds for v in verdicts)
     parts = [
         f"{proved} proved",
-        f"{slips} known slip{'s' * (slips > 1)} refuted" if slips else "",
+        _refuted(certificate, slips),
         f"{short} fall{'s' * (short == 1)} short" if short else "",
     ]
     count = f"{len(verdicts)} statement{'s' * (len(verdicts) != 1)}"
     end = "The certificate holds." if certificate.holds else "The certificate does not hold."
     return f"{count}: {', '.join(filter(None, parts))}. {end}"
+
+
+def _refuted(certificate: Certificate, count: int) -> str:
+    if certificate.kind == "claims" and count:
+        return f"{count} refuted as printed or with a condition less"
+    return f"{count} known slip{'s' * (count > 1)} refuted" if count else ""
 
 
 def _parts(certificate: Certificate) -> Iterator[RenderableType]:
@@ -80,7 +86,7 @@ def _parts(certificate: Certificate) -> Iterator[RenderableType]:
         reason = "; ".join(filter(None, (verdict.validity, verdict.method)))
         number = str(reasons.setdefault(reason, len(reasons) + 1)) if reason else ""
         table.add_row(
-            Text(mark, style), Text(verdict.label), _formula(verdict, style), Text(words, style), Text(number, "dim")
+            Text(mark, style), _place(verdict), _formula(verdict, style), Text(words, style), Text(number, "dim")
         )
     yield Text(certificate.subject, "bold")
     yield ""
@@ -100,6 +106,18 @@ def _parts(certificate: Certificate) -> Iterator[RenderableType]:
     yield notes
     yield ""
     yield Text(summary(certificate), "bold green" if certificate.holds else "bold red")
+
+
+def _place(verdict: Verdict) -> Text:
+    """The label and, for a claim in words, what the text says and where."""
+    from rich.text import Text
+
+    text = Text(verdict.label)
+    if words := getattr(verdict, "words", ""):
+        text.append(f"\n“{words}”", "dim")
+    if place := getattr(verdict, "place", ""):
+        text.append(f"\n{place}", "dim")
+    return text
 
 
 def _formula(verdict: Verdict, style: str) -> Text:

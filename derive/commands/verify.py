@@ -25,12 +25,17 @@ from derive.model.errors import DeriveError
 @click.option(
     "--certificate", metavar="FILE.json", type=FILE, help="Check this certificate against the module that is given."
 )
+@click.option("--claims", is_flag=True, help="What the source text claims in words, as theorems for all widths.")
 @JSON
-def verify(text: str | None, certificate: Path | None, as_json: bool, **given: Any) -> int:
+def verify(text: str | None, certificate: Path | None, claims: bool, as_json: bool, **given: Any) -> int:
     """Give every formula of a text its verdict: proved, or refuted with a counterexample.
 
     With --text alone the formulas are those of every network. With --certificate nothing else is given but the
     module: its digest, its specification and every verdict have to be as the certificate says.
+
+    With --claims it is the words that are decided: symmetry, zero weights, saturated and dead units, centred weights.
+    A claim that does not hold as printed is refuted, its correction proved, and every condition shown to be needed.
+    Activations and optimisers are those of the tables, or of the network that is given.
 
     The exit status is 1 if a formula or a certificate falls short of what is claimed.
 
@@ -39,10 +44,13 @@ def verify(text: str | None, certificate: Path | None, as_json: bool, **given: A
       derive verify --layers 64-32-10
       derive verify digits.toml --json
       derive verify --text nielsen
+      derive verify --claims
       derive verify --layers 2-3-1 --text my-book.toml
       derive verify --certificate digits.json digits.py
     """
     request = Request(**given)
+    if claims:
+        return _in_words(request, text, certificate, as_json)
     if certificate is not None:
         return _against(certificate, request, text, as_json)
     architecture = None if request.empty and text is not None else request.architecture()
@@ -61,6 +69,19 @@ def verify(text: str | None, certificate: Path | None, as_json: bool, **given: A
             derivation = differentiate(architecture)
             report("proving the formulas", 0.2)
             found = prove(derivation, None if text is None else Path(text))
+    return show(found, as_json)
+
+
+def _in_words(request: Request, text: str | None, certificate: Path | None, as_json: bool) -> int:
+    if text is not None or certificate is not None:
+        other = "--text" if text is not None else "--certificate"
+        raise DeriveError(f"--claims are those of the source text; leave {other} out")
+    architecture = None if request.empty else request.architecture()
+    with progress() as report:
+        report("deciding the claims", 0.0)
+        from derive.proof.words.theorems import prove_claims
+
+        found = prove_claims(architecture, report=report)
     return show(found, as_json)
 
 

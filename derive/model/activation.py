@@ -108,6 +108,8 @@ class Activation:
         """f(z) with the trained constants at the values that they start from."""
         from derive.model.expression import Z, read_expression
 
+        if not self.elementwise:
+            raise DeriveError(f"{self.name} is a function of a whole row, not of one number z")
         return read_expression(self.expression, {"z": Z, **dict(self.constants)})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from typing import Any
 
 from derive.model.activation import Activation, activation
@@ -166,6 +167,18 @@ class Architecture:
         ]
         return rf"$\mathbb{{R}}^{{{self.sizes[0]}}} {' '.join(arrows)}$"
 
+    def _repr_html_(self) -> str:
+        """The layers as a table, for notebooks."""
+        rows = "".join(
+            f"<tr><td>{k}</td><td>{n}</td><td>{escape(f.name)}</td>"
+            f"<td>{n} × {below}</td><td>{n * (below + 1)}</td></tr>"
+            for k, (below, n, f) in enumerate(zip(self.sizes, self.sizes[1:], self.activations, strict=False), 1)
+        )
+        head = "<tr><th>layer</th><th>units</th><th>activation</th><th>W</th><th>parameters</th></tr>"
+        first = f"<tr><td>0</td><td>{self.sizes[0]}</td><td></td><td></td><td></td></tr>"
+        caption = f"{escape(self.name)}: {escape(str(self.loss))}, {self.parameter_count} parameters"
+        return f"<table><caption>{caption}</caption><thead>{head}</thead><tbody>{first}{rows}</tbody></table>"
+
     def resized(self, sizes: Iterable[int]) -> Architecture:
         """The same architecture with other widths (as many as before)."""
         return replace(self, sizes=tuple(sizes))
@@ -173,6 +186,10 @@ class Architecture:
     def undropped(self) -> Architecture:
         """The same architecture without dropout, as it predicts."""
         return replace(self, layers=tuple(replace(options, dropout=0.0) for options in self.layers))
+
+    def as_taught(self) -> Architecture:
+        """The network as formulas speak of it: constants fixed, no dropout, every sample of the same weight."""
+        return replace(self.settled().undropped(), sample_weights=False)
 
     def settled(self) -> Architecture:
         """The same architecture with its trained constants fixed at the values that they start from."""

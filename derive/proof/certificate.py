@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from html import escape
 from typing import Any, Literal
 
 from derive.proof.seal import sealed
 from derive.proof.versions import versions
 
 Outcome = Literal["proved", "refuted", "undecided"]
-Kind = Literal["", "text", "proof", "audit", "proof and audit"]
+Kind = Literal["", "text", "claims", "proof", "audit", "proof and audit"]
 
 UNAUDITED = "the emitted source"
 """How a proof says that it does not cover the module."""
@@ -114,6 +115,17 @@ class Certificate:
         """The verdicts as a LaTeX array of two columns."""
         rows = r" \\ ".join(rf"\texttt{{{_escaped(v.formula)}}} & \text{{{v.verdict}}}" for v in self.verdicts)
         return rf"$\begin{{array}}{{ll}} {rows} \end{{array}}$"
+
+    def _repr_html_(self) -> str:
+        """The verdicts as a table, for notebooks."""
+        rows = "".join(
+            f"<tr><td>{'✓' if v.holds else '✗'}</td><td>{escape(v.label)}</td><td><code>{escape(v.formula)}</code></td>"
+            f"<td>{v.verdict}</td><td>{escape(v.validity)}</td></tr>"
+            for v in self.verdicts
+        )
+        head = "<tr><th></th><th>where</th><th>formula</th><th>verdict</th><th>for</th></tr>"
+        caption = f"{escape(self.subject)}: {'it holds' if self.holds else 'it does not hold'}"
+        return f"<table><caption>{caption}</caption><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
     def to_dict(self) -> dict[str, Any]:
         """The certificate as JSON types: `formulas` holds the verdicts, `seal` is a digest of all the rest."""

@@ -14,13 +14,20 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from derive.algebra.forward import formula_in_z
 from derive.algebra.residues import PRIME, inverse, residue
 from derive.model.activation import Activation
+from derive.model.architecture import Architecture
 from derive.model.expression import Z
 
 PARTS = 12
 MULTIPLES = [sign * m for m in (1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 48) for sign in (1, -1)]
 """exp at m/12 of a known argument is known too."""
+
+
+def is_activation(function: Any) -> bool:
+    """Whether a function of a program is a layer's activation, f1, f2, …, or its derivative."""
+    return getattr(function, "activation", "")[:1] == "f"
 
 
 class NoResidueError(Exception):
@@ -33,12 +40,17 @@ class ResidueFunctions:
 
     activations: tuple[Activation, ...]
     draw: random.Random
+    architecture: Architecture | None = None
     known: dict[tuple[Any, int], int] = field(default_factory=dict)
     formulas: dict[tuple[int, int], sp.Expr] = field(default_factory=dict)
 
     def __call__(self, function: Any, array: Any) -> Any:
-        """For `evaluate`: an opaque activation, applied to each entry."""
-        return self.activation(int(function.activation[1:]), function.order, array)
+        """For `evaluate`: a function of one number, applied to each entry."""
+        if is_activation(function):
+            return self.activation(int(function.activation[1:]), function.order, array)
+        if self.architecture is None:
+            raise NoResidueError(str(function))
+        return self.each(formula_in_z(function, self.architecture), array)
 
     def activation(self, layer: int, order: int, array: Any) -> Any:
         """f of a layer, or its derivative, at each entry."""

@@ -71,7 +71,9 @@ def draw(derivation: Derivation, layout: Layout, samples: int, widths: tuple[int
     sizes: dict[sp.Expr, int] = {size(k): widths[k % len(widths)] for k in range(depth + 1)}
     sizes[N] = samples
     inputs = {t.name: _residues(tuple(sizes[axis] for axis in t.axes), generator) for t in derivation.forward.inputs}
-    functions = ResidueFunctions(derivation.architecture.activations, generator)
+    if derivation.architecture.loss.targets == "distribution":
+        inputs["y"][:, -1] = (1 - inputs["y"][:, :-1].sum(axis=1)) % PRIME
+    functions = ResidueFunctions(derivation.architecture.activations, generator, derivation.architecture)
     program = Program(derivation.forward.inputs, (*derivation.forward.equations, *derivation.gradient.equations))
     if layout == "rows":
         raw = (evaluate(program, sizes, inputs, functions, Residues()),)

@@ -27,7 +27,10 @@ FAR = 1e-6
 
 
 class RealFunctions(SmallFunctions):
-    """Activations as what they are, in floating point."""
+    """Functions as what they are, in floating point."""
+
+    def named(self, formula: sp.Expr, z: Any) -> Any:
+        return float(formula.subs(Z, sp.Float(float(z))))
 
     def value(self, layer: int, order: int, z: Any) -> Any:
         return float(self.activations[layer - 1].initial.diff(Z, order).subs(Z, sp.Float(float(z))))
@@ -36,7 +39,7 @@ class RealFunctions(SmallFunctions):
 def differ(architecture: Architecture, layout: Layout, answer: Term, truth: Term) -> bool:
     """Whether both are finite real matrices of one shape that are far from equal."""
     for seed in range(TRIES):
-        functions = RealFunctions(architecture.activations, random.Random(f"reals {seed}"))
+        functions = RealFunctions(architecture.activations, random.Random(f"reals {seed}"), architecture)
         try:
             data = drawn_network(architecture, layout, *SIZES, functions)
             given, right = (np.asarray(_value(data, term), dtype=float) for term in (answer, truth))

@@ -18,12 +18,14 @@ import numpy as np
 import sympy as sp
 
 from derive.algebra.evaluate import Arithmetic, evaluate
+from derive.algebra.forward import formula_in_z
 from derive.algebra.gradient import Derivation, differentiate
 from derive.algebra.notation import N, named, size
 from derive.algebra.program import Program
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
+from derive.proof.functions import is_activation
 from derive.proof.network_data import stack
 from derive.proof.slopes import slope
 from derive.proof.terms import Labels, Term, numbered, show
@@ -66,10 +68,22 @@ class SmallFunctions:
 
     activations: tuple[Activation, ...]
     draw: random.Random
-    known: dict[tuple[int, int, Fraction], Fraction] = field(default_factory=dict)
+    architecture: Architecture | None = None
+    known: dict[tuple[Any, int, Fraction], Fraction] = field(default_factory=dict)
 
     def __call__(self, function: Any, array: Any) -> Any:
-        return self.activation(int(function.activation[1:]), function.order, array)
+        if is_activation(function) or self.architecture is None:
+            return self.activation(int(function.activation[1:]), function.order, array)
+        values = [self.named(formula_in_z(function, self.architecture), Fraction(z)) for z in np.ravel(array)]
+        return np.array(values, dtype=object).reshape(np.shape(array))
+
+    def named(self, formula: sp.Expr, z: Fraction) -> Any:
+        """A function that is no activation at one number: exactly where that is possible."""
+        key = (formula, 0, z)
+        if key not in self.known:
+            exact = formula.subs(Z, sp.Rational(z.numerator, z.denominator))
+            self.known[key] = _fraction(exact) if exact.is_Rational else Fraction(self.draw.choice(SMALL))
+        return self.known[key]
 
     def activation(self, layer: int, order: int, array: Any) -> Any:
         values = [self.at(layer, order, Fraction(z)) for z in np.ravel(array)]
@@ -148,7 +162,7 @@ EXACT: dict[str, Any] = {
 @lru_cache(maxsize=256)
 def small(architecture: Architecture, layout: Layout, samples: int, widths: tuple[int, ...], seed: int) -> SmallData:
     """The network at these sizes, in small integers."""
-    functions = SmallFunctions(architecture.activations, random.Random(f"small {seed}"))
+    functions = SmallFunctions(architecture.activations, random.Random(f"small {seed}"), architecture)
     return drawn_network(architecture, layout, samples, widths, functions)
 
 
@@ -185,7 +199,8 @@ def _inputs(derivation: Derivation, sizes: dict[sp.Expr, int], draw: random.Rand
         return np.array(values, dtype=object).reshape(shape)
 
     inputs = {t.name: drawn(tuple(sizes[x] for x in t.axes)) for t in derivation.forward.inputs}
-    layers = tuple(e for e in derivation.forward.equations if e.tensor.name[0] in "za")
+    last = derivation.forward.order[named("a", derivation.architecture.depth)]
+    layers = tuple(e for e in derivation.forward.equations if derivation.forward.order[e.tensor.name] <= last)
     values = evaluate(Program(derivation.forward.inputs, layers), sizes, inputs, functions, Fractions())
     inputs["y"] = values[named("a", derivation.architecture.depth)] - sizes[N] * inputs["y"]
     return inputs

@@ -17,6 +17,7 @@ import sympy as sp
 from derive.algebra.gradient import Derivation, differentiate
 from derive.algebra.notation import N, is_opaque, named
 from derive.algebra.program import Equation, Tensor
+from derive.algebra.simplify import simplified
 from derive.model.architecture import Architecture
 from derive.proof.terms import DERIVATIVES, LEAVES, Term, expanded, leaf, number, times, transposed
 from derive.proof.values import Layout
@@ -149,7 +150,9 @@ def matrix_form(equation: Equation, tensors: dict[str, Tensor], layout: Layout) 
 
 @lru_cache(maxsize=256)
 def _definition(derivation: Derivation, layout: Layout, name: str) -> Term | None:
-    equation = derivation.gradient.definitions.get(name) or derivation.forward.definitions.get(name)
+    architecture = derivation.architecture
+    gradient = simplified(derivation.gradient, derivation.forward, architecture.loss.targets)
+    equation = gradient.definitions.get(name) or derivation.forward.definitions.get(name)
     if equation is None:
         return None
     tensors = {**derivation.forward.tensors, **derivation.gradient.tensors}

@@ -45,6 +45,7 @@ def grade_lines(text: str, architecture: Architecture, layout: str = "rows") -> 
     Raises DeriveError if there is no equation in it, or more than can be read.
     """
     own_layout = read_layout(layout)
+    architecture = architecture.as_taught()
     lines = [(number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), 1)]
     lines = [(number, line) for number, line in lines if line]
     if not lines:

@@ -75,6 +75,7 @@ def grade(
     does not exist.
     """
     own_layout = read_layout(layout)
+    architecture = architecture.as_taught()
     asked: Asked | None = None
     try:
         asked = ask(quantity, architecture.depth)

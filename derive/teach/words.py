@@ -19,7 +19,7 @@ def right(read_as: str, corrected: str, followed: str, only: str) -> str:
         return f"Right {only}: {read_as}."
     if followed:
         return f"Right, as it follows from your own {followed}: {read_as}."
-    same = "" if read_as == corrected else f" It is another way to write {corrected}."
+    same = "" if corrected in ("", read_as) else f" It is another way to write {corrected}."
     return f"Right: {read_as}.{same}"
 
 
@@ -45,9 +45,12 @@ def named_slips(found: Found) -> str:
     if len(slips) == 1:
         extra = f" (it is {_times(found.factor)} what is right)" if found.factor and abs(found.factor) != 1 else ""
         return f"This is consistent with {slips[0].what}{extra}. The rule: {slips[0].rule}."
-    rules = "; ".join(slip.rule for slip in slips)
-    together = " and ".join(slip.what for slip in slips)
-    return f"This is consistent with {len(slips)} slips together: {together}. The rules: {rules}."
+    return together(len(slips), " and ".join(slip.what for slip in slips), "; ".join(slip.rule for slip in slips))
+
+
+def together(count: object, whats: str, rules: str) -> str:
+    """The words for several slips at once."""
+    return f"This is consistent with {count} slips together: {whats}. The rules: {rules}."
 
 
 def _times(factor: Fraction) -> str:
@@ -76,17 +79,38 @@ def misfit(read_as: str, words: str, trouble: str, corrected: str, followed: str
 def not_fitting(line: Line, architecture: Architecture) -> str:
     """What does not fit, in the sizes of this network, and what would: "" if everything fits."""
     if line.shape:
-        shapes = f"{line.asked.text} is {line.wanted}, but this is {line.shape}"
-        return sized(shapes, architecture)
+        return sized(wrong_shape(line.asked.text, line.wanted, line.shape), architecture)
     error = line.shape_error
     if error is None:
         return ""
     if len(error.operands) != 2:
         return sized(re.sub(r" \(column \d+\)$", "", str(error)), architecture)
     (left, left_value), (right, right_value) = error.operands
-    words = f"{left} is {left_value.shown} and {right} is {right_value.shown}, so "
-    repair = _repair(error.operator, error.operands)
-    return sized(words + (repair or f"{left} {error.operator} {right} does not fit"), architecture)
+    repair = _repair(error.operator, error.operands) or REPAIRS["none"].format(
+        product=f"{left} {error.operator} {right}"
+    )
+    return sized(do_not_fit(left, left_value.shown, right, right_value.shown, repair), architecture)
+
+
+def wrong_shape(asked: str, wanted: str, found: str) -> str:
+    """The words for a formula that gives another shape than is asked for."""
+    return f"{asked} is {wanted}, but this is {found}"
+
+
+def do_not_fit(left: str, left_shape: str, right: str, right_shape: str, so: str) -> str:
+    """The words for two parts that do not go together, and what follows."""
+    return f"{left} is {left_shape} and {right} is {right_shape}, so {so}"
+
+
+REPAIRS = {
+    "order": "{part} must stand on the right",
+    "turn": "{part} must be transposed",
+    "turn back": "{part} must stand without .T",
+    "or": " or ",
+    "doubt": "{parts}, or this is not the product that belongs here",
+    "none": "{product} does not fit",
+}
+"""What would make a product fit."""
 
 
 def _repair(operator: str, operands: tuple[tuple[str, Value], ...]) -> str:
@@ -95,13 +119,13 @@ def _repair(operator: str, operands: tuple[tuple[str, Value], ...]) -> str:
     if operator != "@":
         return ""
     if b.shape[1] == a.shape[0]:
-        return f"{_short(left)} must stand on the right"
+        return REPAIRS["order"].format(part=_short(left))
     fitting = [
         text for text, own, other in ((right, b.shape[1], a.shape[1]), (left, a.shape[0], b.shape[0])) if own == other
     ]
-    turned = [f"{text[:-2]} must stand without .T" for text in fitting if text.endswith(".T")]
-    turned += [f"{_short(text)} must be transposed" for text in fitting if not text.endswith(".T")]
-    return f"{' or '.join(turned)}, or this is not the product that belongs here" if turned else ""
+    turned = [REPAIRS["turn back"].format(part=text[:-2]) for text in fitting if text.endswith(".T")]
+    turned += [REPAIRS["turn"].format(part=_short(text)) for text in fitting if not text.endswith(".T")]
+    return REPAIRS["doubt"].format(parts=REPAIRS["or"].join(turned)) if turned else ""
 
 
 def shapes(line: Line, architecture: Architecture) -> dict[str, object]:

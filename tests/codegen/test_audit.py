@@ -28,17 +28,21 @@ def signed(text: str) -> str:
     return re.sub(r'^DIGEST = ".*"$', f'DIGEST = "{digest(text)}"', text, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("depth", [1, 3])  # `make figures` goes to depth 4
-@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
-def test_every_activation_passes(style: str, depth: int, name: str) -> None:
+EVERY = [(name, depth, style) for name in ("tanh", "relu") for depth in (1, 3) for style in STYLES]
+EVERY += [(name, 1, STYLES[k % 2]) for k, name in enumerate(sorted(ACTIVATIONS)) if name not in ("tanh", "relu")]
+"""Of the others one net each: `make figures` audits all of them in both styles to depth 4."""
+
+
+@pytest.mark.parametrize(("name", "depth", "style"), EVERY)
+def test_every_activation_passes(name: str, depth: int, style: str) -> None:
     certificate = audit(text_of([name] * depth, style))
     assert certificate.holds, [v for v in certificate.verdicts if not v.holds]
     assert {f"dW{k}" for k in range(1, depth + 1)} <= {v.label for v in certificate.verdicts}
 
 
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("name", sorted(set(ALL) - set(ACTIVATIONS)))
+@pytest.mark.parametrize(
+    ("style", "name"), [(STYLES[k % 2], n) for k, n in enumerate(sorted(set(ALL) - set(ACTIVATIONS)))]
+)
 def test_users_own_activations_pass(style: str, name: str) -> None:
     certificate = audit(text_of([name, "identity"], style))
     assert certificate.holds, [v for v in certificate.verdicts if not v.holds]

@@ -11,7 +11,8 @@ import sympy as sp
 from derive import Architecture, audit, differentiate, emit, load
 from derive.algebra.forward import forward
 from derive.algebra.gradient import Derivation
-from derive.codegen.simplify import eased, simplified
+from derive.algebra.simplify import simplified
+from derive.codegen.eased import eased
 from derive.codegen.specialize import specialize
 from derive.model.errors import DeriveError
 

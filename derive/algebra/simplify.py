@@ -9,21 +9,21 @@ targets are used, and the result is taken if it is shorter.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import sympy as sp
 
 from derive.algebra.contraction import contract
 from derive.algebra.forward import WEIGHTS
-from derive.algebra.gradient import Derivation, adjoint_name
-from derive.algebra.notation import N, is_opaque, named, opaque
+from derive.algebra.gradient import adjoint_name
+from derive.algebra.notation import N
 from derive.algebra.program import Equation, Program, entries
-from derive.codegen.cached import A, from_output
-from derive.model.expression import Z
 
 MAX_SIZE = 120
 """Operations in an adjoint that is written out; what is longer will not get short again."""
 
 
+@lru_cache(maxsize=16)
 def simplified(gradient: Program, forward: Program, targets: str) -> Program:
     """`gradient` with every adjoint that has a shorter form of its own in that form.
 
@@ -35,29 +35,6 @@ def simplified(gradient: Program, forward: Program, targets: str) -> Program:
         shorter = local.shorter(equation)
         equations.append(equation if shorter is None else replace(equation, value=shorter))
     return replace(gradient, equations=tuple(equations))
-
-
-def eased(derivation: Derivation) -> Derivation:
-    """The derivation with the derivatives by the last layer's tensors in their shorter forms, if they have such.
-
-    What is differentiated once more then starts from a^L - y and not from a quotient that it cancels with.
-    """
-    last = derivation.architecture.activations[-1]
-    forms: dict[sp.Basic, sp.Expr] = {}
-    for equation in derivation.forward.equations:
-        if is_opaque(equation.value) and equation.value.func.activation == named("f", derivation.architecture.depth):
-            form = from_output(last.formula)
-            if form is not None:
-                slope = opaque(equation.value.func.activation, 1)(*equation.value.args)
-                forms[slope] = form.subs({A: equation.target, Z: equation.value.args[0]}, simultaneous=True)
-    gradient = derivation.gradient
-    written = replace(gradient, equations=tuple(replace(e, value=e.value.xreplace(forms)) for e in gradient.equations))
-    shorter = simplified(written, derivation.forward, derivation.architecture.loss.targets)
-    chosen = (
-        old if new == before else new
-        for old, before, new in zip(gradient.equations, written.equations, shorter.equations, strict=True)
-    )
-    return replace(derivation, gradient=replace(gradient, equations=tuple(chosen)))
 
 
 class _Local:

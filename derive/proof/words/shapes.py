@@ -1,0 +1,165 @@
+"""The shape of an activation, from its expression: f(0), where f' = 0, and what f' tends to far out.
+
+    >>> from derive.model.activation import activation
+    >>> [str(interval) for interval in shape(activation("relu")).flat]
+    ['z <= 0']
+    >>> shape(activation("softplus")).limits
+    (0, 1)
+
+The line is cut at the kinks; between them the function is one expression. What cannot be decided is None, not a guess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+
+import sympy as sp
+
+from derive.model.activation import Activation, breakpoints
+from derive.model.errors import FormulaError
+from derive.model.expression import Z
+
+MAX_OPERATIONS, MAX_NESTING = 120, 3
+"""Of an expression whose limit is asked for; beyond them a limit may take for ever, so it is not decided."""
+DIGITS = 30
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval of the real line, with the ends that belong to it."""
+
+    low: sp.Expr
+    high: sp.Expr
+    low_in: bool
+    high_in: bool
+
+    def __str__(self) -> str:
+        left = "" if self.low == -sp.oo else f"{self.low} {'<=' if self.low_in else '<'} "
+        right = "" if self.high == sp.oo else f" {'<=' if self.high_in else '<'} {self.high}"
+        if not left and right:
+            return f"z{right}"
+        if left and not right:
+            return f"z {'>=' if self.low_in else '>'} {self.low}"
+        return f"{left}z{right}" if left else "every z"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What was found out about an activation."""
+
+    at_zero: sp.Expr
+    """f(0)."""
+    is_zero: bool | None
+    """Whether f(0) = 0."""
+    flat: tuple[Interval, ...] | None
+    """The intervals on which f' = 0, with the value that f' is given at a kink."""
+    limits: tuple[sp.Expr | None, sp.Expr | None]
+    """Of f' as z goes to -oo and to +oo."""
+
+    def saturates(self, end: int) -> bool | None:
+        """Whether f' tends to 0 at -oo (end 0) or at +oo (end 1)."""
+        limit = self.limits[end]
+        return None if limit is None else is_zero(limit)
+
+
+def is_zero(value: sp.Expr) -> bool | None:
+    """Whether a number is 0; None if that is not found out. That it is not is decided in interval arithmetic."""
+    if value.is_zero is not None:
+        return bool(value.is_zero)
+    if isinstance(value, sp.AccumBounds) or value.is_finite is False:
+        return False
+    if not value.is_number:
+        return None
+    if abs(sp.N(value, DIGITS)) > sp.Rational(1, 10 ** (DIGITS // 2)):
+        return False
+    return True if sp.simplify(value) == 0 else None
+
+
+@cache
+def shape(activation: Activation) -> Shape:
+    """The shape of `activation`; that of f(0) for every value of a trained constant, if it is 0 for all of them."""
+    formula = activation.initial
+    always = sp.simplify(activation.formula.subs(Z, 0))
+    at_zero = always if always == 0 else sp.simplify(formula.subs(Z, 0))
+    try:
+        pieces = _pieces(formula.diff(Z))
+    except FormulaError:
+        return Shape(at_zero, is_zero(at_zero), None, (None, None))
+    limits = (limit_of(pieces[0][1], -sp.oo), limit_of(pieces[-1][1], sp.oo))
+    return Shape(at_zero, is_zero(at_zero), _flat(formula.diff(Z), pieces), limits)
+
+
+def _pieces(formula: sp.Expr) -> list[tuple[Interval, sp.Expr]]:
+    """The open intervals between the kinks, and the one expression that `formula` is on each."""
+    ends = [-sp.oo, *sorted(breakpoints(formula), key=lambda kink: sp.N(kink, DIGITS)), sp.oo]
+    return [(Interval(low, high, False, False), _branch(formula, _inside(low, high))) for low, high in pairwise(ends)]
+
+
+def _inside(low: sp.Expr, high: sp.Expr) -> sp.Expr:
+    if low == -sp.oo:
+        return high - 1 if high != sp.oo else sp.S.Zero
+    return low + 1 if high == sp.oo else (low + high) / 2
+
+
+def _branch(formula: sp.Expr, at: sp.Expr) -> sp.Expr:
+    """`formula` with every case distinction settled as it is at `at`."""
+    if isinstance(formula, sp.Piecewise):
+        chosen = next(value for value, condition in formula.args if condition.subs(Z, at) == sp.true)
+        return _branch(chosen, at)
+    if not formula.has(sp.Piecewise):
+        return formula
+    return formula.func(*(_branch(argument, at) for argument in formula.args))
+
+
+def _flat(derivative: sp.Expr, pieces: list[tuple[Interval, sp.Expr]]) -> tuple[Interval, ...] | None:
+    found: list[Interval] = []
+    for interval, expr in pieces:
+        zero = _vanishes(expr, interval)
+        if zero is None:
+            return None
+        if not zero:
+            continue
+        low_in, high_in = (end.is_finite and derivative.subs(Z, end) == 0 for end in (interval.low, interval.high))
+        interval = Interval(interval.low, interval.high, bool(low_in), bool(high_in))
+        last = found[-1] if found else None
+        if last and last.high == interval.low and last.high_in and interval.low_in:
+            found[-1] = Interval(last.low, interval.high, last.low_in, interval.high_in)
+        else:
+            found.append(interval)
+    return tuple(found)
+
+
+def _vanishes(expr: sp.Expr, interval: Interval) -> bool | None:
+    """Whether `expr` is 0 throughout an interval; a value that is not 0 shows that it is not."""
+    if expr == 0:
+        return True
+    middle = _inside(interval.low, interval.high)
+    if is_zero(expr.subs(Z, middle)) is False or is_zero(expr.subs(Z, middle + sp.Rational(1, 97))) is False:
+        return False
+    return True if sp.simplify(expr) == 0 else None
+
+
+def outermost(formula: sp.Expr, end: int) -> sp.Expr:
+    """The one expression that `formula` is before its first kink (end 0), or after its last (end 1)."""
+    return _pieces(formula)[-end][1]
+
+
+@cache
+def limit_of(expr: sp.Expr, end: sp.Expr) -> sp.Expr | None:
+    """The limit of `expr` as z goes to `end`; None if it is not found, AccumBounds if there is none."""
+    if not expr.has(Z):
+        return expr
+    if expr.count_ops() > MAX_OPERATIONS or _nesting(expr) > MAX_NESTING:
+        return None
+    try:
+        found = sp.limit(expr.rewrite(sp.exp) if expr.has(sp.tanh) else expr, Z, end)  # that is twice as fast
+    except (NotImplementedError, ValueError, RecursionError, TypeError, AttributeError):
+        return None
+    return None if found.has(sp.Limit, sp.nan, Z) else found
+
+
+def _nesting(expr: sp.Expr) -> int:
+    inner = max((_nesting(argument) for argument in expr.args), default=0)
+    return inner + isinstance(expr, sp.Function)

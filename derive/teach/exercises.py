@@ -1,0 +1,193 @@
+"""Exercises as data: what is asked for and what is right, what every slip makes of it, derivations with one slip.
+
+A page only has to read, evaluate and compare formulas; what is right and what the slips are comes from the tables
+that `derive grade` uses, as formulas in its grammar, and so do the words.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+import sympy as sp
+
+from derive.algebra.gradient import differentiate
+from derive.model.architecture import Architecture
+from derive.model.errors import DeriveError
+from derive.proof.grammar import ELEMENTWISE
+from derive.proof.network_data import COINCIDING, DISTINCT
+from derive.proof.recognise import Bench, Found, bench
+from derive.proof.slips import BY_TAG, SLIPS
+from derive.proof.terms import show
+from derive.proof.valuation import MISFIT
+from derive.proof.values import QUANTITIES, Layout
+from derive.teach import words
+from derive.teach.grading import OWN_NAMES, TABLES, grade
+
+LAYOUTS: tuple[Layout, ...] = ("rows", "columns")
+FIRST_HINTS = {"dW": "outer-product-order", "db": "bias-not-summed", "delta": "missing-transpose"}
+"""Whose hints are given before there is an answer."""
+PUZZLES = 12
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A quantity that is asked for, and what there is to compare an answer with, as formulas."""
+
+    base: str
+    layer: int
+    layout: Layout
+    truth: str
+    slips: tuple[tuple[str, str], ...]
+    """(tag, formula) of every slipped form that differs from what is right."""
+    near: frozenset[str]
+    """Those of the formulas that have the slip in the line itself, and not in a line above that is written out."""
+    pairs: tuple[tuple[tuple[str, ...], str], ...]
+    """(tags, formula) of two slips in the line itself, up to a factor."""
+
+    @property
+    def quantity(self) -> str:
+        return f"{self.base}{self.layer}"
+
+
+@lru_cache(maxsize=4)
+def asked_of(architecture: Architecture) -> tuple[Asked, ...]:
+    """All that can be asked about a network, from the output to the first layer, in both layouts.
+
+    Nothing where it has more than grades know.
+    """
+    if not known_to_grades(architecture):
+        return ()
+    return tuple(
+        _asked(bench(architecture, layout), base, layer, layout)
+        for layout in LAYOUTS
+        for layer in range(architecture.depth, 0, -1)
+        for base in ("delta", "dW", "db")
+    )
+
+
+def known_to_grades(architecture: Architecture) -> bool:
+    """Whether this is the text's perceptron, and its loss has no function in it, such as a logarithm."""
+    derivation = differentiate(architecture)
+    calls = {
+        c for e in (*derivation.forward.equations, *derivation.gradient.equations) for c in e.value.atoms(sp.Function)
+    }
+    return architecture.plain and all(re.fullmatch(r"f\d+", getattr(c, "activation", "")) for c in calls)
+
+
+def _asked(own: Bench, base: str, layer: int, layout: Layout) -> Asked:
+    truths = own.truth(base, layer)
+    slips = tuple((found.tags[0], show(found.form)) for found in own.table(base, layer).values() if found.form)
+    pairs = tuple((f.tags, show(f.form)) for f in own.pairs(base, layer).values() if f.form)
+    near = frozenset(show(form) for _, form in own.singles(base, layer, 0))
+    return Asked(base, layer, layout, show(truths[0]), slips, near, pairs)
+
+
+def hints(base: str, layer: int, depth: int) -> tuple[str, ...]:
+    """What can be said before there is an answer: the rule, the shapes, the indices, the line."""
+    tag = "missing-derivative-output" if base == "delta" and layer == depth else FIRST_HINTS[base]
+    return hints_of(tag)
+
+
+def hints_of(tag: str) -> tuple[str, ...]:
+    """The hints of a slip, in the order in which they are given."""
+    own = BY_TAG[tag].hints
+    return own.rule, own.shapes, own.indices, own.line
+
+
+@dataclass(frozen=True)
+class Puzzle:
+    """A derivation in which one line is wrong."""
+
+    layout: Layout
+    lines: tuple[tuple[str, str], ...]
+    """(quantity, formula) from the output to the first layer."""
+    wrong: int
+    tag: str
+    """The slip in the wrong line."""
+    right: str
+    """What that line should say."""
+
+
+def puzzles(architecture: Architecture, count: int = PUZZLES, seed: str = "planted") -> tuple[Puzzle, ...]:
+    """Derivations with one slip each, which `grade` names as it was planted; no slip twice in one layout."""
+    draw = random.Random(seed)
+    found = asked_of(architecture)
+    made: list[Puzzle] = []
+    unused = {layout: [slip.tag for slip in SLIPS] for layout in LAYOUTS}
+    while len(made) < count:
+        layout = LAYOUTS[len(made) % 2]
+        lines = [a for a in found if a.layout == layout]
+        choices = [(a, tag, text) for a in lines for tag, text in a.slips if tag in unused[layout] and text in a.near]
+        if not choices:
+            break
+        wrong, tag, text = draw.choice(choices)
+        unused[layout].remove(tag)
+        if grade(wrong.quantity, text, architecture, layout).slip == tag:
+            shown = tuple((a.quantity, text if a is wrong else a.truth) for a in lines)
+            made.append(Puzzle(layout, shown, lines.index(wrong), tag, wrong.truth))
+    return tuple(made)
+
+
+def grading_data(architecture: Architecture) -> dict[str, Any]:
+    """What a page needs to grade answers as `grade` does."""
+    depth = architecture.depth
+    questions: dict[str, dict[str, Any]] = {}
+    for one in asked_of(architecture):
+        entry = questions.setdefault(
+            one.quantity, {"base": one.base, "layer": one.layer, "hints": hints(one.base, one.layer, depth)}
+        )
+        entry[one.layout] = {"truth": one.truth, "slips": _grouped(one.slips), "pairs": _grouped(one.pairs)}
+    return {
+        "depth": depth,
+        "sizes": architecture.sizes,
+        "questions": questions,
+        "distinct": DISTINCT,
+        "coinciding": COINCIDING,
+        "misfit": MISFIT,
+        "quantities": {
+            name: {"axes": q.axes, "sampled": q.sampled, "first": q.first, "of": q.of} for name, q in QUANTITIES.items()
+        },
+        "elementwise": list(ELEMENTWISE),
+        "tables": TABLES,
+        "own_names": OWN_NAMES,
+        "words": _words(),
+        "slips": {slip.tag: {"what": slip.what, "rule": slip.rule, "hints": hints_of(slip.tag)} for slip in SLIPS},
+        "puzzles": [asdict(puzzle) for puzzle in puzzles(architecture)],
+    }
+
+
+def _grouped(forms: tuple[tuple[Any, str], ...]) -> list[list[Any]]:
+    """(tags, all their forms) in the order in which the tags first occur."""
+    groups: dict[Any, list[str]] = {}
+    for tags, form in forms:
+        groups.setdefault(tags, []).append(form)
+    return [[tags, texts] for tags, texts in groups.items()]
+
+
+def _words() -> dict[str, str]:
+    """The sentences of a grade, with names in braces where something is put in."""
+    misfits = {
+        f"wrong{'_trouble' * bool(trouble)}{'_words' * bool(said)}": words.misfit(
+            "{read}", said, trouble, "{corrected}", ""
+        )
+        for trouble in ("", "{trouble}")
+        for said in ("", "{words}")
+    }
+    return {
+        "right": words.right("{read}", "{read}", "", ""),
+        "another": words.right("{read}", "{corrected}", "", ""),
+        "undecided": words.undecided("{read}", "{reason}"),
+        "circular": words.circular("{read}", "{asked}"),
+        "unreadable": words.unreadable(DeriveError("{error}"), ""),
+        "unnamed": words.unnamed(""),
+        "shape": words.wrong_shape("{asked}", "{wanted}", "{found}"),
+        "fit": words.do_not_fit("{left}", "{left_shape}", "{right}", "{right_shape}", "{so}"),
+        **{f"repair {name}": text for name, text in words.REPAIRS.items()},
+        "together": words.together("{count}", "{whats}", "{rules}"),
+        **{f"named {slip.tag}": words.named_slips(Found((slip.tag,))) for slip in SLIPS},
+        **misfits,
+    }

@@ -1,0 +1,294 @@
+"""`Lesson`: the derivation as something to read, from what was derived, proved and emitted.
+
+Nothing is typed twice: the moves are the recorded steps, the matrix forms are those that answers are graded by,
+the verdicts are the certificate's, the lines are the emitted module's, and the numbers are the programs' values.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import sympy as sp
+
+from derive.algebra.gradient import Derivation, Step, differentiate
+from derive.algebra.notation import N, is_opaque
+from derive.algebra.program import Equation, Tensor
+from derive.codegen.emit import emit
+from derive.codegen.lower import RENAMED
+from derive.model.architecture import Architecture
+from derive.model.errors import DeriveError
+from derive.proof.certificate import Certificate, Verdict
+from derive.proof.lemmas import DB_LEMMA, LEMMAS
+from derive.proof.prove import prove
+from derive.proof.terms import Term
+from derive.proof.truth import NoMatrixFormError, matrix_form, truths
+from derive.proof.values import Layout
+from derive.teach.example import Example, example
+from derive.teach.letters import Letters, letters_of, split
+
+RULES: dict[str, str] = {
+    "chain rule": "The loss sees this tensor through the one that is computed from it: multiply along the path, and "
+    "add up over all entries in between.",
+    "forward equation": "What is differentiated is the forward equation, so it is put in.",
+    "derivative of a sum": "A sum is differentiated term by term. An entry differentiated by itself gives 1, by "
+    "another entry 0: that is the Kronecker delta, written [i = k].",
+    "derivative of f": "f works on each entry by itself, so its derivative is f′, and a Kronecker delta for all other "
+    "entries.",
+    "derivative of the equation": "The equation is differentiated; an entry by another entry gives 0.",
+    "Kronecker delta picks one term": "A sum over an index of which a Kronecker delta is a factor has one term that is "
+    "not 0. It stays, and the sum disappears.",
+    "index renamed": "The index of a sum may have any name that is free.",
+    "sum over paths": "The tensor is read in several places. Each gives its part, and the parts add up.",
+    "back to matrix form": "A sum over a shared index is a matrix product; the order and the transposes follow from "
+    "which index runs along rows.",
+}
+"""Rule of a step → why it may be applied, in words for a learner."""
+MATRIX_FORM = "back to matrix form"
+
+MEANINGS: dict[str, str] = {
+    "z": "what comes into layer {layer}",
+    "a": "what layer {layer} hands on",
+    "c": "the loss of one sample",
+    "loss": "the loss, its mean over the samples",
+    "delta": "the error of layer {layer}",
+    "dW": "the gradient by the weights of layer {layer}",
+    "db": "the gradient by the biases of layer {layer}",
+    "da": "the derivative by what layer {layer} hands on",
+    "dc": "how much one sample counts",
+}
+"""Letters → what the tensor is, in words; others go without."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the emitted module: its number, from 1, and its text."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Passage:
+    """How one tensor is computed: its equation, how that was derived, proved and emitted."""
+
+    tensor: Tensor
+    layer: int
+    target: sp.Expr
+    value: sp.Expr
+    steps: tuple[Step, ...]
+    """The recorded steps; none for a forward equation, which is given."""
+    forms: dict[Layout, Term]
+    """The matrix form in each layout, where there is one."""
+    whole: dict[Layout, Term]
+    """The same with the derivatives that nobody keeps written out, where that is another form: as texts have it."""
+    line: Line | None
+    verdict: Verdict | None
+    lemma: Verdict | None
+    """The formula of the text that holds for every layer, of which this is an instance."""
+    equation: Equation | None
+    """None where the derivative is put into the next line and not kept."""
+
+    @property
+    def name(self) -> str:
+        return self.tensor.name
+
+    @property
+    def meaning(self) -> str:
+        """What the tensor is, in words; "" if there are none for it."""
+        return MEANINGS.get(split(self.name)[0], "").format(layer=self.layer)
+
+
+@dataclass(frozen=True)
+class Section:
+    """The passages of one layer, forwards or backwards."""
+
+    layer: int
+    backward: bool
+    passages: tuple[Passage, ...]
+
+    @property
+    def title(self) -> str:
+        return f"Layer {self.layer}, {'backwards' if self.backward else 'forwards'}"
+
+    @property
+    def key(self) -> str:
+        """A name for links."""
+        return f"{'backward' if self.backward else 'forward'}-{self.layer}"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Everything that a page, a document or a notebook shows about one network."""
+
+    derivation: Derivation
+    certificate: Certificate
+    source: str
+    """The emitted module, in the readable style."""
+    sections: tuple[Section, ...]
+
+    @property
+    def architecture(self) -> Architecture:
+        return self.derivation.architecture
+
+    @cached_property
+    def passages(self) -> tuple[Passage, ...]:
+        """All of them, in the order in which they are computed."""
+        return tuple(passage for section in self.sections for passage in section.passages)
+
+    @cached_property
+    def example(self) -> Example:
+        """The network in small numbers."""
+        return example(self.derivation)
+
+    @cached_property
+    def letters(self) -> Letters:
+        return letters_of(self.derivation)
+
+    @property
+    def conventions(self) -> tuple[tuple[str, str], ...]:
+        """What has to be agreed upon before a formula means anything: a name, and what is in force here."""
+        return (
+            ("Layers", f"are counted from 0, the input, to L = {self.architecture.depth}, the output."),
+            ("Indices", "run from 1 to the size of their axis: s over the N samples, i, j, k over units."),
+            ("Layout", "in the code a sample is a row; in the text one sample is a column. Both are shown."),
+            ("Weights", "have a row for each unit that they lead to, and a column for each that they come from."),
+            ("The mean", "the loss is the mean over the samples, so in rows every derivative carries 1/N, once."),
+            ("The loss of a sample", "is where the derivation begins."),
+            ("Errors", "δ of layer l is the derivative of the loss by z of layer l."),
+            ("Kronecker delta", "is written [i = k]: 1 where both indices agree, otherwise 0."),
+            *(
+                (f"The kink of {f.name}", f"is decided by {f.expression}: the derivative there is that of its branch.")
+                for f in dict.fromkeys(self.architecture.activations)
+                if "where" in f.expression
+            ),
+        )
+
+
+@lru_cache(maxsize=4)
+def lesson(architecture: Architecture) -> Lesson:
+    """The lesson of a network: derived, proved and emitted here and now.
+
+    Where the proof cannot speak about a network, the certificate has no verdicts and says so.
+    """
+    derivation = differentiate(architecture)
+    try:
+        certificate = prove(derivation)
+    except DeriveError as error:
+        certificate = Certificate(str(architecture.name), (), not_covered=(f"this network: {error}",))
+    return lesson_of(derivation, certificate)
+
+
+def lesson_of(derivation: Derivation, certificate: Certificate) -> Lesson:
+    """The lesson of a derivation with the verdicts of a certificate."""
+    source = emit(derivation, style="readable", certificate=certificate if certificate.verdicts else None)
+    return Lesson(derivation, certificate, source, tuple(_sections(derivation, certificate, source)))
+
+
+def _sections(derivation: Derivation, certificate: Certificate, source: str) -> Iterator[Section]:
+    lines = emitted_lines(source)
+    tensors = {**derivation.forward.tensors, **derivation.gradient.tensors}
+    depth = derivation.architecture.depth
+
+    def passage(tensor: Tensor, target: sp.Expr, value: sp.Expr, equation: Equation | None) -> Passage:
+        forms = _forms(equation, tensors) if equation else {}
+        return Passage(
+            tensor,
+            _layer(tensor.name, depth),
+            target,
+            value,
+            tuple(step for step in derivation.steps if step.target == target),
+            forms,
+            _whole(derivation, tensor.name, forms),
+            lines.get(RENAMED.get(tensor.name, tensor.name)),
+            _verdict(certificate, tensor.name),
+            _lemma(certificate, tensor.name, depth),
+            equation,
+        )
+
+    forward = [passage(e.tensor, e.target, e.value, e) for e in derivation.forward.equations]
+    definitions, taken_by = derivation.gradient.definitions, letters_of(derivation).of
+    targets = dict.fromkeys(step.target for step in derivation.steps)
+    backward = []
+    for target in targets:
+        name = str(target.base.label) if isinstance(target, sp.Indexed) else str(target)
+        equation = definitions.get(name)
+        last = next(step for step in reversed(derivation.steps) if step.target == target)
+        by = derivation.forward.tensors.get(taken_by.get(name, ""))
+        tensor = equation.tensor if equation else Tensor(name, by.axes if by else ())
+        backward.append(passage(tensor, target, equation.value if equation else last.after, equation))
+    for found, behind in ((forward, False), (backward, True)):
+        layers = list(dict.fromkeys(p.layer for p in found))
+        for layer in layers:
+            yield Section(layer, behind, tuple(p for p in found if p.layer == layer))
+
+
+def _layer(name: str, depth: int) -> int:
+    """The layer of a tensor; the loss belongs to the last."""
+    digits = split(name)[1]
+    return int(digits) if digits else depth
+
+
+def _forms(equation: Equation, tensors: dict[str, Tensor]) -> dict[Layout, Term]:
+    """The equation with matrix products, in each layout in which it has such a form."""
+    forms: dict[Layout, Term] = {}
+    if any(is_opaque(part) and len(type(part).orders) > 1 for part in sp.preorder_traversal(equation.value)):
+        return forms  # a trained constant has no place in them
+    layouts: tuple[Layout, ...] = ("rows", "columns")
+    for layout in layouts:
+        indices = [axis for axis in equation.tensor.axes if layout == "rows" or axis != N]
+        if len(indices) in (1, 2):
+            try:
+                forms[layout] = matrix_form(equation, tensors, layout)
+            except NoMatrixFormError:
+                continue
+    return forms
+
+
+def _whole(derivation: Derivation, name: str, forms: dict[Layout, Term]) -> dict[Layout, Term]:
+    """The matrix forms by the errors of the layer above, where they differ from `forms`."""
+    base, layer = split(name)
+    if base not in ("delta", "dW", "db") or not layer:
+        return {}
+    found = {layout: truths(derivation, layout, base, int(layer), 0) for layout in forms}
+    return {layout: terms[0] for layout, terms in found.items() if terms and terms[0] != forms[layout]}
+
+
+def emitted_lines(source: str) -> dict[str, Line]:
+    """Target → the line of `loss_and_gradient` that computes it, read from the module's own text."""
+    text = source.splitlines()
+    return {
+        node.targets[0].id: Line(node.lineno, text[node.lineno - 1].strip())
+        for node in _sweep(source).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+
+
+def listing(source: str) -> tuple[Line, ...]:
+    """The lines of `loss_and_gradient`, as they stand in the module."""
+    text, function = source.splitlines(), _sweep(source)
+    return tuple(Line(n, text[n - 1]) for n in range(function.lineno, (function.end_lineno or function.lineno) + 1))
+
+
+def _sweep(source: str) -> ast.FunctionDef:
+    """The definition of `loss_and_gradient` in a module's text."""
+    nodes = (node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
+    return next(node for node in nodes if node.name == "loss_and_gradient")
+
+
+def _verdict(certificate: Certificate, name: str) -> Verdict | None:
+    """The verdict about the derived equation of a tensor."""
+    return next(
+        (v for v in certificate.verdicts if v.label.startswith("Derived") and v.label.endswith(f", {name}")), None
+    )
+
+
+def _lemma(certificate: Certificate, name: str, depth: int) -> Verdict | None:
+    """The verdict about the formula for every layer that the equation is an instance of."""
+    letters, layer = split(name)
+    key = "output" if letters == "delta" and layer == str(depth) else {"delta": "step"}.get(letters, letters)
+    left = DB_LEMMA.partition(" = ")[0] if key == "db" else LEMMAS.get(key, ("",))[0]
+    whole = DB_LEMMA if key == "db" else f"{left} = "
+    return next((v for v in certificate.verdicts if left and v.holds and v.formula.startswith(whole)), None)

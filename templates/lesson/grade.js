@@ -1,0 +1,247 @@
+// Grading as `derive grade` does it: right, consistent with a slip, or with two, or unreadable. What is right and what
+// the slips are is data; here formulas are read, evaluated modulo a prime and compared.
+
+"use strict";
+
+const OTHER = { rows: "columns", columns: "rows" };
+
+function makeGrader(data) {
+  const own = data.grading, residues = makeResidues(data.prime), benches = {}, reals = {};
+  const functions = functionsIn(data, residues, "exact");
+  const settingOf = (layout, layer) => ({ ...own, layout, own: layer });
+
+  /** The draws of one layout: at distinct widths, and where all sizes coincide. */
+  function benchOf(layout) {
+    if (!benches[layout]) {
+      const setting = settingOf(layout, 1);
+      const draw = ([samples, widths]) =>
+        makeEvaluator(drawNetwork(data, setting, samples, widths, residues, residues.drawn, functions), setting);
+      benches[layout] = { layout, distinct: own.distinct.map(draw), coinciding: own.coinciding.map(draw), tables: {} };
+    }
+    return benches[layout];
+  }
+
+  const leafOf = (question) => makeTerm(question.base, [], question.layer);
+  const isRight = (bench, question, term) =>
+    bench.distinct.every((draw) => same(question.base, draw.value(leafOf(question)), draw.value(term)));
+
+  /** The values of a term where sizes coincide, as text. */
+  function keyOf(bench, question, term) {
+    return bench.coinciding
+      .map((draw) => {
+        const array = draw.value(term), [samples] = draw.value(leafOf(question)).shape;
+        const shape = [Math.max(array.shape[0], samples), array.shape[1], array.shape[2]];
+        return `${shape}:${spread(array, shape)}`;
+      })
+      .join("|");
+  }
+
+  /** The values up to one factor for each draw, as text; null if they are all zero. */
+  function directionOf(bench, term) {
+    const parts = bench.coinciding.map((draw) => {
+      const array = draw.value(term), first = array.data.find((value) => value !== 0);
+      if (first === undefined) return null;
+      const scale = residues.inverse(first);
+      return `${array.shape}:${array.data.map((value) => residues.times(value, scale))}`;
+    });
+    return parts.includes(null) ? null : parts.join("|");
+  }
+
+  function forms(bench, question, kind) {
+    const name = `${kind} ${question.base}${question.layer}`;
+    if (!bench.tables[name]) {
+      const table = new Map(), right = keyOf(bench, question, leafOf(question)), setting = settingOf(bench.layout, question.layer);
+      for (const [tags, texts] of question[bench.layout][kind])
+        for (const text of texts) {
+          const form = readFormula(text, setting);
+          let key;
+          try {
+            key = kind === "slips" ? keyOf(bench, question, form) : directionOf(bench, form);
+          } catch (error) {
+            if (!(error instanceof NoValue)) throw error;
+            continue;
+          }
+          if (key !== null && key !== right && !table.has(key)) table.set(key, { tags: [].concat(tags), form });
+        }
+      bench.tables[name] = table;
+    }
+    return bench.tables[name];
+  }
+
+  /** By which factor one term is more than another; a power of N has names of its own. */
+  function factor(bench, term, of) {
+    const ratios = bench.coinciding.map((draw) => ratio(draw.value(term), draw.value(of)));
+    if (ratios.includes(null)) return [];
+    for (const power of [0, 1, -1, 2, -2]) {
+      const scaled = ratios.map((k, at) => {
+        const n = bench.coinciding[at].samples, base = power > 0 ? residues.inverse(n) : n;
+        return fraction(residues.times(k, residues.power(base, Math.abs(power))));
+      });
+      if (scaled[0] && scaled.every((k) => k && k[0] === scaled[0][0] && k[1] === scaled[0][1])) {
+        const size = Math.abs(scaled[0][0] / scaled[0][1]), tags = [];
+        if (scaled[0][0] < 0) tags.push("sign");
+        if (power) tags.push(power > 0 ? "missing-mean" : "mean-twice");
+        if (size !== 1 || Math.abs(power) > 1) tags.push("constant-factor");
+        return tags;
+      }
+    }
+    return [];
+  }
+
+  function ratio(array, other) {
+    const shape = array.shape.map((n, axis) => Math.max(n, other.shape[axis]));
+    let a, b;
+    try {
+      [a, b] = [spread(array, shape), spread(other, shape)];
+    } catch {
+      return null;
+    }
+    const at = b.findIndex((value) => value !== 0);
+    if (at < 0) return null;
+    const k = residues.divide(a[at], b[at]);
+    return k && a.every((value, place) => value === residues.times(k, b[place])) ? k : null;
+  }
+
+  /** The fraction with small numbers that a residue stands for. */
+  function fraction(value, bound = 2000) {
+    let [before, now, s, t] = [data.prime, value, 0, 1];
+    while (now > bound) {
+      const quotient = Math.floor(before / now);
+      [before, now, s, t] = [now, before - quotient * now, t, s - quotient * t];
+    }
+    return t && Math.abs(t) <= bound ? (t < 0 ? [-now, -t] : [now, t]) : null;
+  }
+
+  /** What a wrong answer is consistent with; [] if there is no name. */
+  function nameOf(bench, question, term) {
+    try {
+      const found = forms(bench, question, "slips").get(keyOf(bench, question, term));
+      if (found && found.tags[0] === "outer-product-order" && term.head === "T") return ["transposed-layout"];
+      if (found) return found.tags;
+      const times = factor(bench, term, leafOf(question));
+      if (times.length) return times;
+      const both = forms(bench, question, "pairs").get(directionOf(bench, term));
+      if (!both) return [];
+      return both.tags.length === 1 ? [...both.tags, ...factor(bench, term, both.form)] : both.tags;
+    } catch (error) {
+      if (error instanceof NoValue) return [];
+      throw error;
+    }
+  }
+
+  /** The name of what went wrong, in this layout or as a formula of the other one. */
+  function recognise(bench, question, term, fits) {
+    const tags = nameOf(bench, question, term);
+    if (own.own_names.includes(tags[0]) || (tags.length === 1 && fits)) return tags;
+    try {
+      const other = benchOf(OTHER[bench.layout]), setting = settingOf(other.layout, question.layer);
+      const there = readFormula(show(term), setting);
+      if (trouble(there, question, setting)) return tags;
+      if (isRight(other, question, there)) return ["transposed-layout"];
+      const second = tags.length ? [] : nameOf(other, question, there);
+      if (second.length) return ["transposed-layout", ...second];
+    } catch (error) {
+      if (!(error instanceof NoValue || error instanceof Unreadable)) throw error;
+    }
+    return tags;
+  }
+
+  /** What does not fit, in words; "" if everything does. */
+  function trouble(term, question, setting) {
+    try {
+      const { shape } = shapeOf(term, setting), wanted = quantityShape(question.base, question.layer, setting);
+      const lies = question.base === "db" && shape[0] === wanted[1] && shape[1] === wanted[0];
+      if (lies || (shape[0] === wanted[0] && shape[1] === wanted[1])) return "";
+      const values = { asked: `${question.base}${question.layer}`, wanted: sized(wanted, setting), found: sized(shape, setting) };
+      return fill(own.words.shape, values);
+    } catch (error) {
+      if (error instanceof Misfit) return error.message;
+      throw error;
+    }
+  }
+
+  /** Whether a difference proves nothing, since functions occur of which not every identity is known. */
+  function isOpen(term, question, layout) {
+    if (![...walk(term)].some((part) => own.tables.includes(part.head))) return false;
+    if (!reals[layout]) {
+      const draw = makeDraw(7), arithmetic = { ...floats, subtract: (a, b) => a - b, divide: (a, b) => a / b };
+      const setting = settingOf(layout, 1), small = () => [1, 2, 3, -1, -2][Math.floor(draw() * 5)];
+      reals[layout] = [0, 1, 2, 3].map(() =>
+        makeEvaluator(drawNetwork(data, setting, 3, [2, 4, 3, 5], arithmetic, small, functionsIn(data, floats, "floats")), setting),
+      );
+    }
+    for (const draw of reals[layout]) {
+      const given = draw.value(term), right = draw.value(leafOf(question));
+      if (`${given.shape}` !== `${right.shape}` || !given.data.every(Number.isFinite)) continue;
+      const far = Math.max(...given.data.map((value, k) => Math.abs(value - right.data[k])));
+      return far <= 1e-6 * (1 + Math.max(...right.data.map(Math.abs)));
+    }
+    return true;
+  }
+
+  /** {verdict, slip, tags, message, read, corrected} of an answer. */
+  function grade(name, text, layout) {
+    const question = own.questions[name], setting = settingOf(layout, question.layer), bench = benchOf(layout);
+    const corrected = `${name} = ${question[layout].truth}`;
+    const result = (verdict, message, read, tags = []) => ({
+      verdict, message, read, tags, corrected, slip: tags.length === 1 ? tags[0] : null,
+    });
+    let term, unfit;
+    try {
+      term = readFormula(rightSide(name, text), setting);
+      unfit = trouble(term, question, setting);
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error;
+      return result("unreadable", fill(own.words.unreadable, { error: error.message }), "");
+    }
+    const read = `${name} = ${show(term)}`, values = { read, corrected, asked: name };
+    try {
+      if (!unfit && isRight(bench, question, term)) {
+        if ([...walk(term)].some((part) => part.key === leafOf(question).key)) return result("undecided", fill(own.words.circular, values), read);
+        return result("correct", fill(read === corrected ? own.words.right : own.words.another, values), read);
+      }
+    } catch (error) {
+      if (!(error instanceof NoValue)) throw error;
+      return result("undecided", fill(own.words.undecided, { read, reason: error.message }), read);
+    }
+    const tags = recognise(bench, question, term, !unfit);
+    if (!unfit && !tags.length && isOpen(term, question, layout)) {
+      const reason = "not all identities of the functions in it are known here";
+      return result("undecided", fill(own.words.undecided, { read, reason }), read);
+    }
+    const said = tags.length ? named(tags) : unfit ? "" : own.words.unnamed;
+    const sentence = own.words[`wrong${unfit ? "_trouble" : ""}${said ? "_words" : ""}`];
+    return result("incorrect", fill(sentence, { ...values, words: said, trouble: unfit }), read, tags);
+  }
+
+  function named(tags) {
+    if (tags.length === 1) return own.words[`named ${tags[0]}`];
+    const rows = tags.map((tag) => own.slips[tag]);
+    return fill(own.words.together, {
+      count: tags.length, whats: rows.map((row) => row.what).join(" and "), rules: rows.map((row) => row.rule).join("; "),
+    });
+  }
+
+  return { grade };
+}
+
+/** What stands to the right of `delta2 =`, if that was written. */
+function rightSide(name, text) {
+  const at = text.indexOf("=");
+  if (at < 0 || text[at + 1] === "=") return text;
+  const left = text.slice(0, at).replace(/\s/g, "");
+  if (left !== name) throw new Unreadable(`asked for is ${name}, but the line defines ${text.slice(0, at).trim()}`);
+  return text.slice(at + 1);
+}
+
+/** Whether both are equal; a bias may stand or lie, and a number stands for a matrix of it. */
+function same(base, right, answer) {
+  const [, n, m] = right.shape;
+  const lies = base === "db" && answer.shape[1] === m && answer.shape[2] === n;
+  const own = lies ? { shape: [answer.shape[0], n, m], data: answer.data } : answer;
+  try {
+    return spread(own, right.shape).every((value, place) => value === right.data[place]);
+  } catch {
+    return false;
+  }
+}

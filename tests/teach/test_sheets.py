@@ -1,0 +1,147 @@
+"""Exercise sheets: drawn with a seed, graded by the toolkit, recorded as JSON lines, counted over a class."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from derive import Architecture, DeriveError, grade
+from derive.proof.slips import BY_TAG
+from derive.teach.answers import desk, read_answers, report
+from derive.teach.exercises import asked_of, known_to_grades, puzzles
+from derive.teach.handout import handout
+from derive.teach.sheet import sheet
+
+NETWORK = Architecture((3, 4, 2), ("tanh", "sigmoid"), name="a_b")
+
+
+def test_the_seed_decides():
+    assert sheet(NETWORK, 7) == sheet(NETWORK, 7)
+    assert sheet(NETWORK, 7) != sheet(NETWORK, 8)
+    assert handout(NETWORK, 7) == handout(NETWORK, 7)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_solutions_are_right_and_wrong_lines_are_wrong(seed):
+    for exercise in sheet(NETWORK, seed, 9):
+        assert grade(exercise.quantity, exercise.solution, NETWORK, exercise.layout).verdict == "correct"
+        for position, line in enumerate(exercise.lines):
+            quantity, _, formula = line.partition(" = ")
+            found = grade(quantity, formula, NETWORK, exercise.layout)
+            expected = ("incorrect", exercise.slip) if position == exercise.wrong else ("correct", None)
+            assert (found.verdict, found.slip) == expected
+
+
+def test_every_slipped_formula_is_named_as_it_says():
+    for one in asked_of(NETWORK)[::3]:
+        for tag, formula in one.slips[::4]:
+            assert grade(one.quantity, formula, NETWORK, one.layout).verdict == "incorrect"
+            assert tag in BY_TAG
+
+
+def test_puzzles_repeat_no_slip_in_a_layout():
+    made = puzzles(NETWORK, 30)
+    assert len(made) >= 12
+    assert len({(p.layout, p.tag) for p in made}) == len(made)
+
+
+@pytest.mark.parametrize(
+    ("network", "known"),
+    [
+        (NETWORK, True),
+        (Architecture((3, 2), ("gelu",)), True),
+        (Architecture((3, 2), ("softmax",), loss="cross_entropy"), False),
+        (Architecture((3, 2), ("sigmoid",), loss="binary_cross_entropy"), False),
+        (Architecture((3, 2), ("tanh",), loss="huber"), False),
+        (Architecture((3, 2), ("prelu",)), False),
+    ],
+)
+def test_exercises_are_about_what_grades_know(network, known):
+    assert known_to_grades(network) == known
+    if known:
+        assert sheet(network)
+    else:
+        with pytest.raises(DeriveError, match="no formula of this network"):
+            sheet(network)
+
+
+@pytest.mark.parametrize("count", [0, 51])
+def test_a_sheet_has_an_end(count):
+    with pytest.raises(DeriveError, match="1 to 50"):
+        sheet(NETWORK, 0, count)
+
+
+def test_solutions_only_where_they_are_asked_for():
+    plain, solved = handout(NETWORK, 3), handout(NETWORK, 3, solutions=True)
+    assert "Solution" not in plain
+    assert solved.count("Solution") == 8
+    book, solved_book = (json.loads(handout(NETWORK, 3, 8, "notebook", solutions=s)) for s in (False, True))
+    answers = [cell["source"] for cell in book["cells"] if cell["source"].startswith("answer")]
+    assert all(text.startswith(('answer = ""', "answer = 0  #")) for text in answers)
+    code = [cell["source"] for cell in book["cells"] if cell["cell_type"] == "code"]
+    assert not any(e.solution in text for e in sheet(NETWORK, 3) if not e.lines for text in code)
+    assert sum("answer = " in cell["source"] for cell in solved_book["cells"]) == 8
+
+
+def test_answers_are_recorded_and_counted(tmp_path):
+    record = tmp_path / "answers.jsonl"
+    own = desk(NETWORK, 1, 6, str(record))
+    written = next(e for e in own.exercises if e.quantity.startswith("delta") and not e.lines)
+    puzzle = next(e for e in own.exercises if e.lines)
+    assert "not answered" in own.check(written.number, "")
+    assert not record.exists()
+    assert own.check(written.number, written.solution).startswith("Right")
+    own.check(written.number, f"-({written.solution})")
+    own.check(written.number, "a1 +")
+    assert own.check(puzzle.number, puzzle.wrong + 1).startswith("Found")
+    own.check(puzzle.number, (puzzle.wrong + 1) % len(puzzle.lines) + 1)
+    answers = read_answers(record)
+    assert [answer.verdict for answer in answers] == ["correct", "incorrect", "unreadable", "correct", "incorrect"]
+    assert [answer.slip for answer in answers] == [None, "sign", None, puzzle.slip, puzzle.slip]
+    text = report([*answers, *answers])
+    assert f"exercise {written.number}, {written.quantity} in {written.layout}: 2 of 6 right" in text
+    assert "   2  sign: the wrong sign" in text
+    assert "10 answers in all" in text
+    with pytest.raises(DeriveError, match="not on this sheet"):
+        own.check(99, "a1")
+
+
+GOOD = '{"sheet": "s", "exercise": 1, "quantity": "dW1", "layout": "rows", "answer": "a0", "verdict": "correct"}'
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{", "line 2: not JSON"),
+        ("[]", "line 2: not an answer"),
+        (GOOD.replace('"exercise": 1', '"exercise": "1"'), "exercise is '1'"),
+        (GOOD.replace("correct", "splendid"), "'splendid' is no verdict"),
+        (GOOD[:-1] + ', "slip": "laziness"}', "'laziness' is no slip's tag"),
+        (GOOD[:-1] + ', "more": 1}', "not an answer"),
+        ("[" * 100_000, "line 2: not JSON"),
+    ],
+)
+def test_a_record_that_is_none(derive, tmp_path, line, words):
+    path = tmp_path / "record.jsonl"
+    path.write_text(f"{GOOD}\n{line}\n")
+    found = derive("exercises", "--report", path)
+    assert (found.status, found.out) == (2, "")
+    assert words in found.err
+    assert len(found.err.splitlines()) == 1
+
+
+def test_the_command(derive, tmp_path):
+    assert derive("exercises", "--layers", "3-4-2", "--seed", "7").status == 0
+    assert (tmp_path / "network_exercises.tex").read_text() == handout(Architecture((3, 4, 2), ("tanh", "identity")), 7)
+    solved = derive("exercises", "--layers", "3-4-2", "--format", "notebook", "--solutions", "-o", "-")
+    assert json.loads(solved.out)["nbformat"] == 4
+    for wrong in (["--seed", "x"], ["--count", "-1"], ["--format", "pdf"], ["--count", "99"]):
+        found = derive("exercises", "--layers", "3-4-2", *wrong)
+        assert found.status == 2
+        assert len(found.err.splitlines()) == 1
+    path = tmp_path / "record.jsonl"
+    path.write_text(GOOD + "\n")
+    assert "1 of 1 right" in derive("exercises", "--report", path).out
+    assert derive("exercises", "--layers", "3-4-2", "--report", path).status == 2
+    assert derive("exercises").status == 2

@@ -1,0 +1,75 @@
+"""What notebooks show: the nouns' own tables and formulas, and plots."""
+
+from __future__ import annotations
+
+import io
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from derive import Activation, Architecture, differentiate, emit, load, prove
+from derive.proof.certificate import Certificate, Verdict
+from derive.teach import plots
+
+NETWORK = Architecture((3, 9, 2), (Activation("leaky", "where(z < 0, z/10, z)"), "tanh"))
+
+
+def test_tables_are_well_formed():
+    ET.fromstring(NETWORK._repr_html_())
+    ET.fromstring(prove(differentiate(NETWORK))._repr_html_())
+    ET.fromstring(f"<div>{load(emit(differentiate(NETWORK)))._repr_html_().replace('<br>', '<br/>')}</div>")
+
+
+def test_tables_say_what_is_so():
+    assert "56 parameters" in NETWORK._repr_html_()
+    assert "<td>9 × 3</td>" in NETWORK._repr_html_()
+    shown = load(emit(differentiate(NETWORK)))._repr_html_()
+    assert "loss_and_gradient" in shown
+    assert "sha256:" in shown
+    assert "NamedTuple" not in shown
+    broken = Certificate("<b>", (Verdict("<i>", "a < b", "refuted"),))._repr_html_()
+    assert "&lt;i&gt;" in broken
+    assert "it does not hold" in broken
+
+
+def test_formulas_show_themselves():
+    derivation = differentiate(NETWORK)
+    for shown in (NETWORK, derivation, derivation.forward, prove(derivation)):
+        text = shown._repr_latex_()
+        assert text.startswith("$")
+        assert text.count("{") == text.count("}")
+
+
+def ink(figure) -> int:
+    """How many pixels of the picture are not white."""
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())
+    figure.savefig(io.BytesIO(), format="svg")
+    return int((pixels[..., :3] < 200).any(axis=2).sum())
+
+
+def test_plots_draw_something():
+    module = load(emit(differentiate(NETWORK)))
+    theta, X = module.initialize(0), np.ones((4, 3))
+    Y = np.zeros((4, 2))
+    _, history = module.train(theta, X, Y, epochs=3, validation=(X, Y), rng=0)
+    for figure in (
+        plots.network(NETWORK),
+        plots.learning_curve(history),
+        plots.function("tanh"),
+        plots.function(NETWORK.activations[0]),
+        plots.gradient_sizes(module, theta, X, Y),
+    ):
+        assert ink(figure) > 1000
+
+
+def test_plots_show_the_numbers():
+    axes = plots.function("sigmoid").axes[0]
+    values, slopes = (line.get_ydata() for line in axes.lines)
+    z = axes.lines[0].get_xdata()
+    np.testing.assert_allclose(values, 1 / (1 + np.exp(-z)))
+    np.testing.assert_allclose(slopes, np.asarray(values) * (1 - np.asarray(values)))
+    module = load(emit(differentiate(Architecture((2, 1), ("identity",)))))
+    bars = plots.gradient_sizes(module, np.ones(3), [[3.0, 4.0]], [[0.0]]).axes[0].patches
+    assert bars[0].get_height() == pytest.approx(8 * 5)
