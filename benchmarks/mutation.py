@@ -4,7 +4,7 @@
 
 A mutant is *killed* if a test fails on it (or runs ten times as long), *equivalent* if it computes the same, by a rule
 on its syntax or by the list in `mutation_equivalents.toml`, where each entry says why; otherwise it *survives*. The
-score is killed / (sampled - equivalent). Mutants on the list are run too, so that an entry that a test refutes is found.
+score is killed / (sampled - equivalent). Mutants on the list are run too: an entry that a test refutes is wrong.
 Exit status 1 if the score is below FLOOR or an entry of the list is wrong.
 """
 
@@ -13,8 +13,10 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +27,8 @@ from cosmic_ray.work_db import WorkDB, use_db
 from cosmic_ray.work_item import MutationSpec
 
 from benchmarks.mutation_rules import changed_lines, listed, reason_by_rule
-from benchmarks.mutation_runs import ROOT, TARGET, Covered, covered, outcome, preload, start
+from benchmarks.mutation_runs import ROOT, TARGET, Covered, outcome, preload, start
+from benchmarks.mutation_session import run_session
 
 FLOOR = 0.95
 
@@ -79,9 +82,10 @@ class Report:
         rows += [f"equivalent by list: {mutant}\n    because {reason}" for mutant, reason in self.by_list]
         rows += [f"on the list, but killed: {mutant}" for mutant in self.wrong]
         rows += [f"survived: {mutant}" for mutant, outcome in self.outcomes if outcome == "survived"]
+        survived = len(self.outcomes) - self.killed
         rows.append(
             f"{self.sampled} sampled, {self.killed} killed ({late} of them out of time), {equivalent} equivalent "
-            f"({self.by_rule.total()} by rule, {len(self.by_list)} by list), {len(self.outcomes) - self.killed} survived: "
+            f"({self.by_rule.total()} by rule, {len(self.by_list)} by list), {survived} survived: "
             f"mutation score {100 * self.score:.1f} %"
         )
         return "\n".join(rows)
@@ -107,7 +111,7 @@ def made(spec: MutationSpec) -> tuple[Mutant, str] | None:
     return Mutant(str(spec.module_path), spec.start_pos[0], operator, text, before, after), original
 
 
-def examine(specs: list[MutationSpec], size: int, workers: int, known: Covered) -> Report:
+def examine(specs: list[MutationSpec], size: int, workers: int) -> Report:
     """Draw mutants one after the other until there are `size`, and run those that no rule justifies."""
     by_rule: Counter[str] = Counter()
     mutants = []
@@ -122,7 +126,11 @@ def examine(specs: list[MutationSpec], size: int, workers: int, known: Covered) 
             by_rule[reason] += 1
         elif reason is None:
             mutants.append(mutant)
-    results = run(mutants, workers, known)
+    jobs = [(number, mutant.file, mutant.line, mutant.text) for number, mutant in enumerate(mutants)]
+    session = run_session(jobs, workers)
+    known: Covered = next(session)
+    print(f"{len(known.seconds)} tests take {sum(known.seconds.values()):.0f} s under coverage", flush=True)
+    results = run(mutants, workers, known, session)
     reasons = listed()
     by_list, outcomes, wrong = [], [], []
     for mutant, result in results:
@@ -135,27 +143,32 @@ def examine(specs: list[MutationSpec], size: int, workers: int, known: Covered) 
     return Report(by_rule, by_list, outcomes, wrong)
 
 
-def run(mutants: list[Mutant], workers: int, known: Covered) -> list[tuple[Mutant, str]]:
-    """Each mutant with its outcome, `workers` at a time."""
-    from rich.progress import Progress
-
+def run(
+    mutants: list[Mutant], workers: int, known: Covered, session: Iterator[tuple[int, str]]
+) -> list[tuple[Mutant, str]]:
+    """Each mutant with its outcome: those that the session can run, then the others, `workers` at a time."""
     results: dict[int, str] = {}
+
+    def note(number: int, result: str) -> None:
+        results[number] = result
+        print(f"{len(results)}/{len(mutants)} {result}: {mutants[number]}", file=sys.stderr, flush=True)
+
+    for number, result in session:
+        note(number, result)
     running: dict[int, int] = {}
-    waiting = list(range(len(mutants)))[::-1]
-    with Progress(transient=True) as bar:
-        task = bar.add_task("mutants", total=len(mutants))
-        while waiting or running:
-            while waiting and len(running) < workers:
-                number = waiting.pop()
-                mutant = mutants[number]
-                if tests := known.tests(mutant.file, mutant.line):
-                    running[start(mutant.file, mutant.text, tests, known.seconds)] = number
-                else:
-                    results[number] = "survived"
-            if running:
-                child, status = os.wait()
-                results[running.pop(child)] = outcome(status)
-            bar.update(task, completed=len(results))
+    for number, mutant in enumerate(mutants):
+        if number in results:
+            continue
+        if len(running) == workers:
+            child, status = os.wait()
+            note(running.pop(child), outcome(status))
+        if tests := known.tests(mutant.file, mutant.line):
+            running[start(mutant.file, mutant.text, tests, known.seconds)] = number
+        else:
+            note(number, "survived")
+    while running:
+        child, status = os.wait()
+        note(running.pop(child), outcome(status))
     return [(mutant, results[number]) for number, mutant in enumerate(mutants)]
 
 
@@ -169,11 +182,9 @@ def main() -> int:
     os.chdir(ROOT)
     started = time.monotonic()
     preload()
-    known = covered()
-    print(f"{len(known.seconds)} tests take {sum(known.seconds.values()):.0f} s under coverage", flush=True)
     specs = specifications(given.module)
     random.Random(given.seed).shuffle(specs)
-    report = examine(specs, given.sample, given.workers, known)
+    report = examine(specs, given.sample, given.workers)
     print(f"{len(specs)} mutants of {TARGET}, of which a sample is drawn with seed {given.seed}\n{report}")
     print(f"{time.monotonic() - started:.0f} s with {given.workers} workers")
     return 1 if report.wrong or report.score < FLOOR else 0

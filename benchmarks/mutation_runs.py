@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import ast
 import importlib
-import json
 import os
 import re
 import resource
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
@@ -36,7 +34,7 @@ PRELOADED = ("sympy", "numpy", "pytest", "hypothesis", "jinja2", "click", "rich.
 ROOT = Path(__file__).parents[1]
 TARGET = "derive/proof"
 SUITE = ("tests/proof", "tests/teach", "derive/proof", "derive/teach", "tests/test_bad_input.py")
-OPTIONS = ("-x", "-q", "-p", "no:xdist", "-p", "no:randomly", "--no-header", "--tb=line", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+OPTIONS = ("-x", "-q", "-p", "no:xdist", "--no-header", "--tb=line", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 SECONDS = 20.0
 """Processor time beyond ten times what a test takes, after which a mutant hangs and is counted as killed."""
 MEMORY = 6 << 30
@@ -151,91 +149,6 @@ class Chosen:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         signal.setitimer(signal.ITIMER_PROF, SECONDS + 10 * self.seconds.get(nodeid, 0))
-
-
-@dataclass(eq=False)
-class Watched:
-    """Notes the lines that each test executes, and its time."""
-
-    coverage: Any
-    seconds: dict[str, float] = field(default_factory=dict)
-    current: str = ""
-    started: float = 0.0
-
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        forget()
-        self.current, self.started = nodeid, time.process_time()
-        self.coverage.switch_context(nodeid)
-
-    def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        self.seconds[nodeid] = time.process_time() - self.started
-        self.coverage.switch_context("")
-
-    def pytest_fixture_setup(self, fixturedef: Any) -> None:
-        if fixturedef.scope != "function":  # what it computes is seen by every test of its file
-            self.coverage.switch_context(f"{self.current.partition('::')[0]}::*")
-
-    def pytest_runtest_call(self) -> None:
-        self.coverage.switch_context(self.current)
-
-
-def forget() -> None:
-    """Empty every cache of derive.proof, so that each test executes what it needs."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith("derive.proof"):
-            for value in list(vars(module).values()):
-                if hasattr(value, "cache_clear") and value.__module__.startswith("derive.proof"):
-                    value.cache_clear()
-
-
-def covered() -> Covered:
-    """Run all tests under coverage, in a process of their own. Raises RuntimeError if one fails."""
-    reading, writing = os.pipe()
-
-    def run() -> int:
-        import coverage
-        import pytest
-
-        os.close(reading)
-        measured = coverage.Coverage(data_file=None, source=[str(ROOT / TARGET)], branch=False)
-        measured.start()
-        for file in sorted((ROOT / TARGET).glob("*.py")):
-            importlib.import_module(dotted(str(file.relative_to(ROOT))))
-        watched = Watched(measured)
-        status = pytest.main([*SUITE, *OPTIONS], plugins=[watched])
-        measured.stop()
-        with os.fdopen(writing, "wb") as pipe:
-            lines = [[*place, sorted(tests)] for place, tests in lines_of(measured, watched.seconds).items()]
-            pipe.write(json.dumps([int(status), watched.seconds, lines]).encode())
-        return 0
-
-    child = forked(run)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        content = pipe.read()
-    os.waitpid(child, 0)
-    if not content:
-        raise RuntimeError("the tests did not run to their end")
-    status, seconds, rows = json.loads(content)
-    if status:
-        raise RuntimeError("the tests fail on the modules as they are")
-    lines = {(file, line): set(tests) for file, line, tests in rows}
-    texts = {file: (ROOT / file).read_text(encoding="utf-8") for file, _ in lines}
-    return Covered(seconds, lines, texts)
-
-
-def lines_of(measured: Any, seconds: dict[str, float]) -> dict[tuple[str, int], set[str]]:
-    """(file, line) → tests, of a finished measurement."""
-    found: dict[tuple[str, int], set[str]] = {}
-    data = measured.get_data()
-    for path in data.measured_files():
-        file = str(Path(path).relative_to(ROOT))
-        for line, contexts in data.contexts_by_lineno(path).items():
-            tests = set(contexts)
-            for shared in [test for test in tests if test.endswith("::*")]:
-                tests |= {test for test in seconds if test.startswith(shared[:-1])}
-            found[file, line] = {test for test in tests if not test.endswith("::*")}
-    return found
 
 
 def start(file: str, text: str, tests: list[str], seconds: dict[str, float]) -> int:

@@ -1,6 +1,6 @@
 """Everything that the proof room says about a table of questions, word for word, to be compared with what it said.
 
-    python -m tests.proof.goldens          writes tests/proof/golden/*.json again; read the difference before you commit it
+    python -m tests.proof.goldens      writes tests/proof/golden/*.json again; read the difference before you commit it
 
 A section is a table of questions and a function that answers one in lines of text. What is right about the answers is
 tested elsewhere; here nothing that a person reads, and no number drawn, changes unnoticed.
