@@ -140,6 +140,10 @@ class Chosen:
 
     seconds: dict[str, float]
     tests: list[str]
+    finder: Any
+
+    def pytest_sessionstart(self) -> None:
+        sys.meta_path.insert(0, self.finder)  # before pytest's own, which reads modules with doctests from the disk
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         place = {test: k for k, test in enumerate(self.tests)}
@@ -159,9 +163,10 @@ def start(file: str, text: str, tests: list[str], seconds: dict[str, float]) -> 
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         signal.setitimer(signal.ITIMER_PROF, 3 * SECONDS)  # for the imports
-        sys.meta_path.insert(0, Finder(dotted(file), str(ROOT / file), text))  # type: ignore[arg-type]
+        finder = Finder(dotted(file), str(ROOT / file), text)
+        sys.meta_path.insert(0, finder)  # type: ignore[arg-type]
         files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
-        return int(pytest.main([*files, *OPTIONS], plugins=[Chosen(seconds, tests)]))
+        return int(pytest.main([*files, *OPTIONS], plugins=[Chosen(seconds, tests, finder)]))
 
     return forked(run)
 
