@@ -16,6 +16,7 @@ LISTED = Path(__file__).with_name("mutation_equivalents.toml")
 CACHES = ("cache", "lru_cache")
 
 Rule = Callable[[ast.Module], None]
+"""Takes out of a tree what cannot matter."""
 Key = tuple[str, str, str]
 """Module, the changed lines before, and after."""
 
@@ -40,6 +41,32 @@ def without_caches(tree: ast.Module) -> None:
             node.decorator_list = [d for d in node.decorator_list if name_of(d) not in CACHES]
 
 
+def without_abstract_marks(tree: ast.Module) -> None:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            node.decorator_list = [d for d in node.decorator_list if name_of(d) != "abstractmethod"]
+
+
+def unchecked_lengths(original: ast.Module, mutated: ast.Module) -> bool:
+    """Whether the mutant only lacks a strict=True of zip."""
+    strict = [_strict_zips(tree) for tree in (original, mutated)]
+    if len(strict[0]) <= len(strict[1]):
+        return False
+    texts = []
+    for tree, found in zip((original, mutated), strict, strict=True):
+        for keyword in found:
+            keyword.value = ast.Constant(False)
+        texts.append(ast.dump(tree))
+        for keyword in found:
+            keyword.value = ast.Constant(True)
+    return texts[0] == texts[1]
+
+
+def _strict_zips(tree: ast.Module) -> list[ast.keyword]:
+    calls = (n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "zip")
+    return [k for call in calls for k in call.keywords if k.arg == "strict" and getattr(k.value, "value", 0) is True]
+
+
 def name_of(decorator: ast.expr) -> str:
     """cache, of @cache and of @functools.cache(...)."""
     inner = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -49,6 +76,9 @@ def name_of(decorator: ast.expr) -> str:
 RULES: dict[str, Rule] = {
     "an annotation: no module of derive evaluates them": without_annotations,
     "a docstring or another text that is no part of an expression": without_docstrings,
+    "@abstractmethod: every class below defines the method, so the mark changes nothing that is made": (
+        without_abstract_marks
+    ),
     "a cache: the cached functions are pure, so a cache's size or absence changes the time only": without_caches,
 }
 
@@ -59,6 +89,8 @@ def reason_by_rule(original: str, mutated: str) -> str | None:
         trees = ast.parse(original), ast.parse(mutated)
     except SyntaxError:
         return ""
+    if unchecked_lengths(*trees):
+        return "strict=True of zip asserts what holds by construction: both have one length"
     for reason, rule in RULES.items():
         rule(trees[0])
         rule(trees[1])

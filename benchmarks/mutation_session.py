@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -195,20 +196,24 @@ def functions_of_target() -> dict[tuple[str, str, int], list[FunctionType]]:
 
 def changed_function(path: Path, original: str, mutated: str) -> CodeType | None:
     """The code of the one function in which two texts of a module differ; None if it is not so."""
-    try:
-        trees = [compile(text, str(path), "exec", dont_inherit=True) for text in (original, mutated)]
-    except Warning:  # as an error of the tests' own: the slow way finds it
-        return None
-    return _changed(*trees)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            own, other = (compile(text, str(path), "exec", dont_inherit=True) for text in (original, mutated))
+        except (SyntaxError, Warning):  # is an error to the tests, too, if they import it
+            return None
+    return _changed(own, other)
 
 
 def _changed(own: CodeType, other: CodeType) -> CodeType | None:
-    if "<locals>" in own.co_qualname or len(own.co_consts) != len(other.co_consts):
-        return None
     if own.co_flags & 2:  # a function, not the body of a module or of a class
         return other if own.co_freevars == other.co_freevars else None
+    if len(own.co_consts) != len(other.co_consts):
+        return None
     pairs = [(a, b) for a, b in zip(own.co_consts, other.co_consts, strict=True) if not _same(a, b)]
-    if own.replace(co_consts=()) != other.replace(co_consts=()) or len(pairs) != 1:
+    if own.replace(co_consts=(), co_linetable=b"") != other.replace(co_consts=(), co_linetable=b""):
+        return None
+    if len(pairs) != 1:
         return None
     (one, changed) = pairs[0]
     return _changed(one, changed) if isinstance(one, CodeType) and isinstance(changed, CodeType) else None
