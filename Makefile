@@ -6,7 +6,7 @@
 #   make peers      emitted modules against PyTorch (installs it)
 #   make generated  the committed modules again, from generated/*.toml
 #   make mutants    faults planted in emitted modules: the audit has to catch every one
-#   make mutation   mutation testing of derive/proof itself, on a random sample (takes an hour)
+#   make mutation   mutation testing of derive/proof itself, on a random sample of 300
 #   make clean      remove what these targets made
 
 BIN := .venv/bin
