@@ -67,6 +67,25 @@ def _strict_zips(tree: ast.Module) -> list[ast.keyword]:
     return [k for call in calls for k in call.keywords if k.arg == "strict" and getattr(k.value, "value", 0) is True]
 
 
+def with_one_layout_test(tree: ast.Module) -> None:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare) and ast.unparse(node.left).split(".")[-1] == "layout":
+            match node.ops, node.comparators:
+                case [operator], [ast.Constant(value="rows" | "columns" as layout)]:
+                    is_rows = LAYOUT_TESTS.get((type(operator), layout))
+                    if is_rows is not None:
+                        node.ops, node.comparators = [ast.Eq()], [ast.Constant("rows" if is_rows else "columns")]
+
+
+LAYOUT_TESTS: dict[tuple[type[ast.cmpop], str], bool] = {
+    **{(operator, "rows"): True for operator in (ast.Eq, ast.GtE)},
+    **{(operator, "rows"): False for operator in (ast.NotEq, ast.Lt)},
+    **{(operator, "columns"): False for operator in (ast.Eq, ast.LtE)},
+    **{(operator, "columns"): True for operator in (ast.NotEq, ast.Gt)},
+}
+"""Comparison of a layout with a text → whether it says that the layout is rows."""
+
+
 def name_of(decorator: ast.expr) -> str:
     """cache, of @cache and of @functools.cache(...)."""
     inner = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -78,6 +97,9 @@ RULES: dict[str, Rule] = {
     "a docstring or another text that is no part of an expression": without_docstrings,
     "@abstractmethod: every class below defines the method, so the mark changes nothing that is made": (
         without_abstract_marks
+    ),
+    "a layout is rows or columns, in whichever way that is asked; columns come first in the order of texts": (
+        with_one_layout_test
     ),
     "a cache: the cached functions are pure, so a cache's size or absence changes the time only": without_caches,
 }

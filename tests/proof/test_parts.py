@@ -8,8 +8,10 @@ from derive.algebra.gradient import differentiate
 from derive.algebra.notation import L, index, size
 from derive.algebra.program import Equation, Tensor
 from derive.algebra.residues import PRIME
+from derive.model.activation import Activation
 from derive.model.architecture import Architecture
-from derive.proof.blindspots import Setting, _distinct, _small
+from derive.proof.answers import ask, readable_start
+from derive.proof.blindspots import Setting, _distinct, _small, _special
 from derive.proof.network_data import draw
 from derive.proof.refute import _unequal
 from derive.proof.scope import Scope
@@ -62,6 +64,19 @@ def test_the_examples_among_which_the_smallest_is_looked_for():
     assert (found[-1].sizes, found[-1].samples) == ((3, 3, 3), 3)
     assert found == sorted(found, key=lambda s: (s.count, s.samples, s.sizes))
     assert Setting((2, 3, 1), 4, (TANH, TANH)).count == 3 * 3 + 1 * 4 + 4 * 3
+
+
+def test_equal_activations_are_one_cause():
+    again = Activation(TANH.name, TANH.expression, TANH.constants)
+    words, without = _special(TANH)
+    assert words.startswith("tanh: ")
+    assert without(Setting((2, 2, 1), 2, (TANH, again))).activations == (None, None)
+
+
+@pytest.mark.parametrize("text", ["a1 @", "a1 @ @", "a1 @@ W2", "a1 )", "a1", "", "a1 + (a2 @"])
+def test_how_far_a_line_can_be_read(text):
+    start = readable_start(ask("delta2", 3), text, 3)
+    assert (show(start) if start else "") == ("a1" if text[2:] else "")
 
 
 def column(*values):
