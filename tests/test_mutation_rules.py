@@ -1,4 +1,4 @@
-"""Which mutants count as equivalent: the rules see what cannot matter and nothing else, and the list is about real lines."""
+"""Which mutants count as equivalent: rules see what cannot matter and nothing else; the list is about real lines."""
 
 from pathlib import Path
 

@@ -414,6 +414,7 @@ PLANTED = [
     (_COLUMNS + '\ncost = "mean"\nsymbols = { C = "cost" }', "d(C, b[l][j]) = sum(delta[l])[j]", ALL, ""),
     (_COLUMNS + '\nfactor = "1"', "delta[L] = (a[L] - y) * f'(z[L])", "", ""),
     (_COLUMNS + '\nfactor = "1"', "c = norm(a[L] - y)**2", "", ""),
+    (_COLUMNS + '\nfactor = "1"', "z1 = delta2(x)", "", "tanh"),
     (_COLUMNS + '\nfactor = "1"', "d(c, W[l][i, j]) = 2 * delta[l][i] * a[l-1][j]", ALL, ""),
     (_COLUMNS + "\ninput_layer = 1", "a0 = x", "", ""),
     (_COLUMNS + "\ninput_layer = 1", "a1 = x", "", ""),
