@@ -352,7 +352,7 @@ LINES = [
         ("delta2", "outer(a1)"), ("delta2", "diag(a1)"), ("delta2", "norm(a1)"), ("delta2", "sum(a1[i], i)"),
         ("delta2", "a1[i]"),
         ("delta2", "count(W2)"), ("delta2", "c"), ("delta2", "loss"), ("delta2", "n2"), ("delta2", "parameters"),
-        ("delta2", "a1 ** -2"), ("delta2", "a1 * N ** -2"),
+        ("delta2", "a1 ** -2"), ("delta2", "a1 * N ** -2"), ("dW[l+1]", "W[l+2]"), ("dW[l-1]", "a[l+1]"),
         ("delta2", "a1 ** 2 ** 3"), ("delta2", "(a1 ** 2) ** 3"), ("delta2", "a1 - (a1 - a1)"),
         ("delta2", "a1 / (2 / a1)"), ("delta2", "-(a1 + a1).T"), ("delta2", "(-a1).T"), ("delta2", "-a1 * 2"),
         ("delta2", "-(a1 * 2)"),
@@ -383,6 +383,7 @@ SLIPPED = [
         ],
         "relu": [("delta", 1), ("delta", 2), ("dW", 2), ("da", 2)],
         "one": [("delta", 1), ("dW", 1), ("da", 1), ("y", -1)],
+        "five": [("dW", 3), ("dW", 4)],
     }.items()
     for base, layer in places
     for layout in ("rows", "columns")

@@ -10,8 +10,10 @@ from derive.algebra.program import Equation, Tensor
 from derive.algebra.residues import PRIME
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
+from derive.proof import canonical
 from derive.proof.answers import ask, readable_start
-from derive.proof.blindspots import Setting, _distinct, _small, _special
+from derive.proof.blindspots import Setting, _causes, _distinct, _small, _special
+from derive.proof.example import Example
 from derive.proof.network_data import draw
 from derive.proof.refute import _unequal
 from derive.proof.scope import Scope
@@ -33,7 +35,8 @@ l = index("l")
         (0, 0, 3, True), (0, 1, 3, False), (1, 1, 3, True), (3, 1, 3, True), (4, 1, 3, False), (-1, 0, 3, False),
         (0, 0, L, True), (0, 1, L, False), (1, 1, L, True), (2, 1, L, False), (L, 1, L, True), (L - 1, 0, L, True),
         (L - 1, 1, L, False), (L + 1, 1, L, False), (l, 1, L, True), (l - 1, 1, L, False), (l - 1, 0, L, True),
-        (l + 1, 1, L, False), (l, 1, 3, True), (l + 1, 1, 3, False), (l - 1, 1, 3, False), (l / 2, 1, 3, False),
+        (l + 1, 1, L, False), (l, 1, 3, True), (l + 1, 1, 3, False), (l - 1, 1, 3, False),
+        (l / 2, 1, 3, False), (l / 2, 0, 4, False),
     ],
 )  # fmt: skip
 def test_where_a_label_may_lie(label, first, depth, fits):
@@ -77,6 +80,27 @@ def test_equal_activations_are_one_cause():
 def test_how_far_a_line_can_be_read(text):
     start = readable_start(ask("delta2", 3), text, 3)
     assert (show(start) if start else "") == ("a1" if text[2:] else "")
+
+
+def test_another_number_of_samples_is_larger_than_every_size():
+    setting = Setting((2, 3, 1), 2, (TANH, TANH))
+    assert [change(setting).samples for _, change in _causes(setting)] == [4, 2, 2]
+
+
+def test_the_forward_pass_of_an_example():
+    values = Example((2, 3, 1), 4, (TANH, TANH), 0).values
+    for k in (1, 2):
+        assert (values[f"z{k}"] == values[f"a{k - 1}"] @ values[f"W{k}"].T + values[f"b{k}"]).all()
+        assert values[f"b{k}"].shape == (1, (2, 3, 1)[k])
+
+
+def test_as_many_numberings_as_are_allowed(monkeypatch):
+    monkeypatch.setattr(canonical, "MAX_NUMBERINGS", 6)
+    a, n, indices = sp.IndexedBase("a"), sp.Symbol("n"), [index(name) for name in "ijkm"]
+    three = sp.Sum(sp.prod(a[i] for i in indices[:3]) + 1, *((i, 1, n) for i in indices[:3]))
+    assert "sum" in canonical.canonical(three)
+    with pytest.raises(canonical.SwellError):
+        canonical.canonical(sp.Sum(sp.prod(a[i] for i in indices), *((i, 1, n) for i in indices)))
 
 
 def column(*values):
