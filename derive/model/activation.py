@@ -153,8 +153,10 @@ def _same_meaning(own: Activation) -> bool:
     known = read_expression(definition.expression, {"z": Z, **{key: sp.Symbol(key) for key, _ in definition.constants}})
     candidates = [{key: sp.Symbol(key) for key, _ in own.constants}, dict(own.constants)]
     names = [key for key, _ in own.constants]
-    for order in permutations([key for key, _ in definition.constants], len(names)):
-        candidates.append({key: sp.Symbol(other) for key, other in zip(names, order, strict=True)})
+    candidates += [
+        {key: sp.Symbol(other) for key, other in zip(names, order, strict=True)}
+        for order in permutations([key for key, _ in definition.constants], len(names))
+    ]
     values = {sp.Symbol(key): sp.Rational(str(value)) for key, value in definition.constants}
     for meaning in candidates:
         formula = read_expression(own.expression, {"z": Z, **meaning})
