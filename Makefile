@@ -10,7 +10,7 @@
 #   make trust      how accurate activations and losses are as emitted: writes docs/numerical-trust.md
 #   make generated  the committed modules again, from generated/*.toml
 #   make mutants    faults planted in emitted modules: the audit has to catch every one
-#   make mutation   mutation testing of derive/proof itself, on a random sample (takes an hour)
+#   make mutation   mutation testing of derive/proof itself, on a random sample of 300
 #   make clean      remove what these targets made
 
 BIN := .venv/bin

@@ -275,10 +275,15 @@ again; figures may differ by a unit in the last place between machines, since Nu
 Each function is run at some {points} points with |z| <= {reach}: even and random ones, powers of ten down to the
 subnormal numbers, neighbours of kinks, multiples of pi, and where exp(z) turns subnormal. NumPy's warnings about
 overflow, invalid values and division by zero are errors. Limits: relative error of f where |f| is a normal number,
-and error of f' relative to max(1, |f'|), at most {limits}. Where f is not normal, its error is below the smallest
-normal number. Trained constants stand where they start. Losses are run for several targets; of softmax with the
-logits z and 0, and f' is dc/dz. (*): the error of f, too, is relative to max(1, |f|). If the label is the largest
-logit by far, c = log(1 + exp(-z)) is taken of a sum in which exp(-z) is lost: an absolute error, as in other libraries.
+and error of f' relative to max(1, |f'|), at most {limits}. Where f is not normal, its
+error is below the smallest normal number. Trained constants stand where they start.
+
+Losses are run for several targets, that of softmax with the logits z and 0; f' is dc/dz. (*): the error of f, too, is
+relative to max(1, |f|). If the label is the largest logit by far, c = log(1 + exp(-z)) is taken of a sum in which
+exp(-z) is lost, as in other libraries.
+
+f(-oo), f(oo) are computed without the door, which refuses what is not finite; nan stands there for the limit of a
+product or quotient such as z*exp(z), and where there is no limit.
 
 | function | dtype | f: ulp | relative | at z | f': ulp | relative | at z | f(-oo), f(oo) |
 | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |

@@ -103,7 +103,8 @@ def _numbers(coefficients: Iterable[Any], opening: str, closing: str) -> Iterato
 def _polynomial(coefficients: list[Any]) -> list[str]:
     """Lines that set P to the polynomial with these coefficients, lowest first, at y."""
     *lower, last = coefficients
-    return [f"P = {float(last)!r}", *_numbers(reversed(lower), "for c in (", "):"), "    P = P * y + c"]
+    loop = _numbers(reversed(lower[:-1]), "for c in (", "):")
+    return [f"P = {float(last)!r} * y", f"P += {float(lower[-1])!r}", *loop, "    P *= y", "    P += c"]
 
 
 @cache
@@ -171,11 +172,18 @@ def _horner(dtype: str) -> Text:
         f"    t = {split!r} * high",
         "    high1 = t - (t - high)",
         "    high2 = high - high1",
-        "    error = ((high1 * x1 - product) + high1 * x2 + high2 * x1) + high2 * x2",
-        "    high = product + c",
-        "    part = high - product",
-        "    error = error + (product - (high - part)) + (c - part)",
-        "    low = low * x + (error + less)",
+        "    error = high1 * x1",
+        "    error -= product",
+        "    error += high1 * x2",
+        "    error += high2 * x1",
+        "    error += high2 * x2",
+        "    high = product",
+        "    if c:",
+        "        high = product + c",
+        "        part = high - product",
+        "        error += (product - (high - part)) + (c - part)",
+        "    low = low * x + error",
+        "    low += less",
         "return high, low",
     )
     return Text("_horner", "x, coefficients", doc, lines, writes=False)

@@ -142,15 +142,27 @@ def activation(value: str | Activation, own: dict[str, Activation] | None = None
 
 
 def _same_meaning(own: Activation) -> bool:
-    """Whether `own` is what the table has under its name, up to the values of the constants."""
+    """Whether `own` is what the table has under its name, up to the names and the values of the constants."""
+    from itertools import permutations
+
     import sympy as sp
 
     from derive.model.expression import Z, read_expression
 
     definition = read_definition(ACTIVATIONS[own.name])
-    values = {**dict(definition.constants), **dict(own.constants)}
-    known = read_expression(definition.expression, {"z": Z, **values})
-    return bool(own.initial == known or sp.expand(own.initial - known) == 0)
+    known = read_expression(definition.expression, {"z": Z, **{key: sp.Symbol(key) for key, _ in definition.constants}})
+    candidates = [{key: sp.Symbol(key) for key, _ in own.constants}, dict(own.constants)]
+    names = [key for key, _ in own.constants]
+    candidates += [
+        {key: sp.Symbol(other) for key, other in zip(names, order, strict=True)}
+        for order in permutations([key for key, _ in definition.constants], len(names))
+    ]
+    values = {sp.Symbol(key): sp.Rational(str(value)) for key, value in definition.constants}
+    for meaning in candidates:
+        formula = read_expression(own.expression, {"z": Z, **meaning})
+        if any(sp.expand(each) == 0 for each in (formula - known, formula - known.xreplace(values))):
+            return True
+    return False
 
 
 def _trained(where: str, names: object, constants: dict[str, float]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from derive.model.errors import FormulaError
 from derive.model.reader import Reader, parse
 from derive.proof.grammar import ACTIVATION, ELEMENTWISE
 from derive.proof.matrices import NUMBERED, with_df
-from derive.proof.terms import BINARY, LEAVES, NO_LAYER, Term, leaf, number
+from derive.proof.terms import BINARY, LEAVES, Term, leaf, number
 from derive.proof.values import DERIVATIVES, QUANTITIES
 
 FUNCTIONS = {"diag": 1, "sum": 1, "outer": 2, "inv": 1}
@@ -116,7 +116,7 @@ class TermReader(Reader):
         parts = tuple(self.visit(argument) for argument in arguments)
         if name in ACTIVATION and len(parts) == 1:
             at = parts[0]
-            return self.activated(name, at.layer if at.head == "z" and at.layer != NO_LAYER else self.own, at)
+            return self.activated(name, at.layer if at.head == "z" else self.own, at)
         if name.rstrip("0123456789") in ACTIVATION and len(parts) == 1:
             base = name.rstrip("0123456789")
             return self.activated(base, int(name[len(base) :]), parts[0])

@@ -120,7 +120,7 @@ class _Writer:
         over = [f for f in factors if f == 1 / N]
         rest = [f for f in factors if f != 1 / N]
         if row is not None and column is not None:
-            first = [f for f in rest if self.free(f, {row, column}) == {row}]
+            first = [f for f in rest if self.free(f, {row, column}) <= {row}]
             second = [f for f in rest if self.free(f, {row, column}) == {column}]
             if first and second and len(first) + len(second) == len(rest):
                 outer = times(self.product(tuple(first), row, None), self.product(tuple(second), None, column))

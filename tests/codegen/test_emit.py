@@ -232,7 +232,9 @@ def test_float32_stays_float32(style: str) -> None:
 def test_saturated_neurons_stay_finite(style: str, name: str) -> None:
     """Inputs of +-1000 to every activation of the shared list: no warning, no NaN, in both styles."""
     module = made((1, 2, 1), [name, "identity"], style)
-    theta = module.pack(module.Parameters(np.array([[1.0], [-1.0]]), np.zeros(2), np.ones((1, 2)), np.zeros(1)))
+    start = module.unpack(module.initialize(0))  # with the trained constants as they begin
+    weights = {"W1": np.array([[1.0], [-1.0]]), "W2": np.ones((1, 2))}
+    theta = module.pack(start._replace(**weights))
     X = np.array([[-1000.0], [-30.0], [0.0], [30.0], [1000.0]])
     with np.errstate(all="raise", under="ignore"):
         value, gradient = module.loss_and_gradient(theta, X, np.zeros((5, 1)))

@@ -144,7 +144,7 @@ def module(name: str, style: str) -> str:
     ("name", "right", "wrong", "label"),
     [
         ("gelu", "np.floor(16 * u) / 16", "np.floor(8 * u) / 8", "frame"),
-        ("gelu", "P = P * y + c", "P = P * y - c", "frame"),
+        ("gelu", "    P += c", "    P -= c", "frame"),
         ("tanhshrink", "np.positive(", "np.negative(", "frame"),
         ("gaussian", "1 + low", "1 - low", "frame"),
         ("gaussian", "high2 * x2\n", "high2 * x1\n", "frame"),

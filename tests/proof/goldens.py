@@ -1,0 +1,202 @@
+"""Everything that the proof room says about a table of questions, word for word, to be compared with what it said.
+
+    python -m tests.proof.goldens      writes tests/proof/golden/*.json again; read the difference before you commit it
+
+A section is a table of questions and a function that answers one in lines of text. What is right about the answers is
+tested elsewhere; here nothing that a person reads, and no number drawn, changes unnoticed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from derive import Architecture, differentiate, grade
+from derive.algebra.gradient import Derivation
+from derive.model.activation import Activation
+from derive.model.errors import DeriveError
+from derive.proof.answers import ask, read_line
+from derive.proof.blindspots import Setting as Example
+from derive.proof.blindspots import blindspots, findings_of
+from derive.proof.claims import Claim, from_toml
+from derive.proof.decide import decide
+from derive.proof.grammar import FormulaReader
+from derive.proof.network_data import draw
+from derive.proof.prove import prove
+from derive.proof.recognise import bench
+from derive.proof.scope import Scope, read_ranges
+from derive.proof.sides import read_sides
+from derive.proof.small import small
+from derive.proof.terms import show
+from derive.proof.texts import text_verdicts
+from tests.proof import questions
+
+FOLDER = Path(__file__).with_name("golden")
+SWISH = Activation("swish", "z / (1 + exp(-beta*z))", (("beta", 1.5),))
+NETWORKS = {
+    "tanh": Architecture((4, 3, 2), ("tanh", "sigmoid")),
+    "square": Architecture((3, 3, 3), ("tanh", "identity")),
+    "deep": Architecture((3, 4, 5, 2), ("tanh", "sigmoid", "tanh")),
+    "relu": Architecture((2, 3, 1), ("relu", "softplus")),
+    "swish": Architecture((3, 2, 2), (SWISH, "tanh")),
+    "one": Architecture((3, 2), ("sigmoid",)),
+    "five": Architecture((2, 2, 3, 2, 2, 1), ("tanh", "tanh", "sigmoid", "relu", "identity")),
+}
+
+
+@cache
+def derivation(name: str) -> Derivation:
+    return differentiate(NETWORKS[name])
+
+
+def refusal(error: DeriveError) -> list[str]:
+    column = getattr(error, "column", None)
+    return [f"{type(error).__name__}: {error}"] + ([f"column {column}"] if column is not None else [])
+
+
+def verdict(formula: str, ranges: str, layout: Any, network: str) -> list[str]:
+    """A formula decided in a network, or in any ("")."""
+    given = derivation(network) if network else None
+    (found,) = decide(Claim("asked", formula, layout, ranges), "least_squares", given)
+    pairs = [f"{name} = {value}" for name, value in found.counterexample]
+    return [found.verdict, found.method, found.validity, found.note, *pairs]
+
+
+def reading(text: str, layout: Any, ranges: str) -> list[str]:
+    """One side of a formula."""
+    scope = read_ranges(ranges, layout) if ranges else Scope(layout, least=3)
+    reader = FormulaReader(scope)
+    value = reader.read(text)
+    mentions = sorted(f"{base} {label}" for base, label in reader.mentions)
+    kept = [*map(str, reader.inverses.items()), *map(str, reader.ranges.items())]
+    return [value.shown, str(value.expr), str(value.input_of), ", ".join(mentions), *kept]
+
+
+def both(formula: str, layout: Any, ranges: str) -> list[str]:
+    """Both sides of a formula."""
+    sides = read_sides(formula, read_ranges(ranges, layout))
+    return [str(sides.left), str(sides.right), str(sides.names), str(sides.free), str(sides.counts)]
+
+
+def graded(quantity: str, formula: str, network: str, layout: str, *given: str) -> list[str]:
+    """What a learner is told."""
+    found = grade(quantity, formula, NETWORKS[network], layout, given)
+    numbers = json.dumps(found.counterexample, ensure_ascii=False)
+    return [found.verdict, str(found.slip), found.read_as, found.message, found.corrected, numbers]
+
+
+def line(quantity: str, formula: str, network: str, layout: Any) -> list[str]:
+    """What is read of a learner's line."""
+    asked = ask(quantity, NETWORKS[network].depth)
+    read = read_line(asked, formula, NETWORKS[network].depth, layout)
+    terms = [f"{layer}: {show(term, asked.labels(layer))}" for layer, term in read.terms.items()]
+    words = [read.text, str(read.shape_error), read.shape, read.wanted, read.place_error, read.only, str(read.fits)]
+    return [str(asked), *terms, *words]
+
+
+def slipped(base: str, layer: int, network: str, layout: Any) -> list[str]:
+    """The right formulas of a quantity, and every single slip in them."""
+    own = bench(NETWORKS[network], layout)
+    truths = [show(term) for term in own.truth(base, layer)]
+    return [*truths, *dict.fromkeys(f"{tag}: {show(form)}" for tag, form in own.singles(base, layer, 1))]
+
+
+def numbers(network: str, layout: Any, samples: int, seed: int) -> list[str]:
+    """What is drawn for a network: residues as one sum for each quantity, small numbers as they are."""
+    widths = NETWORKS[network].sizes
+    drawn = draw(derivation(network), layout, samples, widths, seed).values
+    residues = [f"{show(term)} {array.shape} {_digest(array)}" for term, array in drawn.items()]
+    values = small(NETWORKS[network], layout, samples, widths, seed)
+    return [*sorted(residues), *sorted(f"{term}: {array.tolist()}" for term, array in values.values.items())]
+
+
+def _digest(array: Any) -> int:
+    weights = np.arange(1, array.size + 1, dtype=object)
+    return int((array.ravel().astype(object) * weights).sum() % 1_000_003)
+
+
+def certificate(network: str, text: str) -> list[str]:
+    """A whole certificate."""
+    found = prove(derivation(network), text or None).to_dict()
+    rest = {key: value for key, value in found.items() if key not in ("versions", "seal", "formulas")}
+    return [json.dumps(part, ensure_ascii=False) for part in (*found["formulas"], *rest.items())]
+
+
+def planted(head: str, formula: str, ranges: str, network: str) -> list[str]:
+    """A formula in a text with conventions of its own."""
+    text = from_toml(f'{head}\n[[formula]]\nlabel = "planted"\nformula = "{formula}"\nfor = "{ranges}"\n', "book.toml")
+    given = derivation(network) if network else None
+    return [f"{v.verdict} | {v.method} | {v.validity} | {v.note}" for v in text_verdicts(text, given)]
+
+
+def example(sizes: tuple[int, ...], samples: int, *activations: str) -> list[str]:
+    """What an example hides and why."""
+    report = blindspots(Architecture(sizes, activations), samples)
+    found = [f"{f.slip.tag}: {dict(f.layers)} {f.why}" for f in report.findings]
+    return [report.setting.shown, *found, report.proposal.shown if report.proposal else "nothing"]
+
+
+def hidden(sizes: tuple[int, ...], samples: int, *activations: str) -> list[str]:
+    """How every slip shows in an example."""
+    functions = Architecture(sizes, activations).activations
+    return [f"{f.slip.tag}: {dict(f.layers)}" for f in findings_of(Example(sizes, samples, functions))]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Questions of one kind, and how one is answered."""
+
+    answer: Callable[..., list[str]]
+    questions: Iterable[tuple[Any, ...]]
+
+    def answered(self) -> dict[str, list[str]]:
+        return {named(question): said(self.answer, question) for question in self.questions}
+
+
+def named(question: tuple[Any, ...]) -> str:
+    return " | ".join(map(str, question))
+
+
+def said(answer: Callable[..., list[str]], question: tuple[Any, ...]) -> list[str]:
+    """The answer, or the refusal of the question."""
+    try:
+        return answer(*question)
+    except DeriveError as error:
+        return refusal(error)
+
+
+SECTIONS = {
+    "verdicts": Section(verdict, questions.VERDICTS),
+    "readings": Section(reading, questions.READINGS),
+    "sides": Section(both, questions.SIDES),
+    "grades": Section(graded, questions.GRADES),
+    "lines": Section(line, questions.LINES),
+    "slips": Section(slipped, questions.SLIPPED),
+    "numbers": Section(numbers, questions.NUMBERS),
+    "certificates": Section(certificate, questions.CERTIFICATES),
+    "conventions": Section(planted, questions.PLANTED),
+    "examples": Section(example, questions.EXAMPLES),
+    "hidden": Section(hidden, questions.HIDDEN_IN),
+}
+
+
+def golden(section: str) -> dict[str, list[str]]:
+    """What was said before."""
+    found: dict[str, list[str]] = json.loads((FOLDER / f"{section}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def main() -> None:
+    for name, section in SECTIONS.items():
+        text = json.dumps(section.answered(), indent=0, ensure_ascii=False)
+        (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

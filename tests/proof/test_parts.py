@@ -1,0 +1,183 @@
+"""Small parts by themselves: bounds, shapes and texts that whole formulas seldom reach."""
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from derive.algebra.gradient import differentiate
+from derive.algebra.notation import L, index, size
+from derive.algebra.program import Equation, Tensor
+from derive.algebra.residues import PRIME
+from derive.model.activation import Activation
+from derive.model.architecture import Architecture
+from derive.proof import canonical
+from derive.proof.answers import ask, readable_start
+from derive.proof.blindspots import Setting, _causes, _distinct, _small, _special
+from derive.proof.example import Example
+from derive.proof.network_data import draw
+from derive.proof.refute import _unequal
+from derive.proof.scope import Scope
+from derive.proof.seal import seal
+from derive.proof.terms import show
+from derive.proof.truth import NoMatrixFormError, matrix_form
+from derive.proof.valuation import MISFIT, NoValueError, Residual, fraction, inverse_of, ratio
+
+TANH = Architecture((2, 1), ("tanh",)).activations[0]
+NUMBERS = {
+    rows: Residual(draw(differentiate(Architecture((2, 1), ("tanh",))), rows, 2, (2, 1), 0)) for rows in ("rows",)
+}
+l = index("l")
+
+
+@pytest.mark.parametrize(
+    ("label", "first", "depth", "fits"),
+    [
+        (0, 0, 3, True), (0, 1, 3, False), (1, 1, 3, True), (3, 1, 3, True), (4, 1, 3, False), (-1, 0, 3, False),
+        (0, 0, L, True), (0, 1, L, False), (1, 1, L, True), (2, 1, L, False), (L, 1, L, True), (L - 1, 0, L, True),
+        (L - 1, 1, L, False), (L + 1, 1, L, False), (l, 1, L, True), (l - 1, 1, L, False), (l - 1, 0, L, True),
+        (l + 1, 1, L, False), (l, 1, 3, True), (l + 1, 1, 3, False), (l - 1, 1, 3, False),
+        (l / 2, 1, 3, False), (l / 2, 0, 4, False),
+    ],
+)  # fmt: skip
+def test_where_a_label_may_lie(label, first, depth, fits):
+    depth = sp.sympify(depth)
+    scope = Scope("columns", {"l": (sp.S.One, depth)}, depth)
+    assert (scope.misplaced(sp.sympify(label), first) == "") == fits
+
+
+def test_a_seal_is_the_same_for_ever():
+    content = {"b": "é", "a": [1, "x"], "seal": "old"}
+    assert seal(content) == seal({"a": [1, "x"], "b": "é"})
+    assert seal(content) == "sha256:0a30c37ef92124fc45145be839e4ca9df20eb6ff9da3da8b8c4334c11391efac"
+
+
+def test_other_widths_are_distinct_and_keep_a_single_output():
+    assert [_distinct(Setting(sizes, n, (TANH,) * 2)).sizes for sizes, n in (((2, 1, 3), 9), ((3, 3, 1), 9))] == [
+        (2, 3, 4),
+        (2, 3, 1),
+    ]
+    assert _distinct(Setting((2, 2, 2), 3, (TANH,) * 2)).sizes == (2, 4, 5)
+    assert _distinct(Setting((1, 1), 2, (TANH,))).sizes == (3, 1)
+
+
+def test_the_examples_among_which_the_smallest_is_looked_for():
+    found = _small((TANH, TANH))
+    assert len(found) == 27 * 3
+    assert (found[0].sizes, found[0].samples) == ((1, 1, 1), 1)
+    assert (found[-1].sizes, found[-1].samples) == ((3, 3, 3), 3)
+    assert found == sorted(found, key=lambda s: (s.count, s.samples, s.sizes))
+    assert Setting((2, 3, 1), 4, (TANH, TANH)).count == 3 * 3 + 1 * 4 + 4 * 3
+
+
+def test_equal_activations_are_one_cause():
+    again = Activation(TANH.name, TANH.expression, TANH.constants)
+    words, without = _special(TANH)
+    assert words.startswith("tanh: ")
+    assert without(Setting((2, 2, 1), 2, (TANH, again))).activations == (None, None)
+
+
+@pytest.mark.parametrize("text", ["a1 @", "a1 @ @", "a1 @@ W2", "a1 )", "a1", "", "a1 + (a2 @"])
+def test_how_far_a_line_can_be_read(text):
+    start = readable_start(ask("delta2", 3), text, 3)
+    assert (show(start) if start else "") == ("a1" if text[2:] else "")
+
+
+def test_another_number_of_samples_is_larger_than_every_size():
+    setting = Setting((2, 3, 1), 2, (TANH, TANH))
+    assert [change(setting).samples for _, change in _causes(setting)] == [4, 2, 2]
+
+
+def test_the_forward_pass_of_an_example():
+    values = Example((2, 3, 1), 4, (TANH, TANH), 0).values
+    for k in (1, 2):
+        assert (values[f"z{k}"] == values[f"a{k - 1}"] @ values[f"W{k}"].T + values[f"b{k}"]).all()
+        assert values[f"b{k}"].shape == (1, (2, 3, 1)[k])
+
+
+def test_as_many_numberings_as_are_allowed(monkeypatch):
+    monkeypatch.setattr(canonical, "MAX_NUMBERINGS", 6)
+    a, n, indices = sp.IndexedBase("a"), sp.Symbol("n"), [index(name) for name in "ijkm"]
+    three = sp.Sum(sp.prod(a[i] for i in indices[:3]) + 1, *((i, 1, n) for i in indices[:3]))
+    assert "sum" in canonical.canonical(three)
+    with pytest.raises(canonical.SwellError):
+        canonical.canonical(sp.Sum(sp.prod(a[i] for i in indices), *((i, 1, n) for i in indices)))
+
+
+def column(*values):
+    return np.array(values, dtype=np.int64)[None, :, None]
+
+
+def test_a_product_that_does_not_fit_has_a_value_up_to_six_rows():
+    times = NUMBERS["rows"].times
+    six, seven = column(*range(1, 7)), column(*range(1, 8))
+    weighted = sum(weight * entry for weight, entry in zip(MISFIT, range(1, 7), strict=True))
+    assert times(column(1, 2), six).tolist() == [[[weighted % PRIME], [2 * weighted % PRIME]]]
+    assert times(six.swapaxes(1, 2), column(1, 2).swapaxes(1, 2)).tolist() == [
+        [[weighted % PRIME, 2 * weighted % PRIME]]
+    ]
+    for left, right in (
+        (column(1, 2), seven),
+        (seven.swapaxes(1, 2), column(1, 2).swapaxes(1, 2)),
+        (six @ six.swapaxes(1, 2), seven @ seven.swapaxes(1, 2)),
+    ):
+        with pytest.raises(NoValueError, match="do not fit"):
+            times(left, right)
+
+
+def test_inverses_modulo_the_prime():
+    matrix = np.array([[0, 2, 1], [1, 0, 3], [2, 1, 0]])
+    product = (inverse_of(matrix).astype(object) @ matrix.astype(object)) % PRIME
+    assert product.tolist() == np.eye(3, dtype=int).tolist()
+    with pytest.raises(ZeroDivisionError):
+        inverse_of(np.array([[1, 2], [2, 4]]))
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator"), [(1, 1), (-3, 7), (2000, 1999), (-1999, 2000), (0, 1), (1, 2000)]
+)
+def test_small_fractions_are_found_again(numerator, denominator):
+    value = numerator * pow(denominator, -1, PRIME) % PRIME
+    assert fraction(value) == sp.Rational(numerator, denominator)
+
+
+@pytest.mark.parametrize(("numerator", "denominator"), [(2001, 1), (1, 2001), (2003, 2011)])
+def test_a_large_fraction_is_none(numerator, denominator):
+    found = fraction(numerator * pow(denominator, -1, PRIME) % PRIME)
+    assert found is None or found != sp.Rational(numerator, denominator)
+
+
+def test_ratios():
+    array = np.array([[0, 3], [4, 5]], dtype=np.int64)
+    assert ratio(array * 7 % PRIME, array) == 7
+    assert ratio(array, array) == 1
+    assert ratio(array + 1, array) is None
+    assert ratio(array, array * 0) is None
+    assert ratio(array * 0, array) is None
+    assert ratio(array, np.ones((3, 3), dtype=np.int64)) is None
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "unequal"),
+    [
+        (sp.sqrt(2), sp.sqrt(2) + sp.Rational(1, 10**19), True),
+        (sp.sqrt(2), sp.sqrt(2) + sp.Rational(1, 10**21), True),
+        (sp.sqrt(2) * sp.sqrt(3), sp.sqrt(6), False),
+        (sp.sqrt(2), sp.sqrt(2) + sp.sqrt(3) / 10**19, True),
+        (sp.sqrt(2), sp.sqrt(2) + sp.sqrt(3) / 10**21, False),
+        (sp.Integer(2), sp.Integer(2), False),
+    ],
+)
+def test_when_numbers_differ(left, right, unequal):
+    assert _unequal(left, right) == unequal
+
+
+def test_a_number_before_an_outer_product():
+    i, j, s = map(index, "ijs")
+    n2, n1, samples = size(2), size(1), sp.Symbol("N", integer=True, positive=True)
+    delta, a = Tensor("delta2", (samples, n2)), Tensor("a1", (samples, n1))
+    tensors = {"delta2": delta, "a1": a, "dW2": Tensor("dW2", (n2, n1))}
+    product = 2 * delta[s, i] * a[s, j]
+    equation = Equation(tensors["dW2"], (i, j), sp.Sum(product, (s, 1, samples)))
+    assert show(matrix_form(equation, tensors, "columns")) == "(2 * delta2) @ a1.T"
+    with pytest.raises(NoMatrixFormError):
+        matrix_form(Equation(tensors["dW2"], (i, j), sp.exp(delta[s, i])), tensors, "columns")
