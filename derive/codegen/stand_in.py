@@ -192,7 +192,7 @@ class StandIn:
                 return RESIDUES[name](*arrays)
             if name == "divide" and arrays[1].ndim == 0:
                 return arrays[0] * inverse(int(arrays[1])) % PRIME
-        if name == "sqrt" and not any(fixed) and (arrays[0] >= 0).all():
+        if name == "sqrt" and arrays[0].ndim and not any(fixed) and (arrays[0] >= 0).all():
             # Of a sum, not of one neuron: a number of its own, as in the truth, where sqrt(x)**2 is not known to be x.
             return self.each(lambda u: self.neurons.resolve(self.local(sp.sqrt, u)), *arrays)
         exact = [self.number(value) if f else a for value, a, f in zip(inputs, arrays, fixed, strict=True)]

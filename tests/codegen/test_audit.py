@@ -97,7 +97,7 @@ def test_constants_with_many_digits_pass(momentum: float) -> None:
 
 def test_the_same_fault_in_loss_and_gradient_is_caught() -> None:
     text = text_of(["tanh", "identity"], "readable")
-    wrong = text.replace(".sum(axis=1) / 2", ".sum(axis=1)").replace("da2 = (a2 - Y) / N", "da2 = 2 * (a2 - Y) / N")
+    wrong = text.replace(".sum(axis=1) / 2", ".sum(axis=1)").replace("= (a2 - Y) / N", "= 2 * (a2 - Y) / N")
     labels = {v.label for v in audit(signed(wrong)).verdicts if v.verdict == "refuted"}
     assert {"loss", "dW1", "db2"} <= labels
 
