@@ -182,7 +182,7 @@ def _swept(module: Any, text: str, theta: Any, z: Any) -> dict[str, list[Any]]:
     X = np.resize(z, (count, 1))
     names = re.search(r"    (.*) = buffers\n", text)
     buffers = module._buffers(count)
-    module._sweep(module.unpack(theta), module.unpack(np.empty_like(theta)), buffers, X, np.ones_like(X))
+    module._sweep(module.unpack(theta), module.unpack(np.empty_like(theta)), buffers, X, np.ones_like(X), scale=1)
     kept = dict(zip(names[1].replace(" ", "").split(","), buffers, strict=False)) if names else {}
     result = {}
     if "a1" in kept:

@@ -10,7 +10,7 @@ from derive.model.tables import ACTIVATIONS, DTYPES, INITIALIZATIONS, LOSSES, RO
 
 NAMES = st.from_regex(r"net_[a-z0-9_]{0,20}", fullmatch=True)
 OWN = [
-    Activation("swish", "z / (1 + exp(-beta*z))", (("beta", 1.25),)),
+    Activation("own_swish", "z / (1 + exp(-beta*z))", (("beta", 1.25),)),
     Activation("bent", "z + beta*tanh(z)", (("beta", 0.5),), ("beta",)),
     Activation("leaky", "where(z > 0, z, slope*z)", (("slope", 0.01),)),
     Activation("bump", "exp(-z**2)"),

@@ -82,7 +82,8 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
         raise unknown("style", style, STYLES)
     architecture = derivation.architecture
     forward, gradient, helpers = specialize(derivation, helpers=True)
-    undropped = differentiate(architecture.undropped())
+    without = architecture.undropped()
+    undropped = derivation if without == architecture else differentiate(without)
     settled, _, _ = specialize(undropped, helpers=True)
     further = sensitivities(eased(undropped))
     parameters = _layout(derivation)

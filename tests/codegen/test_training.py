@@ -399,5 +399,8 @@ def test_a_start_that_is_not_finite_is_refused() -> None:
     ],
 )
 def test_a_changed_end_fails_the_audit(style: str, right: str, wrong: str) -> None:
+    if style == "fast":  # there it is written for speed
+        written = ("if not np.isfinite(value):", "if not abs(value) < np.inf:  # as NaN is not")
+        right, wrong = right.replace(*written), wrong.replace(*written)
     labels = [v.label for v in audit(changed(source(style), right, wrong)).verdicts if not v.holds]
     assert labels == ["frame"]
