@@ -88,7 +88,7 @@ def test_own_activations_are_enclosed(name):
 VOCABULARY = {
     "cross-entropy": Architecture((3, 4, 3), ("swish", "softmax"), loss="cross_entropy"),
     "weights and dropout": Architecture(
-        (3, 4, 3), ("gelu_tanh", "softmax"), loss="cross_entropy", sample_weights=True, layers=[{"dropout": 0.2}, {}]
+        (3, 4, 3), ("silu", "softmax"), loss="cross_entropy", sample_weights=True, layers=[{"dropout": 0.2}, {}]
     ),
     "normalisation": Architecture((3, 4, 2), ("elu", "identity"), layers=[{"normalization": "layer_norm"}, {}]),
     "penalty": Architecture((3, 4, 2), ("prelu", "identity"), loss="mean_absolute", penalty={"l2": 0.1, "l1": 0.01}),
