@@ -79,7 +79,8 @@ def pull_back(derivation: Derivation) -> Sensitivity:
     inputs = (*forward.inputs, weights)
     swept = input_gradient(derivation).program.equations
     below = needed(Program(inputs, tuple(e for e in swept if e.tensor != weights)), ["da0"])
-    if not any("y" in equation.reads for equation in below.equations):
+    reads = {name for equation in below.equations for name in equation.reads}
+    if weights.name in reads and not reads & {"y", "N"}:  # nothing of the loss is left but da^L
         return Sensitivity(below, ("da0",))
     back, _ = reverse(forward, {last.name: weights}, ["a0"])
     return _sensitivity(Program(inputs, forward.equations + back.equations), ["da0"])

@@ -26,6 +26,7 @@ NETWORKS: dict[str, Architecture] = {
     "huber": Architecture([4, 2], ["swish"], {"name": "huber", "delta": 2.0}),
     "log_cosh": Architecture([4, 2], ["identity"], "log_cosh"),
     "poisson": Architecture([4, 2], ["identity"], "poisson"),
+    "linear in a": Architecture([4, 3, 2], ["tanh", "tanh"], {"name": "linear", "expression": "a - y"}),
     "hinge": Architecture([4, 2], ["identity"], "hinge"),
     "layer_norm": Architecture([4, 3, 2], ["relu", "identity"], layers=[{"normalization": "layer_norm"}, {}]),
     "rms_norm": Architecture([4, 3], ["softmax"], "cross_entropy", layers=[{"normalization": "rms_norm"}]),
