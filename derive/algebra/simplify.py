@@ -70,6 +70,8 @@ class _Local:
         self.known[equation.tensor.name] = replace(equation, value=written)
         self.cost[equation.tensor.name] = 1 + sp.count_ops(value) + sum(self.cost[name] for name in adjoints)
         best = self.refolded(written)
+        if any(len(total.limits) > 1 or total.function.has(sp.Sum) for total in best.atoms(sp.Sum)):
+            return None  # a double sum, where what it was had the inner one by name
         return best if adjoints and sp.count_ops(best) < self.cost[equation.tensor.name] else None
 
     def unfolded(self, expr: sp.Expr) -> sp.Expr:

@@ -46,7 +46,7 @@ def with_slopes(program: Program, derivation: Derivation, uses: int = 2) -> Prog
                     equations.append(Equation(tensor, place.indices, form))
                 made.add(name)
                 known[call] = tensor[place.indices]
-        equations.append(replace(equation, value=equation.value.xreplace(known)))
+        equations.append(replace(equation, value=_added_up(equation.value.xreplace(known))))
     return Program(program.inputs, tuple(equations))
 
 
