@@ -102,11 +102,11 @@ def reverse(
         tensor = Tensor(adjoint_name(name), program.tensors[name].axes)
         if len(paths[name]) > 1:
             steps.append(Step("sum over paths", tensor[home[name]], total, total))
-        if entries(total) or name in wanted:
+        if name in wanted or set(home[name]) <= total.free_symbols:
             equations.append(Equation(tensor, home[name], total))
             adjoints[name] = tensor
-        else:
-            adjoints[name] = total
+        else:  # the same along an index, as 1/N is for every c: it needs no tensor of its own
+            adjoints[name] = sp.Lambda(home[name], total)
 
     for equation in reversed(program.equations):
         settle(equation.tensor.name)
@@ -132,6 +132,7 @@ def _pull_back(
     value = equation.value.xreplace(rename)
     entry = Tensor(name, ())[home]
     outer = adjoint[indices] if isinstance(adjoint, Tensor) else adjoint
+    outer = outer(*indices) if isinstance(outer, sp.Lambda) else outer
     over = list(zip(indices, equation.tensor.axes, strict=True))
     local = remembered(value.diff(entry), value, equation.tensor[indices])
     result = rename_indices(contract(outer * local, over), home)

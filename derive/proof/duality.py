@@ -83,11 +83,17 @@ def _adjoint(equation: Equation, derivation: Derivation) -> sp.Expr:
 
 
 def _coefficient(term: sp.Expr, tangent: str) -> sp.Expr:
-    """The number c in c * Sum(tangent[i], i), or in c * tangent."""
-    sums = {total: total.function for total in term.atoms(sp.Sum)}
-    body = term.xreplace(sums)
+    """The factor c in the sum of c * tangent[i], or in c * tangent."""
+    body = _inside(term)
     ones: dict[sp.Basic, sp.Expr] = {entry: sp.S.One for entry in entries(body) if str(entry.base.label) == tangent}
     return body.xreplace({**ones, sp.Symbol(tangent): sp.S.One})
+
+
+def _inside(expr: sp.Expr) -> sp.Expr:
+    """`expr` without the signs of its sums."""
+    if isinstance(expr, sp.Sum):
+        return _inside(expr.function)
+    return expr.func(*map(_inside, expr.args)) if expr.has(sp.Sum) else expr
 
 
 def _summed(body: sp.Expr, equation: Equation) -> sp.Expr:
