@@ -7,6 +7,7 @@
 #   make vocabulary every activation, loss, layer option and optimiser: emitted, proved, audited in both styles
 #   make bench      training steps against JAX, PyTorch, scikit-learn and others (installs them); writes docs/benchmarks.md
 #   make peers      emitted modules against PyTorch (installs it)
+#   make interop    scikit-learn's oldest version, pandas, PyTorch, safetensors and ONNX (installs them into .venv-interop)
 #   make trust      how accurate activations and losses are as emitted: writes docs/numerical-trust.md
 #   make generated  the committed modules again, from generated/*.toml
 #   make mutants    faults planted in emitted modules: the audit has to catch every one
@@ -18,7 +19,7 @@ READY := .venv/.ready
 MODULES := generated/first_readable.py generated/first_fast.py generated/four_layers.py generated/higham.py \
            generated/digits.py
 
-.PHONY: demo bench test browser figures grading vocabulary peers trust generated clean mutants mutation FORCE
+.PHONY: demo bench test browser figures grading vocabulary peers trust interop generated clean mutants mutation FORCE
 
 demo: $(READY)
 	$(BIN)/derive demo
@@ -49,6 +50,12 @@ bench: $(READY)
 peers: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks.peers
+
+# An environment of its own, since the oldest scikit-learn would replace the newest.
+interop: $(READY)
+	$(BIN)/python -m venv .venv-interop
+	.venv-interop/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,interop]' scikit-learn==1.6.0
+	.venv-interop/bin/python -m pytest interop tests/test_sklearn.py tests/test_interop.py derive/sklearn.py
 
 trust: $(READY)
 	$(BIN)/python -m benchmarks.trust
@@ -86,5 +93,5 @@ $(READY): pyproject.toml
 	done; echo 'no Python >= 3.11 with venv was found' >&2; exit 1
 
 clean:
-	rm -rf .venv build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache generated/digits.png
+	rm -rf .venv .venv-interop build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache generated/digits.png
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

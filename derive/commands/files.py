@@ -10,22 +10,23 @@ from pathlib import Path
 from derive.model.errors import DeriveError
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8: into a new file beside it, which then takes its place.
+def write_whole(path: Path, text: str | bytes) -> None:
+    """Write `text` to `path`, as UTF-8 if it is not bytes: into a new file beside it, which then takes its place.
 
     The mode of an existing file is kept, and a symbolic link still points to the same file afterwards.
     If anything fails, `path` is as it was and nothing else is left behind. Raises DeriveError.
     """
     target = Path(os.path.realpath(path))
+    data = text.encode() if isinstance(text, str) else text
     try:
         before = _mode(target)
         if before is not None and not stat.S_ISREG(before):  # a device or a pipe has nothing to keep whole
-            target.write_bytes(text.encode())
+            target.write_bytes(data)
             return
         if before is not None and not os.access(target, os.W_OK):
             raise PermissionError(None, "the file is write-protected")
         mode = stat.S_IMODE(before) if before is not None else 0o666 & ~_umask()
-        _replace(target, text.encode(), mode)
+        _replace(target, data, mode)
     except OSError as error:
         raise DeriveError(f"{path}: cannot be written: {_reason(error, target)}") from None
 

@@ -1,0 +1,94 @@
+"""Parameters in .npz files: there and back, and files that cannot be used. `make interop` has the other formats."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+from derive import Architecture, differentiate, emit, load
+from derive.interop import load_parameters, save_parameters
+from derive.model.errors import DeriveError
+
+MODULE = load(emit(differentiate(Architecture((2, 3, 1), ["tanh", "identity"]))))
+
+
+def test_there_and_back(tmp_path):
+    theta, path = MODULE.initialize(0), tmp_path / "theta.npz"
+    save_parameters(path, MODULE, theta)
+    first = path.read_bytes()
+    assert set(np.load(path)) == {"W1", "b1", "W2", "b2"}
+    np.testing.assert_array_equal(load_parameters(path, MODULE), theta)
+    save_parameters(path, MODULE, theta)
+    assert path.read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"W1": np.zeros((2, 3))}, r"W1 is float64\(2, 3\); expected reals, \(3, 2\)"),
+        ({"W1": np.zeros((3, 2), complex)}, "W1 is complex128"),
+        ({"W9": np.zeros(1)}, "W9 is unknown"),
+        ({"b1": np.array([{}, {}, {}], object)}, "not a .npz file that can be read: Object arrays"),
+        ({"b1": np.zeros(100_000)}, "too many for the shape"),
+        ({"b2": None}, "b2 is missing; expected W1, b1, W2, b2"),
+    ],
+)
+def test_arrays_that_are_not_the_modules(tmp_path, change, message):
+    path = tmp_path / "theta.npz"
+    arrays = {**MODULE.unpack(MODULE.initialize(0))._asdict(), **change}
+    np.savez(path, allow_pickle=True, **{name: array for name, array in arrays.items() if array is not None})
+    with pytest.raises(DeriveError, match=message):
+        load_parameters(path, MODULE)
+
+
+def test_files_that_cannot_be_used(tmp_path):
+    path = tmp_path / "theta.npz"
+    save_parameters(path, MODULE, MODULE.initialize(0))
+    whole = path.read_bytes()
+    for text in (b"", b"PK", whole[: len(whole) // 2], whole.replace(b"NUMPY", b"NUMPI"), b"x" * 500):
+        path.write_bytes(text)
+        with pytest.raises(DeriveError, match=r"not a .npz file"):
+            load_parameters(path, MODULE)
+    with pytest.raises(DeriveError, match="cannot be read"):
+        load_parameters(tmp_path / "none.npz", MODULE)
+    with pytest.raises(DeriveError, match=r"unknown kind of file '.pkl'"):
+        save_parameters(tmp_path / "theta.pkl", MODULE, MODULE.initialize(0))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("W1", b"no array")
+    with pytest.raises(DeriveError):
+        load_parameters(path, MODULE)
+
+
+def test_a_disk_that_cannot_be_written_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "theta.npz"
+    theta = MODULE.initialize(0)
+    save_parameters(path, MODULE, theta)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(DeriveError, match="No space left"):
+        save_parameters(path, MODULE, theta + 1)
+    np.testing.assert_array_equal(load_parameters(path, MODULE), theta)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("extra", ["torch", "onnx", "safetensors"])
+def test_without_an_extra_a_line_says_which(extra):
+    code = (
+        "import sys\n"
+        f"sys.modules[{extra!r}] = None\n"
+        "from derive import Architecture, differentiate, emit, load\n"
+        "from derive.interop import save_parameters, to_onnx, to_torch\n"
+        "m = load(emit(differentiate(Architecture((1, 1), ['tanh']))))\n"
+        "calls = {'torch': to_torch, 'onnx': to_onnx, 'safetensors': lambda *a: save_parameters('x.safetensors', *a)}\n"
+        f"try: calls[{extra!r}](m, m.initialize(0))\n"
+        "except ValueError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert f"pip install 'derive[{extra}]' brings it" in done.stdout
