@@ -1,6 +1,7 @@
 # Everything sets itself up: only Python >= 3.11 and make are assumed.
 #   make demo       the main job on real data
-#   make test       lint, types, tests and doctests
+#   make test       lint, types, tests and doctests, in less than three minutes
+#   make slow       the tests that take longer
 #   make figures    the figures that derive is held to, measured
 #   make browser    lessons in Chromium, LaTeX and a notebook kernel; needs Debian's chromium, texlive-latex-recommended
 #   make grading    how exactly slips are named, over planted slips and right formulas
@@ -19,7 +20,7 @@ READY := .venv/.ready
 MODULES := generated/first_readable.py generated/first_fast.py generated/four_layers.py generated/higham.py \
            generated/digits.py
 
-.PHONY: demo bench test browser figures grading vocabulary peers trust interop generated clean mutants mutation FORCE
+.PHONY: demo bench test slow browser figures grading vocabulary peers trust interop generated clean mutants mutation FORCE
 
 demo: $(READY)
 	$(BIN)/derive demo
@@ -29,6 +30,9 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2
+
+slow: $(READY)
+	$(BIN)/python -m pytest -n 2 -m slow
 
 browser: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
