@@ -20,8 +20,8 @@ from derive.algebra.residues import PRIME, inverse
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.proof.network_data import COINCIDING, DISTINCT, draw
-from derive.proof.slip_rules import Setting
-from derive.proof.slips import BY_TAG, SLIPS
+from derive.proof.slip_rules import Setting, distributed
+from derive.proof.slips import BY_TAG, SLIPS, Slip
 from derive.proof.slopes import slope
 from derive.proof.terms import Term, entrywise, leaf, number
 from derive.proof.truth import truths
@@ -106,8 +106,13 @@ class Bench:
         """Every single slip in the truth; those in the line itself come before those in the lines above it."""
         for truth in self.truth(base, layer)[: levels + 1]:
             for slip in SLIPS:
-                for form in slip.slipped(truth, self.setting):
+                for form in dict.fromkeys(self._slipped(slip, truth, leaf(base, layer))):
                     yield slip.tag, form
+
+    def _slipped(self, slip: Slip, truth: Term, quantity: Term) -> Iterator[Term]:
+        """What the slip makes of the truth, of the truth with each path on its own, and of what it defines."""
+        for term in dict.fromkeys((truth, distributed(truth), quantity)):
+            yield from slip.slipped(term, self.setting)
 
     def pairs(self, base: str, layer: int) -> dict[Any, Found]:
         """Value, up to a factor → the two slips whose form has it, in the line itself; made when first needed."""

@@ -26,10 +26,9 @@ from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
 from derive.proof.functions import is_activation
-from derive.proof.network_data import stack
+from derive.proof.network_data import is_sampled, stacked
 from derive.proof.slopes import slope
 from derive.proof.terms import Labels, Term, numbered, show
-from derive.proof.truth import split_name
 from derive.proof.values import Layout
 
 SMALL = (1, 2, 3, -1, -2)
@@ -71,9 +70,11 @@ class SmallFunctions:
     architecture: Architecture | None = None
     known: dict[tuple[Any, int, Fraction], Fraction] = field(default_factory=dict)
 
-    def __call__(self, function: Any, array: Any) -> Any:
-        if is_activation(function) or self.architecture is None:
+    def __call__(self, function: Any, array: Any, *further: Any) -> Any:
+        if (is_activation(function) and not any(function.orders[1:])) or self.architecture is None:
             return self.activation(int(function.activation[1:]), function.order, array)
+        if further:
+            raise NoExactValueError(str(function))
         values = [self.named(formula_in_z(function, self.architecture), Fraction(z)) for z in np.ravel(array)]
         return np.array(values, dtype=object).reshape(np.shape(array))
 
@@ -128,11 +129,17 @@ class SmallData:
             return np.full((1, 1, 1), term.number, dtype=object)
         if term.head == "N":
             return np.full((1, 1, 1), Fraction(self.samples), dtype=object)
+        if term.head == "n":
+            return np.full((1, 1, 1), Fraction(self.sizes[size(term.layer)]), dtype=object)
         parts = [self.value(part, own) for part in term.parts]
         if term.head in ("f", "df"):
             return self.functions.activation(term.layer, int(term.head == "df"), parts[0])
         if term.head == "sum":
             return parts[0].sum(axis=1 if self.layout == "rows" else 0, keepdims=True)
+        if term.head in ("units", "mean of units"):
+            axis = 2 if self.layout == "rows" else 1
+            total = parts[0].sum(axis=axis, keepdims=True)
+            return total if term.head == "units" else total * Fraction(1, parts[0].shape[axis])
         if term.head == "outer":
             u, v = (x if x.shape[2] == 1 else x.swapaxes(1, 2) for x in parts)
             return np.matmul(u, v.swapaxes(1, 2))
@@ -156,7 +163,21 @@ EXACT: dict[str, Any] = {
     "@": np.matmul,
     "T": lambda x: x.swapaxes(1, 2),
     "negative": lambda x: -x,
+    "sign": lambda x: np.where(x > 0, Fraction(1), np.where(x < 0, Fraction(-1), Fraction(0))),
+    "abs": np.abs,
+    "where": lambda c, x, y: c * x + (1 - c) * y,
+    "max": np.maximum,
+    "min": np.minimum,
+    ">": lambda x, y: _truth(x > y),
+    "<": lambda x, y: _truth(x < y),
+    ">=": lambda x, y: _truth(x >= y),
+    "<=": lambda x, y: _truth(x <= y),
 }
+
+
+def _truth(array: Any) -> Any:
+    """1 where it is so, else 0."""
+    return np.where(array, Fraction(1), Fraction(0))
 
 
 @lru_cache(maxsize=256)
@@ -175,16 +196,14 @@ def drawn_network(
     raws = []
     inputs = _inputs(derivation, {**sizes, N: samples}, draw, functions)
     sizes[N] = samples if layout == "rows" else 1
+    of_samples = {t.name for t in derivation.forward.inputs if is_sampled(t)}
     program = Program(derivation.forward.inputs, (*derivation.forward.equations, *derivation.gradient.equations))
     for s in range(1 if layout == "rows" else samples):
-        own = {n: v if layout == "rows" or n not in ("a0", "y") else v[[s]] for n, v in inputs.items()}
+        own = {n: v if layout == "rows" or n not in of_samples else v[[s]] for n, v in inputs.items()}
         raws.append(evaluate(program, sizes, own, functions, Fractions()))
-    values = {}
-    for name in raws[0]:
-        base, layer = split_name(name)
-        if (array := stack(base, layout, [raw[name] for raw in raws])) is not None:
-            values[Term(base, (), layer)] = array
-    return SmallData(layout, samples, sizes, values, functions)
+    given = frozenset(inputs) - of_samples
+    values = stacked(program.tensors, given, layout, raws)
+    return SmallData(layout, samples, {**sizes, N: samples}, values, functions)
 
 
 def _bits(array: Any) -> int:
@@ -220,8 +239,8 @@ def counterexample(
     """Names and their values in small integers, with what the answer gives and what is right; {} if none is found."""
     for samples, widths in SHAPES[layout] if fits else (*COINCIDING[layout], *SHAPES[layout]):
         for seed in range(TRIES):
-            data = small(architecture, layout, samples, widths, seed)
             try:
+                data = small(architecture, layout, samples, widths, seed)
                 earlier: dict[Term, Any] = {}
                 for term, line in own.items():
                     earlier[term] = data.value(line, earlier)

@@ -18,7 +18,8 @@ from dataclasses import asdict, dataclass
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, FormulaError
 from derive.proof.answers import Asked, Line, ask, read_line, split_line
-from derive.teach.grading import Grade, judge, read_layout, refused
+from derive.proof.letters import letters_of
+from derive.teach.grading import Grade, judge, read_layout, refused, spoken_of
 
 MAX_LINES = 200
 
@@ -45,7 +46,8 @@ def grade_lines(text: str, architecture: Architecture, layout: str = "rows") -> 
     Raises DeriveError if there is no equation in it, or more than can be read.
     """
     own_layout = read_layout(layout)
-    architecture = architecture.as_taught()
+    architecture = spoken_of(architecture, (text,))
+    letters = letters_of(architecture)
     lines = [(number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), 1)]
     lines = [(number, line) for number, line in lines if line]
     if not lines:
@@ -59,8 +61,8 @@ def grade_lines(text: str, architecture: Architecture, layout: str = "rows") -> 
         formula = line
         try:
             quantity, formula = split_line(line)
-            asked = ask(quantity, architecture.depth)
-            read = read_line(asked, formula, architecture.depth, own_layout)
+            asked = ask(quantity, letters)
+            read = read_line(asked, formula, letters, own_layout)
         except FormulaError as error:
             graded.append(GradedLine(number, line, refused(asked, formula, architecture, error)))
             continue

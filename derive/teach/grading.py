@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
@@ -18,6 +19,7 @@ from typing import Any, Literal, get_args
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, FormulaError, unknown
 from derive.proof.answers import Asked, Line, ask, read_line, readable_start, split_line
+from derive.proof.letters import letters_of
 from derive.proof.reals import differ
 from derive.proof.recognise import NOTHING, Bench, Found, bench, name
 from derive.proof.small import counterexample
@@ -75,11 +77,11 @@ def grade(
     does not exist.
     """
     own_layout = read_layout(layout)
-    architecture = architecture.as_taught()
+    architecture = spoken_of(architecture, (quantity, formula, *given))
     asked: Asked | None = None
     try:
-        asked = ask(quantity, architecture.depth)
-        line = read_line(asked, formula, architecture.depth, own_layout)
+        asked = ask(quantity, letters_of(architecture))
+        line = read_line(asked, formula, letters_of(architecture), own_layout)
     except FormulaError as error:
         return refused(asked, formula, architecture, error)
     try:
@@ -87,6 +89,17 @@ def grade(
     except FormulaError as error:
         return refused(None, formula, architecture, error)
     return judge(line, architecture, own_layout, earlier)
+
+
+def spoken_of(architecture: Architecture, texts: Iterable[str]) -> Architecture:
+    """The network that formulas are about: as it is taught, unless they name what only training has, such as masks."""
+    taught = architecture.as_taught()
+    if taught == architecture:
+        return taught
+    trained, plain = letters_of(architecture), letters_of(taught)
+    words = {word for text in texts for word in re.findall(r"[A-Za-z_]+", text)}
+    only = {letter for letter in trained.extra if letter not in plain.extra}
+    return architecture if only & {trained.plain(word) for word in words} else taught
 
 
 def read_layout(layout: str) -> Layout:
@@ -102,14 +115,15 @@ def read_given(text: str, architecture: Architecture, layout: Layout) -> Line:
     """An earlier line of the learner's. Raises FormulaError, which says that it is the given line that is at fault."""
     try:
         left, formula = split_line(text)
-        return read_line(ask(left, architecture.depth), formula, architecture.depth, layout)
+        letters = letters_of(architecture)
+        return read_line(ask(left, letters), formula, letters, layout)
     except FormulaError as error:
         raise FormulaError(f"the given line {text.strip()!r}: {error}", error.column) from None
 
 
 def refused(asked: Asked | None, formula: str, architecture: Architecture, error: DeriveError) -> Grade:
     """The verdict on what cannot be read, with how far it could be."""
-    start = readable_start(asked, formula, architecture.depth) if asked else None
+    start = readable_start(asked, formula, letters_of(architecture)) if asked else None
     read_as = show(start, asked.labels(asked.layers[0])) if start and asked else ""
     return Grade("unreadable", None, read_as, unreadable(error, read_as))
 
@@ -226,7 +240,8 @@ def recognise(line: Line, layer: int, answer: Term, own: Bench, architecture: Ar
     other_layout = OTHER[layout]
     try:
         text = show(answer)
-        there = read_line(ask(f"{base}{layer}", architecture.depth), text, architecture.depth, other_layout)
+        letters = letters_of(architecture)
+        there = read_line(ask(f"{base}{layer}", letters), text, letters, other_layout)
         if not there.fits:
             return found
         other = bench(architecture, other_layout)

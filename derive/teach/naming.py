@@ -14,8 +14,8 @@ import numpy as np
 from derive.proof.arrays import UnfitError
 from derive.proof.slip_rules import Setting
 from derive.proof.slips import SLIPS, Slip
-from derive.proof.terms import DERIVATIVES, Term, expanded, leaf
-from derive.proof.truth import line, split_name
+from derive.proof.terms import DERIVATIVES, Term, expanded, leaf, split_name
+from derive.proof.truth import line
 from derive.teach.reference import SLOPE_OF_A, Point
 
 

@@ -1,0 +1,128 @@
+"""How people spell formulas: NumPy's words and capital letters, brought into those of the grammar.
+
+    >>> spelled("np.sum(dZ2, axis=0)", "rows")
+    'sum(delta2, samples)'
+    >>> spelled("dZ2.dot(W2) * np.where(Z1 > 0, 1, 0)", "rows")
+    'delta2 @ W2 * where(z1 > 0, 1, 0)'
+
+Only the syntax tree is rewritten; what a name means is said by the readers.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TypeGuard
+
+from derive.model.errors import FormulaError
+from derive.model.reader import parse
+from derive.proof.matrices import with_df
+from derive.proof.values import Layout
+
+LETTERS = {"X": "x", "Y": "y", "Z": "z", "A": "a", "dz": "delta", "dZ": "delta", "dA": "da", "m": "N"}
+"""Letters that others use → those of the grammar."""
+LIBRARIES = ("np", "numpy", "jnp", "torch")
+FUNCTIONS = {"maximum": "max", "minimum": "min", "square": "square", "arctan": "atan", "absolute": "abs", "fabs": "abs"}
+PRODUCTS: dict[str, type[ast.operator]] = {"dot": ast.MatMult, "matmul": ast.MatMult, "multiply": ast.Mult}
+SHORT: dict[str, str] = {
+    "sigmoid": "1 / (1 + exp(-x))",
+    "relu": "max(x, 0)",
+    "square": "x**2",
+    "heaviside": "where(x > 0, 1, 0)",
+    "transpose": "x.T",
+}
+"""Functions that are short for a formula of their argument x."""
+AXES: dict[Layout, dict[int, str]] = {
+    "rows": {0: "samples", 1: "units", -1: "units"},
+    "columns": {0: "units", 1: "samples", -1: "samples"},
+}
+"""What an axis of NumPy's is in either layout."""
+
+
+def parsed(text: str, layout: Layout, what: str = "formula") -> ast.expr:
+    """The syntax tree of `text` in the words of the grammar. Raises FormulaError."""
+    text = re.sub(r"\blambda\b", "lambd_", with_df(text))
+    tree = _Speller(text, layout).visit(parse(text, what))
+    assert isinstance(tree, ast.expr)
+    return tree
+
+
+def spelled(text: str, layout: Layout) -> str:
+    """`text` in the words of the grammar."""
+    return ast.unparse(parsed(text, layout))
+
+
+class _Speller(ast.NodeTransformer):
+    def __init__(self, text: str, layout: Layout) -> None:
+        self.text, self.layout = text, layout
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        found = re.fullmatch(r"([A-Za-z]+)(\d*)", node.id)
+        if found and found[1] in LETTERS and not (found[1] == "m" and found[2]):
+            return ast.copy_location(ast.Name(LETTERS[found[1]] + found[2], ast.Load()), node)
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name) and node.value.id in LIBRARIES:
+            return ast.copy_location(ast.Name(node.attr, ast.Load()), node)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        arguments = list(node.args)
+        match node.func:
+            case ast.Name(id=name):
+                pass
+            case ast.Attribute(value=value, attr=name) if name in ("dot", "sum", "mean", "transpose"):
+                arguments = [value, *arguments]
+            case _:
+                return node
+        name = FUNCTIONS.get(name, name)
+        if name in PRODUCTS and len(arguments) == 2 and not node.keywords:
+            return ast.copy_location(ast.BinOp(arguments[0], PRODUCTS[name](), arguments[1]), node)
+        if name in SHORT and len(arguments) == 1 and not node.keywords:
+            tree = ast.parse(SHORT[name], mode="eval").body
+            return ast.copy_location(_Argument(arguments[0]).visit(_placed(tree, node)), node)
+        if name in ("sum", "mean"):
+            arguments = self.along(arguments, node)
+            return ast.copy_location(ast.Call(ast.Name(name, ast.Load()), arguments, []), node)
+        return ast.copy_location(ast.Call(ast.Name(name, ast.Load()), arguments, node.keywords), node)
+
+    def along(self, arguments: list[ast.expr], node: ast.Call) -> list[ast.expr]:
+        """The arguments of a sum with an axis in words."""
+        keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+        axis = keywords.pop("axis", keywords.pop("dim", None))
+        keywords.pop("keepdims", None), keywords.pop("keepdim", None)
+        if keywords:
+            raise FormulaError(f"sum has no argument {next(iter(keywords))}", node.col_offset + 1)
+        if axis is None and len(arguments) == 2 and _is_number(arguments[1]):
+            axis = arguments.pop()
+        if axis is None:
+            return arguments
+        number = ast.literal_eval(axis) if _is_number(axis) else None
+        if number not in AXES[self.layout]:
+            raise FormulaError("an axis is 0, 1 or -1", node.col_offset + 1)
+        return [*arguments, ast.copy_location(ast.Name(AXES[self.layout][number], ast.Load()), axis)]
+
+
+def _is_number(node: ast.expr) -> TypeGuard[ast.expr]:
+    inner = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else node
+    return isinstance(inner, ast.Constant) and isinstance(inner.value, int)
+
+
+class _Argument(ast.NodeTransformer):
+    """Puts an argument in the place of x."""
+
+    def __init__(self, argument: ast.expr) -> None:
+        self.argument = argument
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return self.argument if node.id == "x" else node
+
+
+def _placed(tree: ast.AST, at: ast.AST) -> ast.AST:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.expr):
+            ast.copy_location(node, at)
+    return tree
