@@ -62,7 +62,7 @@ class AnswerReader(FormulaReader):
 
     def absent(self, base: str, label: sp.Expr) -> str:
         """Why the network has no such letter in this layer, or in one of those that l runs over; "" if it has."""
-        if label == NO_LAYER:
+        if NO_LAYER in self.letters.places[base]:
             return ""
         if problem := self.scope.misplaced(label, self.letters.all[base].first):
             return problem
@@ -83,6 +83,14 @@ class AnswerReader(FormulaReader):
         if len(sizes) == 2:
             shapes[2] = (sizes[0], sizes[1])
         return Value(entry, shapes[len(sizes)], label if base in self.letters.inputs else None)
+
+    def inv(self, arguments: list[ast.expr], node: ast.AST) -> Value:
+        (value,) = self.values(arguments, 1, "inv", node)
+        if value.scalar:
+            self.fail(node, f"{self.source(arguments[0])} is a number; write 1 / ...")
+        if value.shape[0] != value.shape[1]:
+            self.wrong_shape(node, f"inv needs a square matrix, but {self.source(arguments[0])} is {value.shown}")
+        return value
 
     def compare(self, operator: str, left: Value, right: Value, node: ast.AST) -> Value:
         return Value(left.expr + right.expr, self.common_shape(operator, left, right, node))

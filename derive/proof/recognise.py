@@ -25,7 +25,7 @@ from derive.proof.slips import BY_TAG, SLIPS, Slip
 from derive.proof.slopes import slope
 from derive.proof.terms import Term, entrywise, leaf, number
 from derive.proof.truth import truths
-from derive.proof.valuation import NoValueError, Residual, fraction, key, ratio
+from derive.proof.valuation import NoValueError, Residual, SingularError, fraction, key, ratio
 from derive.proof.values import Layout
 
 LEVELS = 3
@@ -75,7 +75,23 @@ class Bench:
 
     def is_right(self, base: str, layer: int, answer: Term) -> bool:
         """Whether the answer has the right value at distinct widths. Raises NoValueError if it has none."""
-        return all(_same(base, r.data.values[leaf(base, layer)], r.value(answer)) for r in self.distinct)
+        try:
+            return all(_same(base, r.data.values[leaf(base, layer)], r.value(answer)) for r in self.distinct)
+        except NoValueError:
+            if self._never_right(base, layer, answer):
+                return False
+            raise
+
+    def _never_right(self, base: str, layer: int, answer: Term) -> bool:
+        """Whether an answer without a value at distinct widths is wrong, or has no inverse, where sizes coincide."""
+        singular = 0
+        for r in self.coinciding:
+            try:
+                if not _same(base, r.data.values[leaf(base, layer)], r.value(answer)):
+                    return True
+            except SingularError:
+                singular += 1
+        return singular == len(self.coinciding)
 
     def key(self, base: str, layer: int, term: Term) -> Any:
         """The values of a term where sizes coincide."""

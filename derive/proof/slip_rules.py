@@ -178,11 +178,18 @@ def crossed(term: Term, setting: Setting) -> Iterator[Term]:
 
 
 def one_path(term: Term, setting: Setting) -> Iterator[Term]:
-    """Some of the terms of a sum, but not all."""
+    """Some of the terms of a sum of errors, but not all."""
     paths = _summed(term)
+    if not any(_is_error(part) for part in term.walk()):
+        return
     for count in range(len(paths) - 1, 0, -1):
         for chosen in combinations(paths, count):
             yield reduce(_joined, chosen[1:], _alone(chosen[0]))
+
+
+def _is_error(part: Term) -> bool:
+    """A derivative, or the target that the first one begins with."""
+    return not part.parts and (part.head[0] == "d" or part.head == "y")
 
 
 def _summed(term: Term, sign: int = 1) -> list[tuple[int, Term]]:

@@ -83,7 +83,7 @@ class SmallFunctions:
         key = (formula, 0, z)
         if key not in self.known:
             exact = formula.subs(Z, sp.Rational(z.numerator, z.denominator))
-            self.known[key] = _fraction(exact) if exact.is_Rational else Fraction(self.draw.choice(SMALL))
+            self.known[key] = _fraction(exact) if exact.is_Rational else self.drawn()
         return self.known[key]
 
     def activation(self, layer: int, order: int, array: Any) -> Any:
@@ -106,6 +106,10 @@ class SmallFunctions:
         if coefficients is not None:
             a = self.at(layer, 0, z)
             return sum((c * a**k for k, c in enumerate(coefficients)), Fraction(0))
+        return self.drawn()
+
+    def drawn(self) -> Fraction:
+        """A number that is not computed: a parameter, a datum, or the value of an opaque function."""
         return Fraction(self.draw.choice(SMALL))
 
 
@@ -191,10 +195,10 @@ def drawn_network(
     architecture: Architecture, layout: Layout, samples: int, widths: tuple[int, ...], functions: SmallFunctions
 ) -> SmallData:
     """The network at these sizes with parameters and inputs that are small integers, and these activations."""
-    derivation, draw = differentiate(architecture), functions.draw
+    derivation = differentiate(architecture)
     sizes: dict[sp.Expr, int] = {size(k): widths[k % len(widths)] for k in range(architecture.depth + 1)}
     raws = []
-    inputs = _inputs(derivation, {**sizes, N: samples}, draw, functions)
+    inputs = _inputs(derivation, {**sizes, N: samples}, functions)
     sizes[N] = samples if layout == "rows" else 1
     of_samples = {t.name for t in derivation.forward.inputs if is_sampled(t)}
     program = Program(derivation.forward.inputs, (*derivation.forward.equations, *derivation.gradient.equations))
@@ -210,14 +214,17 @@ def _bits(array: Any) -> int:
     return max(max(Fraction(v).numerator.bit_length(), Fraction(v).denominator.bit_length()) for v in np.ravel(array))
 
 
-def _inputs(derivation: Derivation, sizes: dict[sp.Expr, int], draw: random.Random, functions: Any) -> dict[str, Any]:
-    """Small integers; y differs from the output by multiples of N."""
+def _inputs(derivation: Derivation, sizes: dict[sp.Expr, int], functions: SmallFunctions) -> dict[str, Any]:
+    """Small integers; y differs from the output by multiples of N, unless the loss asks for signs."""
 
     def drawn(shape: tuple[int, ...]) -> Any:
-        values = [Fraction(draw.choice(SMALL)) for _ in range(int(np.prod(shape)))]
+        values = [functions.drawn() for _ in range(int(np.prod(shape)))]
         return np.array(values, dtype=object).reshape(shape)
 
     inputs = {t.name: drawn(tuple(sizes[x] for x in t.axes)) for t in derivation.forward.inputs}
+    if derivation.architecture.loss.targets == "sign":
+        inputs["y"] = np.where(inputs["y"] > 0, Fraction(1), Fraction(-1))
+        return inputs
     last = derivation.forward.order[named("a", derivation.architecture.depth)]
     layers = tuple(e for e in derivation.forward.equations if derivation.forward.order[e.tensor.name] <= last)
     values = evaluate(Program(derivation.forward.inputs, layers), sizes, inputs, functions, Fractions())

@@ -71,7 +71,7 @@ class TermReader(Reader):
 
     def quantity(self, base: str, layer: int, node: ast.AST) -> Term:
         first = self.letters.all[base].first
-        if not first <= layer <= self.depth and layer != NO_LAYER:
+        if not first <= layer <= self.depth and NO_LAYER not in self.letters.places.get(base, ()):
             raise AbsentError(f"{base}{layer}: the layers are {first}..{self.depth}")
         if problem := self.letters.misplaced(base, (layer,)):
             raise AbsentError(f"{base}{layer}: {problem}")

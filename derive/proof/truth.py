@@ -313,7 +313,7 @@ def _in_outputs(derivation: Derivation, value: sp.Expr) -> sp.Expr:
 
 def truths(derivation: Derivation, layout: Layout, base: str, layer: int, levels: int) -> tuple[Term, ...]:
     """The right formula of a quantity: by the line above, then with more and more lines above written out."""
-    inner = {split_name(name)[0] for name in derivation.gradient.tensors} - {"dW", "db"}
+    inner = {split_name(e.tensor.name)[0] for e in derivation.gradient.equations} - {"dW", "db"}
 
     def definition(letters: Collection[str], term: Term) -> Term | None:
         return _definition(derivation, layout, named(term.head, term.layer)) if term.head in letters else None

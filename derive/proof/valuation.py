@@ -29,6 +29,10 @@ class NoValueError(Exception):
     """The formula has no value on these data."""
 
 
+class SingularError(NoValueError):
+    """The inverse of a matrix that has none."""
+
+
 @dataclass
 class Residual:
     """Evaluates terms on data; what was evaluated once is kept."""
@@ -136,7 +140,10 @@ class Residual:
     def inverse_matrix(self, array: Any) -> Any:
         if array.shape[1] != array.shape[2]:
             raise NoValueError("inv needs a square matrix")
-        return np.stack([inverse_of(matrix) for matrix in array])
+        try:
+            return np.stack([inverse_of(matrix) for matrix in array])
+        except ZeroDivisionError:
+            raise SingularError("the inverse does not exist") from None
 
 
 def inverse_of(matrix: Any) -> Any:

@@ -20,7 +20,7 @@ from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, FormulaError, unknown
 from derive.proof.answers import Asked, Line, ask, read_line, readable_start, split_line
 from derive.proof.letters import letters_of
-from derive.proof.reals import differ
+from derive.proof.reals import ORDERED, agree, differ
 from derive.proof.recognise import NOTHING, Bench, Found, bench, name
 from derive.proof.small import counterexample
 from derive.proof.terms import DERIVATIVES, Term, leaf, show
@@ -146,7 +146,7 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
     try:
         for layer in asked.layers:
             term = line.terms.get(layer)
-            if not line.fits or term is None or not _is_right(benches[layer], plain, asked.base, layer, term):
+            if not line.fits or term is None or not _is_right(benches[layer], plain, layout, asked.base, layer, term):
                 wrong = layer if term is not None else first
                 break
     except NoValueError as error:
@@ -186,14 +186,17 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
 
 def _open(answer: Term | None, truth: Term | None, architecture: Architecture, layout: Layout) -> bool:
     """Whether a difference in value proves nothing, since functions occur of which not every identity is known."""
-    if answer is None or not any(part.head in TABLES for part in answer.walk()):
+    if answer is None or not any(part.head in (*TABLES, *ORDERED) for part in answer.walk()):
         return False
     return truth is None or not differ(architecture, layout, answer, truth)
 
 
-def _is_right(own: Bench, plain: Bench, base: str, layer: int, term: Term) -> bool:
+def _is_right(own: Bench, plain: Bench, layout: Layout, base: str, layer: int, term: Term) -> bool:
     """Whether a line is right as it follows from the earlier ones, or right altogether."""
-    return own.is_right(base, layer, term) or (own is not plain and plain.is_right(base, layer, term))
+    if own.is_right(base, layer, term) or (own is not plain and plain.is_right(base, layer, term)):
+        return True
+    ordered = any(part.head in ORDERED for part in term.walk())
+    return ordered and own is plain and agree(plain.derivation.architecture, layout, term, leaf(base, layer))
 
 
 def follow(plain: Bench, earlier: Iterable[Line], asked: Asked, layer: int) -> tuple[dict[Term, Term], Bench]:
