@@ -102,10 +102,23 @@ def draw(derivation: Derivation, layout: Layout, samples: int, widths: tuple[int
         )
         for part in parts
     )
+    for raw in raws:
+        _know_exponentials(forward, sizes, raw, functions)
     given = frozenset(inputs) - of_samples
     return Data(
         layout, samples, sizes, program.tensors, given, raws, functions, stacked(program.tensors, given, layout, raws)
     )
+
+
+def _know_exponentials(program: Program, sizes: Mapping[sp.Expr, int], raw: Raw, functions: ResidueFunctions) -> None:
+    """Tell the functions what exp is of quantities that are made of logarithms, such as the output of log_softmax."""
+    for equation in program.equations:
+        power = sp.exp(equation.value)
+        if equation.value.has(sp.log) and not power.has(sp.log):
+            alone = Program((), (replace(equation, value=power),))
+            found = evaluate(alone, sizes, raw, functions, Residues())[equation.tensor.name]
+            for value, image in zip(raw[equation.tensor.name].ravel(), found.ravel(), strict=True):
+                functions.known["exp", int(value)] = int(image)
 
 
 def own_targets(kind: str, y: Any, generator: random.Random) -> None:
@@ -142,7 +155,9 @@ def _residues(shape: tuple[int, ...], generator: random.Random) -> Any:
     return np.array([generator.randrange(1, PRIME) for _ in range(count)], dtype=np.int64).reshape(shape)
 
 
-def stacked(tensors: Mapping[str, Tensor], given: Collection[str], layout: Layout, raws: Sequence[Raw]) -> dict[Term, Any]:
+def stacked(
+    tensors: Mapping[str, Tensor], given: Collection[str], layout: Layout, raws: Sequence[Raw]
+) -> dict[Term, Any]:
     """Every quantity with three axes, from what programs gave, one for all samples or one for each."""
     return {
         leaf(*split_name(name)): stack(tensor, layout, [own[name] for own in (raws[:1] if name in given else raws)])

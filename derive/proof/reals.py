@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -45,11 +46,10 @@ class RealFunctions(SmallFunctions):
 def differ(architecture: Architecture, layout: Layout, answer: Term, truth: Term) -> bool:
     """Whether both are finite real matrices of one shape that are far from equal."""
     for seed in range(TRIES):
-        functions = RealFunctions(architecture.activations, random.Random(f"reals {seed}"), architecture)
         try:
-            data = drawn_network(architecture, layout, *SIZES, functions)
+            data = _drawn(RealFunctions, architecture, layout, seed)
             given, right = (np.asarray(_value(data, term), dtype=float) for term in (answer, truth))
-        except (TypeError, ValueError, ZeroDivisionError, OverflowError, ArithmeticError, KeyError):
+        except (TypeError, ValueError, ArithmeticError, KeyError, NoExactValueError):
             continue  # a root of a negative number, or nothing that is a number
         if given.shape == right.shape and np.isfinite(given).all():
             if np.max(np.abs(given - right)) > FAR * (1 + np.max(np.abs(right))):
@@ -64,15 +64,20 @@ class Fine(SmallFunctions):
         return Fraction(self.draw.randint(-2 * FINE, 2 * FINE), FINE)
 
 
+@lru_cache(maxsize=64)
+def _drawn(kind: type[SmallFunctions], architecture: Architecture, layout: Layout, seed: int) -> SmallData:
+    functions = kind(architecture.activations, random.Random(f"{kind.__name__} {seed}"), architecture)
+    return drawn_network(architecture, layout, *SIZES, functions)
+
+
 def agree(architecture: Architecture, layout: Layout, answer: Term, truth: Term) -> bool:
     """Whether both are equal, exactly, at fractions that know which of two is larger.
 
     Residues have no order: of cases such as |u| < 1 and u > 1 they do not know that only one can be.
     """
     for seed in range(EXACT_TRIES if architecture.depth <= DEEPEST else 0):
-        functions = Fine(architecture.activations, random.Random(f"cases {seed}"), architecture)
         try:
-            data = drawn_network(architecture, layout, *SIZES, functions)
+            data = _drawn(Fine, architecture, layout, seed)
             if not np.array_equal(*np.broadcast_arrays(data.value(answer, {}), data.value(truth, {}))):
                 return False
         except (NoExactValueError, ValueError, ArithmeticError):

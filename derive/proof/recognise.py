@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from derive.algebra.gradient import Derivation, differentiate
+from derive.algebra.notation import named
 from derive.algebra.residues import PRIME, inverse
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
-from derive.proof.network_data import COINCIDING, DISTINCT, draw
+from derive.proof.network_data import COINCIDING, DISTINCT, draw, is_sampled
 from derive.proof.slip_rules import Setting, distributed
 from derive.proof.slips import BY_TAG, SLIPS, Slip
 from derive.proof.slopes import slope
@@ -76,7 +77,7 @@ class Bench:
     def is_right(self, base: str, layer: int, answer: Term) -> bool:
         """Whether the answer has the right value at distinct widths. Raises NoValueError if it has none."""
         try:
-            return all(_same(base, r.data.values[leaf(base, layer)], r.value(answer)) for r in self.distinct)
+            return all(self._same(leaf(base, layer), r, answer) for r in self.distinct)
         except NoValueError:
             if self._never_right(base, layer, answer):
                 return False
@@ -87,11 +88,22 @@ class Bench:
         singular = 0
         for r in self.coinciding:
             try:
-                if not _same(base, r.data.values[leaf(base, layer)], r.value(answer)):
+                if not self._same(leaf(base, layer), r, answer):
                     return True
             except SingularError:
                 singular += 1
         return singular == len(self.coinciding)
+
+    def _same(self, quantity: Term, at: Residual, answer: Term) -> bool:
+        """Whether both are equal; a bias may stand or lie, and a number stands for a matrix of it."""
+        right, given = at.data.values[quantity], at.value(answer)
+        tensor = at.data.tensors[named(quantity.head, quantity.layer)]
+        if not is_sampled(tensor) and len(tensor.axes) == 1 and given.shape[1:] == right.shape[:0:-1]:
+            given = given.swapaxes(1, 2)
+        try:
+            return bool((np.broadcast_to(given, right.shape) == right).all())
+        except ValueError:
+            return False
 
     def key(self, base: str, layer: int, term: Term) -> Any:
         """The values of a term where sizes coincide."""
@@ -191,16 +203,6 @@ def _direction(values: list[Any]) -> Any:
             return None
         parts.append((array.shape, (array * inverse(int(flat[nonzero[0]])) % PRIME).tobytes()))
     return tuple(parts)
-
-
-def _same(base: str, right: Any, answer: Any) -> bool:
-    """Whether both are equal; a bias may stand or lie, and a number stands for a matrix of it."""
-    if base == "db" and answer.shape[1:] == right.shape[:0:-1]:
-        answer = answer.swapaxes(1, 2)
-    try:
-        return bool((np.broadcast_to(answer, right.shape) == right).all())
-    except ValueError:
-        return False
 
 
 def name(bench: Bench, base: str, layer: int, answer: Term) -> Found:

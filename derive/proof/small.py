@@ -18,7 +18,8 @@ import numpy as np
 import sympy as sp
 
 from derive.algebra.evaluate import Arithmetic, evaluate
-from derive.algebra.forward import formula_in_z
+from derive.algebra.forward import concrete, formula_in_z
+from derive.algebra.forward import functions as meanings
 from derive.algebra.gradient import Derivation, differentiate
 from derive.algebra.notation import N, named, size
 from derive.algebra.program import Program
@@ -73,8 +74,12 @@ class SmallFunctions:
     def __call__(self, function: Any, array: Any, *further: Any) -> Any:
         if (is_activation(function) and not any(function.orders[1:])) or self.architecture is None:
             return self.activation(int(function.activation[1:]), function.order, array)
-        if further:
-            raise NoExactValueError(str(function))
+        if further:  # the derivative by a trained constant, which has the value that it starts from
+            formula, symbols = concrete(function, meanings(self.architecture))
+            start = dict(self.activations[int(function.activation[1:]) - 1].constants)
+            fixed = formula.xreplace({s: sp.Rational(str(start[s.name])) for s in symbols if s.name in start})
+            values = [self.named(fixed, Fraction(z)) for z in np.ravel(array)]
+            return np.array(values, dtype=object).reshape(np.shape(array))
         values = [self.named(formula_in_z(function, self.architecture), Fraction(z)) for z in np.ravel(array)]
         return np.array(values, dtype=object).reshape(np.shape(array))
 

@@ -26,7 +26,15 @@ from derive.proof.relations import A, relation
 from derive.proof.terms import NO_LAYER, Term, expanded, leaf, number, split_name, times, transposed
 from derive.proof.values import Layout
 
-FUNCTIONS = {sp.exp: "exp", sp.log: "log", sp.tanh: "tanh", sp.sinh: "sinh", sp.cosh: "cosh", sp.sin: "sin", sp.cos: "cos"}
+FUNCTIONS = {
+    sp.exp: "exp",
+    sp.log: "log",
+    sp.tanh: "tanh",
+    sp.sinh: "sinh",
+    sp.cosh: "cosh",
+    sp.sin: "sin",
+    sp.cos: "cos",
+}
 """SymPy's functions by their names in formulas."""
 DEEPEST = 6
 """So many names within one another are written out at most."""
@@ -168,7 +176,9 @@ class _Writer:
         """A product entry by entry, or of a column with a row; 1/N last, f' before it, a minus sign in front."""
         if -1 in factors and len(factors) > 1:
             return Term("negative", (self.product(tuple(f for f in factors if f != -1), row, column),))
-        under = tuple(1 / f for f in factors if isinstance(f, sp.Pow) and f.exp.could_extract_minus_sign() and f != 1 / N)
+        under = tuple(
+            1 / f for f in factors if isinstance(f, sp.Pow) and f.exp.could_extract_minus_sign() and f != 1 / N
+        )
         if under and not (self.layout == "columns" and N in under):
             above = tuple(f for f in factors if 1 / f not in under)
             top = self.product(above, row, column)

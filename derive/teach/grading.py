@@ -19,6 +19,7 @@ from typing import Any, Literal, get_args
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, FormulaError, unknown
 from derive.proof.answers import Asked, Line, ask, read_line, readable_start, split_line
+from derive.proof.grammar import ELEMENTWISE
 from derive.proof.letters import letters_of
 from derive.proof.reals import ORDERED, agree, differ
 from derive.proof.recognise import NOTHING, Bench, Found, bench, name
@@ -39,7 +40,7 @@ from derive.teach.words import (
 )
 
 Verdict = Literal["correct", "incorrect", "unreadable", "undecided"]
-TABLES = ("log", "sqrt", "sin", "cos", "atan", "erf")
+TABLES = tuple(ELEMENTWISE)
 """Functions whose identities are not all known here: an answer with them is not called wrong for its value."""
 OWN_NAMES = ("bias-not-summed", "missing-mean", "mean-twice")
 """Slips that make a formula right in the other layout, and keep their names nevertheless."""
