@@ -38,7 +38,7 @@ def vocabulary(sheet: Sheet, count: Counter[str], named: Counter[str]) -> Iterat
             yield f"{kind} {tag or ''} in {shown}: {quantity} = {formula}: {found.verdict} {found.slip}"
 
 
-KINDS = {"right": "right", "slip": "slips", "wrong": "wrong without a name"}
+KINDS = {"right": "right", "slip": "slips", "wrong": "wrong"}
 
 
 def main() -> int:
@@ -78,9 +78,7 @@ def main() -> int:
     print(f"{len(SHEETS)} sheets about normalisation, softmax, penalties, dropout, weights, kinks and losses")
     print(f"planted slips named exactly: {named.total()} of {count['slips']}, {len(named)} tags")
     print(f"right formulas accepted:     {count['right'] - missed['right']} of {count['right']}")
-    print(
-        f"wrong without a name:        {count['wrong without a name'] - missed['wrong']} of {count['wrong without a name']}"
-    )
+    print(f"wrong, without a name:       {count['wrong'] - missed['wrong']} of {count['wrong']}")
     print(f"pairs marked incorrect:      {count['pairs'] - missed['pair']} of {count['pairs']}")
     print(f"  of which look like one slip: {count['pairs that look like one slip']}")
     print(f"one grade, warm: median {median * 1000:.1f} ms, slowest {slowest * 1000:.1f} ms")

@@ -1,4 +1,4 @@
-"""Formulas to be graded about networks with more than plain layers: right ones, and ones with a slip or none that has a name.
+"""Formulas to be graded about networks with more than plain layers: right ones, slips, and others that are wrong.
 
 Written by hand, from what the layers and the losses are; `benchmarks.planting` makes those of plain layers.
 """
@@ -179,7 +179,11 @@ SHEETS = (
     Sheet(
         WEIGHTED,
         "rows",
-        (("delta2", "weights * (a2 - y) * f'(z2) / N"), ("delta2", "(a2 - y) * f'(z2) / N"), ("da2", "(a2 - y) * weights / N")),
+        (
+            ("delta2", "weights * (a2 - y) * f'(z2) / N"),
+            ("delta2", "(a2 - y) * f'(z2) / N"),
+            ("da2", "(a2 - y) * weights / N"),
+        ),
         (("missing-derivative-output", "delta2", "weights * (a2 - y) / N"), ("sign", "da2", "weights * (y - a2) / N")),
         (("delta2", "weights**2 * (a2 - y) * f'(z2) / N"),),
     ),
@@ -195,7 +199,11 @@ SHEETS = (
             ("delta2", "(a2 - y) * max(0.01, sign(z2)) / N"),
         ),
         (("missing-derivative", "delta1", "delta2 @ W2"), ("sign", "delta1", "-(delta2 @ W2) * (z1 > 0)")),
-        (("delta1", "(delta2 @ W2) * (z1 < 0)"), ("delta1", "(delta2 @ W2) * max(0, z1)"), ("delta2", "(a2 - y) * (z2 > 0) / N")),
+        (
+            ("delta1", "(delta2 @ W2) * (z1 < 0)"),
+            ("delta1", "(delta2 @ W2) * max(0, z1)"),
+            ("delta2", "(a2 - y) * (z2 > 0) / N"),
+        ),
     ),
     Sheet(
         _net("elu", "hardtanh"),

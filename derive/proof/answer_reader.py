@@ -15,7 +15,7 @@ from derive.proof.grammar import FormulaReader
 from derive.proof.letters import Letters
 from derive.proof.matrices import LayerError, PlaceError
 from derive.proof.scope import Scope
-from derive.proof.spelling import parsed
+from derive.proof.spelling import parsed, plain
 from derive.proof.terms import NO_LAYER
 from derive.proof.values import COLUMN, ONE, QUANTITIES, ROW, Value
 
@@ -33,7 +33,7 @@ class AnswerReader(FormulaReader):
         self.letters = letters
 
     def read(self, text: str) -> Value:
-        self.text = " ".join(text.split())
+        self.text = plain(text)
         value = self.visit(parsed(self.text, self.scope.layout, self.what))
         if not isinstance(value, Value):
             raise TypeError(text)
@@ -83,6 +83,15 @@ class AnswerReader(FormulaReader):
         if len(sizes) == 2:
             shapes[2] = (sizes[0], sizes[1])
         return Value(entry, shapes[len(sizes)], label if base in self.letters.inputs else None)
+
+    def outer(self, arguments: list[ast.expr], node: ast.AST) -> Value:
+        values = self.values(arguments, 2, "outer", node)
+        if not all(value.vector or value.scalar for value in values):
+            shown = " and ".join(value.shown for value in values)
+            self.wrong_shape(
+                node, f"outer needs two vectors, but they are {shown}; for all samples at once write u.T @ v"
+            )
+        return super().outer(arguments, node)
 
     def inv(self, arguments: list[ast.expr], node: ast.AST) -> Value:
         (value,) = self.values(arguments, 1, "inv", node)

@@ -14,7 +14,7 @@ from derive.proof.answer_reader import AnswerReader
 from derive.proof.letters import Letters, known
 from derive.proof.matrices import LayerError, PlaceError, ShapeError
 from derive.proof.scope import Scope
-from derive.proof.spelling import LETTERS
+from derive.proof.spelling import LETTERS, SIGNS
 from derive.proof.term_reader import AbsentError, TermReader
 from derive.proof.terms import Labels, Term, numbered, relative
 from derive.proof.values import ONE, Layout, Quantity, Value
@@ -23,8 +23,12 @@ GRADED = ("delta", "dW", "db", "da", "z", "a")
 MAX_LENGTH = 1000
 
 QUANTITY = re.compile(r"([A-Za-z]+)\s*(?:(\d{1,4})|\[\s*(l|L|\d{1,4})\s*(?:([+-])\s*(\d{1,4}))?\s*\])")
-FRACTION = re.compile(r"[d∂]\s*\(?\s*(?:loss|cost|[A-Za-zℒ])\s*\)?\s*/\s*[d∂]\s*([A-Za-z]+)(.*)")
-"""dL/dW2 for dW2."""
+FRACTION = re.compile(
+    r"d\s*\(?\s*(?:loss|cost|[A-Za-z])\s*\)?\s*/\s*d\s*([A-Za-z]+)(.*)"
+    r"|d\(\s*(?:loss|c)\s*,\s*([A-Za-z]+)([^()]*)\)"
+)
+"""dL/dW2 or d(loss, W2) for dW2."""
+NUMBERING = re.compile(r"^\s*\(?\d{1,3}[.)]\s+")
 DEFINITION = re.compile(r"([^=<>!()]*)(\([^=<>!()]*\)[^=<>!()]*)?=(?!=)(.*)", re.DOTALL)
 """A line `delta2 = …`: what stands on the left, and what on the right."""
 
@@ -78,10 +82,11 @@ def ask(text: str, network: int | Letters) -> Asked:
     """The quantity that `text` names in a network, or in a plain one of so many layers. Raises FormulaError."""
     letters = known(network)
     depth = letters.depth
-    written = text.strip()
+    written = "".join(SIGNS.get(character, character) for character in text.strip())
     if fraction := FRACTION.fullmatch(written):
-        of = letters.plain(LETTERS.get(fraction[1], fraction[1]))
-        text = written = f"{letters.derivatives.get(of, of)}{fraction[2]}"
+        by, layer = fraction[1] or fraction[3], fraction[2] or fraction[4]
+        of = letters.plain(LETTERS.get(by, by))
+        text = written = f"{letters.derivatives.get(of, of)}{layer}"
     found = QUANTITY.fullmatch(written)
     base = letters.plain(LETTERS.get(found[1], found[1])) if found else ""
     if not found or base not in (*GRADED, *(d for d in letters.derivatives.values() if d in letters.extra)):
@@ -141,7 +146,7 @@ def read_line(asked: Asked, formula: str, network: int | Letters, layout: Layout
 def _shaped(
     asked: Asked, formula: str, scope: Scope, letters: Letters
 ) -> tuple[Value | None, ShapeError | None, str, str]:
-    """The value of a formula; or what does not fit, or which layer is missing; and the shape that it should have had."""
+    """The value of a formula, or what does not fit, or which layer is missing; and the shape that was wanted instead."""
     reader = AnswerReader(scope, letters)
     try:
         value = reader.read(formula)
@@ -198,8 +203,8 @@ def _names(asked: Asked, left: str, letters: Letters) -> bool:
 
 
 def split_line(text: str) -> tuple[str, str]:
-    """("delta2", "…") of the line `delta2 = …`. Raises FormulaError."""
-    left, equals, right = text.partition("=")
+    """("delta2", "…") of the line `delta2 = …`, which may be numbered. Raises FormulaError."""
+    left, equals, right = NUMBERING.sub("", text, 1).rstrip(" ;").replace(":=", "=", 1).partition("=")
     if not equals or not left.strip() or not right.strip():
         raise FormulaError(f"{shorten(text.strip())} is not of the form quantity = formula")
     return left.strip(), right.strip()

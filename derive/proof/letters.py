@@ -85,7 +85,7 @@ class Letters:
         return f"layer {missing[0]} has none; {letter} exists in layer {', '.join(map(str, sorted(own)))}"
 
     def representatives(self, low: int, high: int) -> list[int]:
-        """Layers of the range that stand for all: one for each kind of a layer with its neighbours, and the last ones."""
+        """Layers of the range that stand for all: one for each kind of layer and neighbours, and the last ones."""
         chosen = {low, max(low, high - 1), high}
         seen: set[Hashable] = set()
         for layer in range(low, high + 1) if self.kinds else ():

@@ -51,9 +51,9 @@ def differ(architecture: Architecture, layout: Layout, answer: Term, truth: Term
             given, right = (np.asarray(_value(data, term), dtype=float) for term in (answer, truth))
         except (TypeError, ValueError, ArithmeticError, KeyError, NoExactValueError):
             continue  # a root of a negative number, or nothing that is a number
-        if given.shape == right.shape and np.isfinite(given).all():
-            if np.max(np.abs(given - right)) > FAR * (1 + np.max(np.abs(right))):
-                return True
+        finite = given.shape == right.shape and np.isfinite(given).all()
+        if finite and np.max(np.abs(given - right)) > FAR * (1 + np.max(np.abs(right))):
+            return True
     return False
 
 
@@ -78,7 +78,8 @@ def agree(architecture: Architecture, layout: Layout, answer: Term, truth: Term)
     for seed in range(EXACT_TRIES if architecture.depth <= DEEPEST else 0):
         try:
             data = _drawn(Fine, architecture, layout, seed)
-            if not np.array_equal(*np.broadcast_arrays(data.value(answer, {}), data.value(truth, {}))):
+            given, right = np.broadcast_arrays(data.value(answer, {}), data.value(truth, {}))
+            if not np.array_equal(given, right):
                 return False
         except (NoExactValueError, ValueError, ArithmeticError):
             return False

@@ -77,33 +77,30 @@ class Bench:
     def is_right(self, base: str, layer: int, answer: Term) -> bool:
         """Whether the answer has the right value at distinct widths. Raises NoValueError if it has none."""
         try:
-            return all(self._same(leaf(base, layer), r, answer) for r in self.distinct)
+            return all(_equal(r.value(answer), leaf(base, layer), r) for r in self.distinct)
         except NoValueError:
             if self._never_right(base, layer, answer):
                 return False
             raise
+
+    def gives(self, base: str, layer: int, answer: Term, plain: Bench) -> bool:
+        """Whether an answer, with the learner's own lines in it, has the value that is right altogether."""
+        try:
+            pairs = list(zip(self.distinct, plain.distinct, strict=True))
+            return all(_equal(own.value(answer), leaf(base, layer), right) for own, right in pairs)
+        except NoValueError:
+            return False
 
     def _never_right(self, base: str, layer: int, answer: Term) -> bool:
         """Whether an answer without a value at distinct widths is wrong, or has no inverse, where sizes coincide."""
         singular = 0
         for r in self.coinciding:
             try:
-                if not self._same(leaf(base, layer), r, answer):
+                if not _equal(r.value(answer), leaf(base, layer), r):
                     return True
             except SingularError:
                 singular += 1
         return singular == len(self.coinciding)
-
-    def _same(self, quantity: Term, at: Residual, answer: Term) -> bool:
-        """Whether both are equal; a bias may stand or lie, and a number stands for a matrix of it."""
-        right, given = at.data.values[quantity], at.value(answer)
-        tensor = at.data.tensors[named(quantity.head, quantity.layer)]
-        if not is_sampled(tensor) and len(tensor.axes) == 1 and given.shape[1:] == right.shape[:0:-1]:
-            given = given.swapaxes(1, 2)
-        try:
-            return bool((np.broadcast_to(given, right.shape) == right).all())
-        except ValueError:
-            return False
 
     def key(self, base: str, layer: int, term: Term) -> Any:
         """The values of a term where sizes coincide."""
@@ -203,6 +200,17 @@ def _direction(values: list[Any]) -> Any:
             return None
         parts.append((array.shape, (array * inverse(int(flat[nonzero[0]])) % PRIME).tobytes()))
     return tuple(parts)
+
+
+def _equal(given: Any, quantity: Term, at: Residual) -> bool:
+    """Whether a value is that of the quantity; a bias may stand or lie, and a number stands for a matrix of it."""
+    right, tensor = at.data.values[quantity], at.data.tensors[named(quantity.head, quantity.layer)]
+    if not is_sampled(tensor) and len(tensor.axes) == 1 and given.shape[1:] == right.shape[:0:-1]:
+        given = given.swapaxes(1, 2)
+    try:
+        return bool((np.broadcast_to(given, right.shape) == right).all())
+    except ValueError:
+        return False
 
 
 def name(bench: Bench, base: str, layer: int, answer: Term) -> Found:

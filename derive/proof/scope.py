@@ -84,7 +84,8 @@ class Scope:
         if self.depth == L and self.least > 1:
             where += f" with L >= {self.least}"
         if above < 0 or below < 0:
-            return f"layer {label} does not exist for every {self.ranges or 'network'}: {where}"
+            every = f" for every {self.ranges or 'network'}" if self.variables or self.depth == L else ""
+            return f"layer {label} does not exist{every}: {where}"
         return ""
 
     def bounds(self, label: sp.Expr) -> tuple[sp.Expr, sp.Expr]:

@@ -172,7 +172,7 @@ EXACT: dict[str, Any] = {
     "@": np.matmul,
     "T": lambda x: x.swapaxes(1, 2),
     "negative": lambda x: -x,
-    "sign": lambda x: np.where(x > 0, Fraction(1), np.where(x < 0, Fraction(-1), Fraction(0))),
+    "sign": lambda x: _truth(x > 0) - _truth(x < 0),
     "abs": np.abs,
     "where": lambda c, x, y: c * x + (1 - c) * y,
     "max": np.maximum,
@@ -186,7 +186,7 @@ EXACT: dict[str, Any] = {
 
 def _truth(array: Any) -> Any:
     """1 where it is so, else 0."""
-    return np.where(array, Fraction(1), Fraction(0))
+    return np.array([Fraction(int(v)) for v in np.ravel(array)], dtype=object).reshape(np.shape(array))
 
 
 @lru_cache(maxsize=256)
@@ -228,7 +228,7 @@ def _inputs(derivation: Derivation, sizes: dict[sp.Expr, int], functions: SmallF
 
     inputs = {t.name: drawn(tuple(sizes[x] for x in t.axes)) for t in derivation.forward.inputs}
     if derivation.architecture.loss.targets == "sign":
-        inputs["y"] = np.where(inputs["y"] > 0, Fraction(1), Fraction(-1))
+        inputs["y"] = 2 * _truth(inputs["y"] > 0) - 1
         return inputs
     last = derivation.forward.order[named("a", derivation.architecture.depth)]
     layers = tuple(e for e in derivation.forward.equations if derivation.forward.order[e.tensor.name] <= last)

@@ -17,12 +17,20 @@ from typing import TypeGuard
 from derive.model.errors import FormulaError
 from derive.model.reader import parse
 from derive.proof.matrices import with_df
-from derive.proof.values import Layout
+from derive.proof.values import DERIVATIVES, Layout
 
 LETTERS = {"X": "x", "Y": "y", "Z": "z", "A": "a", "dz": "delta", "dZ": "delta", "dA": "da", "m": "N"}
 """Letters that others use → those of the grammar."""
 LIBRARIES = ("np", "numpy", "jnp", "torch")
 FUNCTIONS = {"maximum": "max", "minimum": "min", "square": "square", "arctan": "atan", "absolute": "abs", "fabs": "abs"}
+SIGNS = {"δ": "delta", "∂": "d", "⊙": "*", "∘": "*", "−": "-", "ᵀ": ".T", "′": "'", "’": "'", "≥": ">=", "≤": "<="}
+"""Signs of mathematics that have a meaning here."""
+POWER = re.compile(r"\^\s*(?=\d|\()")
+TRANSPOSE = re.compile(r"\^\s*(?:T\b|\{T\}|\\top\b)")
+QUOTIENT = re.compile(
+    r"\bd\s*(?:\((?:loss|cost|[LCJE])\)|loss|cost|[LCJE])\s*/\s*d\s*([WbzaZA])(\d{1,4}\b|\[[^\[\]]*\])"
+)
+"""dL/dW2 for dW2."""
 PRODUCTS: dict[str, type[ast.operator]] = {"dot": ast.MatMult, "matmul": ast.MatMult, "multiply": ast.Mult}
 SHORT: dict[str, str] = {
     "sigmoid": "1 / (1 + exp(-x))",
@@ -39,22 +47,32 @@ AXES: dict[Layout, dict[int, str]] = {
 """What an axis of NumPy's is in either layout."""
 
 
+def plain(text: str) -> str:
+    """`text` on one line, with signs of mathematics as the grammar writes them."""
+    text = "".join(SIGNS.get(character, character) for character in " ".join(text.split()))
+    text = POWER.sub("**", TRANSPOSE.sub(".T", text))
+    return QUOTIENT.sub(lambda found: DERIVATIVES.get(found[1].lower(), "d" + found[1]) + found[2], text)
+
+
 def parsed(text: str, layout: Layout, what: str = "formula") -> ast.expr:
-    """The syntax tree of `text` in the words of the grammar. Raises FormulaError."""
-    text = re.sub(r"\blambda\b", "lambd_", with_df(text))
-    tree = _Speller(text, layout).visit(parse(text, what))
+    """The syntax tree of a plain `text` in the words of the grammar. Raises FormulaError."""
+    tree = _Speller(layout).visit(parse(re.sub(r"\blambda\b", "lambd_", with_df(text)), what, text))
     assert isinstance(tree, ast.expr)
     return tree
 
 
 def spelled(text: str, layout: Layout) -> str:
     """`text` in the words of the grammar."""
-    return ast.unparse(parsed(text, layout))
+    return ast.unparse(parsed(plain(text), layout))
 
 
 class _Speller(ast.NodeTransformer):
-    def __init__(self, text: str, layout: Layout) -> None:
-        self.text, self.layout = text, layout
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        node.value = self.visit(node.value)
+        return node
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         found = re.fullmatch(r"([A-Za-z]+)(\d*)", node.id)
@@ -79,11 +97,17 @@ class _Speller(ast.NodeTransformer):
             case _:
                 return node
         name = FUNCTIONS.get(name, name)
+        if name == "power" and len(arguments) == 2 and not node.keywords:
+            return ast.copy_location(ast.BinOp(arguments[0], ast.Pow(), arguments[1]), node)
         if name in PRODUCTS and len(arguments) == 2 and not node.keywords:
             return ast.copy_location(ast.BinOp(arguments[0], PRODUCTS[name](), arguments[1]), node)
         if name in SHORT and len(arguments) == 1 and not node.keywords:
             tree = ast.parse(SHORT[name], mode="eval").body
             return ast.copy_location(_Argument(arguments[0]).visit(_placed(tree, node)), node)
+        if name == "sum" and self.layout == "rows" and len(arguments) == 1 and not node.keywords:
+            match arguments[0]:  # over the samples, an outer product for each
+                case ast.Call(func=ast.Name(id="outer"), args=[u, v]):
+                    return ast.copy_location(_placed(ast.BinOp(ast.Attribute(u, "T"), ast.MatMult(), v), node), node)
         if name in ("sum", "mean"):
             arguments = self.along(arguments, node)
             return ast.copy_location(ast.Call(ast.Name(name, ast.Load()), arguments, []), node)

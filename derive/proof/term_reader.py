@@ -15,7 +15,7 @@ from derive.model.reader import Reader
 from derive.proof.grammar import ACTIVATION, ELEMENTWISE
 from derive.proof.letters import Letters, known
 from derive.proof.matrices import NUMBERED
-from derive.proof.spelling import parsed
+from derive.proof.spelling import parsed, plain
 from derive.proof.terms import BINARY, NO_LAYER, Term, leaf, number
 from derive.proof.values import DERIVATIVES, Layout
 
@@ -50,7 +50,7 @@ class TermReader(Reader):
 
     def read(self, text: str) -> Term:
         """The tree of `text`."""
-        self.text = " ".join(text.split())
+        self.text = plain(text)
         term = self.visit(parsed(self.text, self.layout, self.what))
         assert isinstance(term, Term)
         if _functions(term) > MAX_FUNCTIONS:

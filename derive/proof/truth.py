@@ -119,8 +119,7 @@ class _Writer:
 
     def cases(self, expr: sp.Piecewise, row: Place, column: Place) -> Term:
         """where(condition, x, y); the sign, where that is what the cases say."""
-        (first, condition), *_ = expr.args
-        x = condition.lhs - condition.rhs
+        x = expr.args[0].cond.lhs - expr.args[0].cond.rhs
         if expr == sp.Piecewise((1, x > 0), (-1, x < 0), (0, True)):
             return Term("sign", (self.write(x, row, column),))
         result: Term | None = None

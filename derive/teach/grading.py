@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
@@ -24,7 +24,7 @@ from derive.proof.letters import letters_of
 from derive.proof.reals import ORDERED, agree, differ
 from derive.proof.recognise import NOTHING, Bench, Found, bench, name
 from derive.proof.small import counterexample
-from derive.proof.terms import DERIVATIVES, Term, leaf, show
+from derive.proof.terms import DERIVATIVES, Labels, Term, leaf, show
 from derive.proof.valuation import NoValueError
 from derive.proof.values import Layout
 from derive.teach.words import (
@@ -142,7 +142,6 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
     followed_up = {layer: follow(plain, earlier, asked, layer) for layer in asked.layers}
     own = {layer: terms for layer, (terms, _) in followed_up.items()}
     benches = {layer: current for layer, (_, current) in followed_up.items()}
-    followed = ", ".join(dict.fromkeys(show(term, labels) for terms in own.values() for term in terms))
     wrong = None
     try:
         for layer in asked.layers:
@@ -155,8 +154,7 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
     if wrong is None:
         if any(leaf(asked.base, layer) in line.terms[layer].walk() for layer in asked.layers):
             return Grade("undecided", None, read_as, circular(read_as, asked.text), corrected)
-        if not any(part in own[layer] for layer in asked.layers for part in line.terms[layer].walk()):
-            followed = ""
+        followed = _followed(own, line.terms, labels)
         return Grade("correct", None, read_as, right(read_as, corrected, followed, line.only), corrected)
     answer = line.terms.get(wrong)
     found = NOTHING if answer is None else recognise(line, wrong, answer, benches[wrong], architecture, layout)
@@ -166,7 +164,10 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
         return Grade("undecided", None, read_as, undecided(read_as, reason), corrected)
     trouble = _trouble(line, architecture)
     words = named_slips(found) if found.tags else unnamed(trouble)
-    message = misfit(read_as, words, trouble, corrected, followed)
+    known = {
+        k: Term("both", (*plain.truth(asked.base, k)[:1], *([term] if term else []))) for k, term in line.terms.items()
+    }
+    message = misfit(read_as, words, trouble, corrected, _followed(own, known, labels))
     example: dict[str, Any] = {}
     if answer is not None and truths:
         seen = _seen_from(plain.truth(asked.base, wrong), own[wrong])
@@ -185,6 +186,22 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
     return Grade("incorrect", slip, read_as, message, corrected, example)
 
 
+def _followed(own: Mapping[int, Mapping[Term, Term]], terms: Mapping[int, Term], labels: Labels) -> str:
+    """The learner's own quantities that stand in these terms."""
+    found = [part for layer, term in terms.items() for part in term.walk() if part in own.get(layer, ())]
+    return ", ".join(dict.fromkeys(show(part, labels) for part in found))
+
+
+def completes(line: Line, architecture: Architecture, layout: Layout, earlier: Iterable[Line]) -> bool:
+    """Whether a line is right only together with what earlier lines left out, such as a 1/N that comes later."""
+    plain, base = bench(architecture, layout), line.asked.base
+    found = [(layer, line.terms[layer], follow(plain, earlier, line.asked, layer)[1]) for layer in line.terms]
+    return line.fits and all(
+        own is not plain and not own.is_right(base, layer, term) and own.gives(base, layer, term, plain)
+        for layer, term, own in found
+    )
+
+
 def _open(answer: Term | None, truth: Term | None, architecture: Architecture, layout: Layout) -> bool:
     """Whether a difference in value proves nothing, since functions occur of which not every identity is known."""
     if answer is None or not any(part.head in (*TABLES, *ORDERED) for part in answer.walk()):
@@ -194,7 +211,9 @@ def _open(answer: Term | None, truth: Term | None, architecture: Architecture, l
 
 def _is_right(own: Bench, plain: Bench, layout: Layout, base: str, layer: int, term: Term) -> bool:
     """Whether a line is right as it follows from the earlier ones, or right altogether."""
-    if own.is_right(base, layer, term) or (own is not plain and plain.is_right(base, layer, term)):
+    if own.is_right(base, layer, term):
+        return True
+    if own is not plain and (plain.is_right(base, layer, term) or own.gives(base, layer, term, plain)):
         return True
     ordered = any(part.head in ORDERED for part in term.walk())
     return ordered and own is plain and agree(plain.derivation.architecture, layout, term, leaf(base, layer))
@@ -215,7 +234,7 @@ def follow(plain: Bench, earlier: Iterable[Line], asked: Asked, layer: int) -> t
         if not line.fits or base not in DERIVATIVES or (base, place) == (asked.base, layer) or term is None:
             continue
         try:
-            if current.is_right(base, place, term):
+            if current.is_right(base, place, term) or current.gives(base, place, term, plain):
                 continue
             changed = {**own, leaf(base, place): term}
             current = plain.changed(changed)
