@@ -146,7 +146,7 @@ def read_line(asked: Asked, formula: str, network: int | Letters, layout: Layout
 def _shaped(
     asked: Asked, formula: str, scope: Scope, letters: Letters
 ) -> tuple[Value | None, ShapeError | None, str, str]:
-    """The value of a formula, or what does not fit, or which layer is missing; and the shape that was wanted instead."""
+    """The value of a formula, or what does not fit, or which layer is missing; and the wanted shape."""
     reader = AnswerReader(scope, letters)
     try:
         value = reader.read(formula)
