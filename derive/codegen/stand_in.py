@@ -316,12 +316,11 @@ class StandIn:
             raise NotUnderstoodError("np.copyto where numbers stand, not truth values")
         np.copyto(target.view(np.ndarray), self.entries(source), where=np.asarray(where, bool))
 
-
-    def einsum(self, subscripts: str, *operands: Any, **_: Any) -> Any:
+    def einsum(self, subscripts: str, *operands: Any) -> Any:
         """Products summed over the letters that are not in the result, each letter along one axis."""
-        inputs, _, output = subscripts.replace(" ", "").partition("->")
+        inputs, arrow, output = subscripts.replace(" ", "").partition("->")
         letters = inputs.split(",")
-        if "." in subscripts or "->" not in subscripts or any(len(set(own)) != len(own) for own in letters):
+        if "." in subscripts or not arrow or any(len(set(own)) != len(own) for own in letters):
             raise NotUnderstoodError(f"np.einsum with {subscripts!r}")
         order = "".join(dict.fromkeys(output + inputs.replace(",", "")))
         product: Any = np.ones((1,) * len(order), dtype=np.int64)
@@ -347,6 +346,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "mean": lambda np_, array, axis=None, keepdims=False: np_.mean(array, axis, keepdims),
     "transpose": lambda np_, array: array.T,
     "outer": lambda np_, left, right: np_.product(left.reshape(-1, 1), right.reshape(1, -1)),
-    "einsum": StandIn.einsum,
+    "einsum": lambda np_, subscripts, *operands: np_.einsum(subscripts, *operands),
     "reshape": lambda np_, array, shape: array.reshape(shape),
 }

@@ -102,8 +102,9 @@ class _Speller(ast.NodeTransformer):
         if name in PRODUCTS and len(arguments) == 2 and not node.keywords:
             return ast.copy_location(ast.BinOp(arguments[0], PRODUCTS[name](), arguments[1]), node)
         if name in SHORT and len(arguments) == 1 and not node.keywords:
-            tree = ast.parse(SHORT[name], mode="eval").body
-            return ast.copy_location(_Argument(arguments[0]).visit(_placed(tree, node)), node)
+            tree = _placed(ast.parse(SHORT[name], mode="eval").body, node)
+            written: ast.expr = _Argument(arguments[0]).visit(tree)
+            return ast.copy_location(written, node)
         if name == "sum" and self.layout == "rows" and len(arguments) == 1 and not node.keywords:
             match arguments[0]:  # over the samples, an outer product for each
                 case ast.Call(func=ast.Name(id="outer"), args=[u, v]):

@@ -79,7 +79,7 @@ def _wrongly(each: Noted, at: Point, own: str | None) -> str:
     if candidates:
         if any(_is(each.value, quantity, at) for quantity in candidates):
             return ""
-        named = (q for q in candidates if len(candidates) == 1 or slip_of(q, at, each.value))
+        named = (q for q in candidates if meant(each.name) or slip_of(q, at, each.value))
         alike = (q for q in candidates if np.size(at.values[q]) == each.value.size)
         return next(named, "") or next(alike, "")
     if any(_is(each.value, quantity, at) for quantity in _quantities(at)):
@@ -104,7 +104,8 @@ def _candidates(name: str, at: Point) -> list[str]:
     """The quantities that a variable may be, by its name."""
     quantity = meant(name)
     if quantity:
-        return [quantity] if quantity in at.values else []
+        other = {"a": "g", "z": "h"}.get(quantity[0], "") + quantity[1:]  # before dropout, after normalisation
+        return [q for q in (quantity, other) if q in at.values]
     return [q for q in _quantities(at) if q.startswith("delta")] if name.lower() in IN_LOOPS else []
 
 

@@ -50,15 +50,14 @@ def slip_of(quantity: str, at: Point, wrong: Any, convention: float = 1.0) -> st
     the code are those of another loss than the mean.
     """
     right: Any = np.asarray(at.values[quantity]) * convention
-    for slip in SLIPS:
+    for slip, value in _values(quantity, at):
         scales = (1.0,) if slip.whole else (1.0, float(at.samples), 1 / at.samples)
-        for value in _values(slip, quantity, at):
-            slipped: Any = value * convention
-            if close(slipped, right):
-                continue
-            for part in _parts(slipped, np.size(wrong), at.samples):
-                if any(close(own, part * scale) for own in arranged(wrong, part.shape) for scale in scales):
-                    return slip.tag
+        slipped: Any = value * convention
+        if close(slipped, right):
+            continue
+        for part in _parts(slipped, np.size(wrong), at.samples):
+            if any(close(own, part * scale) for own in arranged(wrong, part.shape) for scale in scales):
+                return slip.tag
     return None
 
 
@@ -70,10 +69,9 @@ def slipped_values(at: Point, size: int, own: str | None) -> Iterator[tuple[str,
     if not at.slipped:
         for quantity in (q for q, v in at.values.items() if split_name(q)[0] in DERIVATIVES and np.ndim(v)):
             right = np.asarray(at.values[quantity])
-            for slip in SLIPS:
-                for value in _values(slip, quantity, at):
-                    if not close(value, right):
-                        at.slipped.append((slip, quantity, value))
+            at.slipped.extend(
+                (slip, quantity, value) for slip, value in _values(quantity, at) if not close(value, right)
+            )
     for slip, quantity, value in at.slipped:
         if not slip.whole or slip.tag == own:
             for part in _parts(value, size, at.samples):
@@ -88,29 +86,30 @@ def _parts(value: Any, size: int, samples: int) -> Iterator[Any]:
         yield from value
 
 
-def _values(slip: Slip, quantity: str, at: Point) -> Iterator[Any]:
-    """What the slip makes of a quantity, in numbers."""
+def _values(quantity: str, at: Point) -> Iterator[tuple[Slip, Any]]:
+    """What slips make of a quantity, in numbers: those in its own line first."""
     base, layer = split_name(quantity)
-    for form in _forms(slip, base, layer, at):
+    for slip, form in _forms(base, layer, at):
         try:
             value: Any = np.asarray(at.value(form))
         except UnfitError:
             continue
-        yield value.ravel() if base == "db" and 1 in value.shape else value
+        yield slip, value.ravel() if base == "db" and 1 in value.shape else value
 
 
-def _forms(slip: Slip, base: str, layer: int, at: Point) -> Iterator[Term]:
-    """What the slip makes of the quantity, or of the line that defines it, with f' at z or written in a."""
+def _forms(base: str, layer: int, at: Point) -> Iterator[tuple[Slip, Term]]:
+    """What slips make of the quantity, or of the line that defines it, with f' at z or written in a."""
     architecture = at.architecture
     slopes = tuple(partial(_slope, k) for k in range(1, architecture.depth + 1))
     setting = Setting("rows", architecture.depth, slopes)
-    if slip.whole:
-        yield from slip.slipped(leaf(base, layer), setting)
-    elif base in DERIVATIVES:
-        found = truths(differentiate(architecture), "rows", base, layer, LEVELS)
-        for truth in dict.fromkeys((leaf(base, layer), *found, *map(distributed, found))):
-            yield from slip.slipped(truth, setting)
-            yield from slip.slipped(expanded(truth, _written_in_a), setting)
+    found = truths(differentiate(architecture), "rows", base, layer, LEVELS) if base in DERIVATIVES else ()
+    whole = leaf(base, layer)
+    levels = [dict.fromkeys((truth, distributed(truth), expanded(truth, _written_in_a))) for truth in found]
+    for terms in ({whole: None, **(levels[0] if levels else {})}, *levels[1:]):
+        for slip in SLIPS:
+            for term in terms:
+                if not slip.whole or term == whole:
+                    yield from ((slip, form) for form in slip.slipped(term, setting))
 
 
 def _slope(layer: int, argument: Term) -> Term:

@@ -158,10 +158,8 @@ def call(function: Callable[..., Any], source: Source, given: dict[str, Any]) ->
         if known in given:
             values[name] = given[known]
         elif defaults[name].default is inspect.Parameter.empty:
-            raise DeriveError(
-                f"{source.path}: {source.function} takes {name!r}; expected {', '.join(n for n in given if n != 'theta')} "
-                "or theta, X, Y"
-            )
+            names = ", ".join(known for known in given if known != "theta")
+            raise DeriveError(f"{source.path}: {source.function} takes {name!r}; expected {names} or theta, X, Y")
     return function(**values)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from derive.algebra.evaluate import Arithmetic, evaluate
+from derive.algebra.evaluate import ROOT, Arithmetic, evaluate
 from derive.algebra.forward import concrete, functions, parameter_tensors
 from derive.algebra.gradient import differentiate
 from derive.algebra.notation import Largest, N, size
@@ -139,6 +139,8 @@ def point(architecture: Architecture, samples: int, seed: int, kink: AtKink | No
         kink.put(data, float(kink.kink))
 
     def apply(function: Any, *arrays: Any) -> Any:
+        if function == ROOT:
+            return np.sqrt(arrays[0])
         if not hasattr(function, "activation"):
             return applied(function, FLOATS, *arrays).astype(float)
         if kink and kink.replaces(function):
