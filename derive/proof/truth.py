@@ -341,7 +341,11 @@ def truths(derivation: Derivation, layout: Layout, base: str, layer: int, levels
 
 
 @lru_cache(maxsize=256)
-def line(base: str, layer: int, depth: int) -> Term:
-    """The right formula of a derivative in rows, by the line above, in a network of any widths and activations."""
-    derivation = differentiate(Architecture((2,) * (depth + 1), ("tanh",) * depth))
+def line(base: str, layer: int, depth: int, around: tuple[int, ...] = ()) -> Term:
+    """The right formula of a derivative in rows, by the line above, in a network of any widths and activations.
+
+    `around` says for each layer around how many layers its residual connection goes; () that there is none.
+    """
+    layers = [{"residual": own} for own in around or (0,) * depth]
+    derivation = differentiate(Architecture((2,) * (depth + 1), ("tanh",) * depth, layers=layers))
     return truths(derivation, "rows", base, layer, 0)[0]
