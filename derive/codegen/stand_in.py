@@ -316,6 +316,20 @@ class StandIn:
             raise NotUnderstoodError("np.copyto where numbers stand, not truth values")
         np.copyto(target.view(np.ndarray), self.entries(source), where=np.asarray(where, bool))
 
+    def einsum(self, subscripts: str, *operands: Any) -> Any:
+        """Products summed over the letters that are not in the result, each letter along one axis."""
+        inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+        letters = inputs.split(",")
+        if "." in subscripts or not arrow or any(len(set(own)) != len(own) for own in letters):
+            raise NotUnderstoodError(f"np.einsum with {subscripts!r}")
+        order = "".join(dict.fromkeys(output + inputs.replace(",", "")))
+        product: Any = np.ones((1,) * len(order), dtype=np.int64)
+        for own, operand in zip(letters, operands, strict=True):
+            entries = self.resolved(operand).transpose([own.index(x) for x in order if x in own])
+            lengths = iter(entries.shape)
+            product = product * entries.reshape([next(lengths) if x in own else 1 for x in order]) % PRIME
+        return self.array(product.sum(axis=tuple(range(len(output), len(order)))) % PRIME)
+
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "dot": lambda np_, left, right, out=None: np_.product(left, right, out),
@@ -332,5 +346,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "mean": lambda np_, array, axis=None, keepdims=False: np_.mean(array, axis, keepdims),
     "transpose": lambda np_, array: array.T,
     "outer": lambda np_, left, right: np_.product(left.reshape(-1, 1), right.reshape(1, -1)),
+    "einsum": lambda np_, subscripts, *operands: np_.einsum(subscripts, *operands),
     "reshape": lambda np_, array, shape: array.reshape(shape),
 }

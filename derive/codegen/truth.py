@@ -65,6 +65,15 @@ class Truth:
         data = {name: np.ones_like(v) if name.startswith("mask") else v for name, v in self.data.items()}
         return replace(self, data=data)
 
+    def apply(self, function: Any, *arrays: Any) -> Any:
+        """A function of the program, or its derivative, at residues."""
+        return self._apply(function, *arrays)
+
+    @property
+    def arithmetic(self) -> Arithmetic:
+        """Residues, of which those are the largest whose representatives are."""
+        return self._arithmetic
+
     @cached_property
     def _arithmetic(self) -> Arithmetic:
         return _Rows(self.neurons)
