@@ -220,8 +220,8 @@ def counterexample(
     """Names and their values in small integers, with what the answer gives and what is right; {} if none is found."""
     for samples, widths in SHAPES[layout] if fits else (*COINCIDING[layout], *SHAPES[layout]):
         for seed in range(TRIES):
-            data = small(architecture, layout, samples, widths, seed)
             try:
+                data = small(architecture, layout, samples, widths, seed)
                 earlier: dict[Term, Any] = {}
                 for term, line in own.items():
                     earlier[term] = data.value(line, earlier)

@@ -19,6 +19,7 @@ from derive.algebra.forward import concrete, functions
 from derive.algebra.gradient import Derivation
 from derive.algebra.notation import N, size
 from derive.algebra.program import Program
+from derive.codegen.accurate import meaning
 from derive.codegen.stable import stable
 
 WIDEST, SAMPLES = 4, 2
@@ -82,7 +83,7 @@ def evaluated(derivation: Derivation, sizes: Mapping[sp.Basic, int], inputs: Map
             return np.asarray(np.sqrt(np.asarray(arrays[0], dtype=float)), dtype=object)
         if hasattr(function, "activation"):
             formula, symbols = concrete(function, known)
-            formula = stable(formula)
+            formula = meaning(stable(formula))
         else:
             symbols = tuple(sp.Dummy(real=True) for _ in arrays)
             formula = function(*symbols)

@@ -7,12 +7,10 @@ that `derive grade` uses, as formulas in its grammar, and so do the words.
 from __future__ import annotations
 
 import random
-import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
-
-import sympy as sp
 
 from derive.algebra.gradient import differentiate
 from derive.model.architecture import Architecture
@@ -26,6 +24,7 @@ from derive.proof.valuation import MISFIT
 from derive.proof.values import QUANTITIES, Layout
 from derive.teach import words
 from derive.teach.grading import OWN_NAMES, TABLES, grade
+from derive.teach.trees import page_programs
 
 LAYOUTS: tuple[Layout, ...] = ("rows", "columns")
 FIRST_HINTS = {"dW": "outer-product-order", "db": "bias-not-summed", "delta": "missing-transpose"}
@@ -57,25 +56,43 @@ class Asked:
 def asked_of(architecture: Architecture) -> tuple[Asked, ...]:
     """All that can be asked about a network, from the output to the first layer, in both layouts.
 
-    Nothing where it has more than grades know.
+    It is about the network as `grade` sees it, see `assumed`, and leaves out what has no matrix formula, such as the
+    error before a normalisation.
     """
-    if not known_to_grades(architecture):
-        return ()
+    taught = architecture.as_taught()
     return tuple(
-        _asked(bench(architecture, layout), base, layer, layout)
+        _asked(own, base, layer, layout)
         for layout in LAYOUTS
-        for layer in range(architecture.depth, 0, -1)
+        for own in [bench(taught, layout)]
+        for layer in range(taught.depth, 0, -1)
         for base in ("delta", "dW", "db")
+        if _can_be_asked(own, base, layer)
     )
 
 
-def known_to_grades(architecture: Architecture) -> bool:
-    """Whether this is the text's perceptron, and its loss has no function in it, such as a logarithm."""
-    derivation = differentiate(architecture)
-    calls = {
-        c for e in (*derivation.forward.equations, *derivation.gradient.equations) for c in e.value.atoms(sp.Function)
-    }
-    return architecture.plain and all(re.fullmatch(r"f\d+", getattr(c, "activation", "")) for c in calls)
+def _can_be_asked(own: Bench, base: str, layer: int) -> bool:
+    """Whether there is a formula, and `grade` says that it is right.
+
+    In columns derivatives are those of one sample's c, which a penalty on the weights is no part of.
+    """
+    architecture, layout = own.derivation.architecture, own.setting.layout
+    if base == "dW" and layout == "columns" and (architecture.penalty.l1 or architecture.penalty.l2):
+        return False
+    truths = own.truth(base, layer)
+    return bool(truths) and grade(f"{base}{layer}", show(truths[0]), architecture, layout).verdict == "correct"
+
+
+ASSUMPTIONS: tuple[tuple[Callable[[Architecture], bool], str], ...] = (
+    (lambda a: any(options.dropout for options in a.layers), "no unit is dropped, as in predict"),
+    (lambda a: any(f.trained for f in a.activations), "the constants of activations are those that training starts from"),
+    (lambda a: a.sample_weights, "every sample counts the same"),
+)
+"""What a network may have that formulas do not speak of, and what they assume instead."""
+
+
+def assumed(architecture: Architecture) -> tuple[str, ...]:
+    """What is assumed in exercises about this network, in words."""
+    return tuple(words for has, words in ASSUMPTIONS if has(architecture))
 
 
 def _asked(own: Bench, base: str, layer: int, layout: Layout) -> Asked:
@@ -134,7 +151,7 @@ def puzzles(architecture: Architecture, count: int = PUZZLES, seed: str = "plant
 
 def grading_data(architecture: Architecture) -> dict[str, Any]:
     """What a page needs to grade answers as `grade` does."""
-    depth = architecture.depth
+    depth, taught = architecture.depth, architecture.as_taught()
     questions: dict[str, dict[str, Any]] = {}
     for one in asked_of(architecture):
         entry = questions.setdefault(
@@ -144,6 +161,8 @@ def grading_data(architecture: Architecture) -> dict[str, Any]:
     return {
         "depth": depth,
         "sizes": architecture.sizes,
+        "tied": architecture.tied,
+        "programs": None if taught == architecture else page_programs(differentiate(taught)),
         "questions": questions,
         "distinct": DISTINCT,
         "coinciding": COINCIDING,

@@ -8,6 +8,7 @@ from derive.codegen.header import title
 from derive.model.architecture import Architecture
 from derive.model.errors import unknown
 from derive.model.specification import to_toml
+from derive.teach.exercises import assumed
 from derive.teach.explain import environment
 from derive.teach.notebook import as_notebook, markdown
 from derive.teach.sheet import Exercise, sheet
@@ -24,6 +25,12 @@ NOTATION = (
 )
 
 
+def notation(architecture: Architecture) -> str:
+    """How formulas are written, and what they assume about the network."""
+    own = assumed(architecture)
+    return f"{NOTATION} Here {', and '.join(own)}." if own else NOTATION
+
+
 def handout(
     architecture: Architecture, seed: int = 0, count: int = 8, format: str = "latex", *, solutions: bool = False
 ) -> str:
@@ -38,7 +45,7 @@ def document(architecture: Architecture, seed: int, exercises: tuple[Exercise, .
     context = {
         "title": title(architecture),
         "seed": seed,
-        "notation": NOTATION,
+        "notation": notation(architecture),
         "exercises": exercises,
         "solutions": solutions,
     }
@@ -60,7 +67,7 @@ HANDOUTS: dict[str, Callable[[Architecture, int, tuple[Exercise, ...], bool], st
 def _cells(
     architecture: Architecture, seed: int, exercises: tuple[Exercise, ...], solutions: bool
 ) -> Iterator[tuple[str, str]]:
-    yield "markdown", f"# Exercises, sheet {seed}\n\n{markdown(title(architecture))}\n\n{markdown(NOTATION)}"
+    yield "markdown", f"# Exercises, sheet {seed}\n\n{markdown(title(architecture))}\n\n{markdown(notation(architecture))}"
     yield "code", SETUP.format(spec=to_toml(architecture), seed=seed, count=len(exercises))
     for exercise in exercises:
         lines = "".join(f"\n{k}. `{line}`" for k, line in enumerate(exercise.lines, 1))

@@ -7,7 +7,7 @@ const OTHER = { rows: "columns", columns: "rows" };
 
 function makeGrader(data) {
   const own = data.grading, residues = makeResidues(data.prime), benches = {}, reals = {};
-  const functions = functionsIn(data, residues, "exact");
+  const programs = own.programs ?? data, functions = functionsIn(programs, residues, "exact");
   const settingOf = (layout, layer) => ({ ...own, layout, own: layer });
 
   /** The draws of one layout: at distinct widths, and where all sizes coincide. */
@@ -15,7 +15,7 @@ function makeGrader(data) {
     if (!benches[layout]) {
       const setting = settingOf(layout, 1);
       const draw = ([samples, widths]) =>
-        makeEvaluator(drawNetwork(data, setting, samples, widths, residues, residues.drawn, functions), setting);
+        makeEvaluator(drawNetwork(programs, setting, samples, widths, residues, residues.drawn, functions), setting);
       benches[layout] = { layout, distinct: own.distinct.map(draw), coinciding: own.coinciding.map(draw), tables: {} };
     }
     return benches[layout];
@@ -167,11 +167,11 @@ function makeGrader(data) {
       const draw = makeDraw(7), arithmetic = { ...floats, subtract: (a, b) => a - b, divide: (a, b) => a / b };
       const setting = settingOf(layout, 1), small = () => [1, 2, 3, -1, -2][Math.floor(draw() * 5)];
       reals[layout] = [0, 1, 2, 3].map(() =>
-        makeEvaluator(drawNetwork(data, setting, 3, [2, 4, 3, 5], arithmetic, small, functionsIn(data, floats, "floats")), setting),
+        makeEvaluator(drawNetwork(programs, setting, 3, [2, 4, 3, 5], arithmetic, small, functionsIn(programs, floats, "floats")), setting),
       );
     }
     for (const draw of reals[layout]) {
-      const given = draw.value(term), right = draw.value(leafOf(question));
+      const given = draw.value(term), right = draw.value(readFormula(question[layout].truth, settingOf(layout, question.layer)));
       if (`${given.shape}` !== `${right.shape}` || !given.data.every(Number.isFinite)) continue;
       const far = Math.max(...given.data.map((value, k) => Math.abs(value - right.data[k])));
       return far <= 1e-6 * (1 + Math.max(...right.data.map(Math.abs)));

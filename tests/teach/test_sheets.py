@@ -9,8 +9,8 @@ import pytest
 from derive import Architecture, DeriveError, grade
 from derive.proof.slips import BY_TAG
 from derive.teach.answers import desk, read_answers, report
-from derive.teach.exercises import asked_of, known_to_grades, puzzles
-from derive.teach.handout import handout
+from derive.teach.exercises import asked_of, assumed, puzzles
+from derive.teach.handout import HANDOUTS, handout
 from derive.teach.sheet import sheet
 
 NETWORK = Architecture((3, 4, 2), ("tanh", "sigmoid"), name="a_b")
@@ -47,23 +47,33 @@ def test_puzzles_repeat_no_slip_in_a_layout():
 
 
 @pytest.mark.parametrize(
-    ("network", "known"),
+    ("network", "missing"),
     [
-        (NETWORK, True),
-        (Architecture((3, 2), ("gelu",)), True),
-        (Architecture((3, 2), ("softmax",), loss="cross_entropy"), False),
-        (Architecture((3, 2), ("sigmoid",), loss="binary_cross_entropy"), False),
-        (Architecture((3, 2), ("tanh",), loss="huber"), False),
-        (Architecture((3, 2), ("prelu",)), False),
+        (NETWORK, set()),
+        (Architecture((3, 2), ("gelu",)), set()),
+        (Architecture((3, 4, 3), ("tanh", "softmax"), loss="cross_entropy"), set()),
+        (Architecture((3, 2), ("sigmoid",), loss="binary_cross_entropy"), set()),
+        (Architecture((3, 2), ("prelu",)), set()),
+        (Architecture((3, 4, 2), ("tanh",) * 2, layers=[{"dropout": 0.5}, {}], sample_weights=True), set()),
+        (Architecture((3, 2), ("tanh",), penalty={"l2": 0.1}), {"dW1"}),
     ],
 )
-def test_exercises_are_about_what_grades_know(network, known):
-    assert known_to_grades(network) == known
-    if known:
-        assert sheet(network)
-    else:
-        with pytest.raises(DeriveError, match="no formula of this network"):
-            sheet(network)
+def test_exercises_are_about_what_has_a_formula(network, missing):
+    found = asked_of(network)
+    every = {f"{base}{layer}" for base in ("delta", "dW", "db") for layer in range(1, network.depth + 1)}
+    assert every - {one.quantity for one in found if one.layout == "columns"} == missing
+    for one in found:
+        assert grade(one.quantity, one.truth, network, one.layout).verdict == "correct"
+    for exercise in sheet(network, 3, 4):
+        assert exercise.solution
+
+
+def test_what_is_assumed_is_said():
+    network = Architecture((3, 4, 2), ("prelu", "tanh"), layers=[{"dropout": 0.5}, {}], sample_weights=True)
+    assert len(assumed(network)) == 3
+    for format in HANDOUTS:
+        assert all(words in handout(network, 1, format=format) for words in assumed(network))
+    assert assumed(NETWORK) == ()
 
 
 @pytest.mark.parametrize("count", [0, 51])
