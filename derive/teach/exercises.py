@@ -17,18 +17,18 @@ from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.proof.grammar import ELEMENTWISE
 from derive.proof.network_data import COINCIDING, DISTINCT
+from derive.proof.reals import TRIES
 from derive.proof.recognise import Bench, Found, bench
-from derive.proof.slips import BY_TAG, SLIPS
+from derive.proof.slips import SLIPS
 from derive.proof.terms import show
 from derive.proof.valuation import MISFIT
 from derive.proof.values import QUANTITIES, Layout
 from derive.teach import words
 from derive.teach.grading import OWN_NAMES, TABLES, grade
+from derive.teach.hints import hints, hints_of
 from derive.teach.trees import page_programs
 
 LAYOUTS: tuple[Layout, ...] = ("rows", "columns")
-FIRST_HINTS = {"dW": "outer-product-order", "db": "bias-not-summed", "delta": "missing-transpose"}
-"""Whose hints are given before there is an answer."""
 PUZZLES = 12
 
 
@@ -84,7 +84,10 @@ def _can_be_asked(own: Bench, base: str, layer: int) -> bool:
 
 ASSUMPTIONS: tuple[tuple[Callable[[Architecture], bool], str], ...] = (
     (lambda a: any(options.dropout for options in a.layers), "no unit is dropped, as in predict"),
-    (lambda a: any(f.trained for f in a.activations), "the constants of activations are those that training starts from"),
+    (
+        lambda a: any(f.trained for f in a.activations),
+        "activations have the constants that training starts from",
+    ),
     (lambda a: a.sample_weights, "every sample counts the same"),
 )
 """What a network may have that formulas do not speak of, and what they assume instead."""
@@ -101,18 +104,6 @@ def _asked(own: Bench, base: str, layer: int, layout: Layout) -> Asked:
     pairs = tuple((f.tags, show(f.form)) for f in own.pairs(base, layer).values() if f.form)
     near = frozenset(show(form) for _, form in own.singles(base, layer, 0))
     return Asked(base, layer, layout, show(truths[0]), slips, near, pairs)
-
-
-def hints(base: str, layer: int, depth: int) -> tuple[str, ...]:
-    """What can be said before there is an answer: the rule, the shapes, the indices, the line."""
-    tag = "missing-derivative-output" if base == "delta" and layer == depth else FIRST_HINTS[base]
-    return hints_of(tag)
-
-
-def hints_of(tag: str) -> tuple[str, ...]:
-    """The hints of a slip, in the order in which they are given."""
-    own = BY_TAG[tag].hints
-    return own.rule, own.shapes, own.indices, own.line
 
 
 @dataclass(frozen=True)
@@ -155,7 +146,7 @@ def grading_data(architecture: Architecture) -> dict[str, Any]:
     questions: dict[str, dict[str, Any]] = {}
     for one in asked_of(architecture):
         entry = questions.setdefault(
-            one.quantity, {"base": one.base, "layer": one.layer, "hints": hints(one.base, one.layer, depth)}
+            one.quantity, {"base": one.base, "layer": one.layer, "hints": hints(one.base, one.layer, architecture)}
         )
         entry[one.layout] = {"truth": one.truth, "slips": _grouped(one.slips), "pairs": _grouped(one.pairs)}
     return {
@@ -172,6 +163,7 @@ def grading_data(architecture: Architecture) -> dict[str, Any]:
         },
         "elementwise": list(ELEMENTWISE),
         "tables": TABLES,
+        "tries": TRIES,
         "own_names": OWN_NAMES,
         "words": _words(),
         "slips": {slip.tag: {"what": slip.what, "rule": slip.rule, "hints": hints_of(slip.tag)} for slip in SLIPS},

@@ -9,6 +9,7 @@ True
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from derive.teach.notebook import notebook
 from derive.teach.plain import plain
 from derive.teach.shown import Showing
 
+WIDTH = 80
 MAX_LAYERS = 40
 """A lesson of more layers repeats itself, and nobody reads it."""
 
@@ -43,8 +45,20 @@ def explain(architecture: Architecture, format: str = "terminal") -> str:
 
 
 def terminal(found: Lesson) -> str:
-    """The lesson as lines of Unicode."""
-    return _template("lesson.txt.jinja", Showing(found, plain))
+    """The lesson as lines of Unicode, none wider than `WIDTH` where it has a space to break at."""
+    lines = _template("lesson.txt.jinja", Showing(found, plain)).splitlines()
+    return "".join(f"{_wrapped(line)}\n" for line in lines)
+
+
+def _wrapped(line: str) -> str:
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(
+        line,
+        WIDTH,
+        subsequent_indent=f"{indent}    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def document(found: Lesson) -> str:

@@ -67,7 +67,10 @@ HANDOUTS: dict[str, Callable[[Architecture, int, tuple[Exercise, ...], bool], st
 def _cells(
     architecture: Architecture, seed: int, exercises: tuple[Exercise, ...], solutions: bool
 ) -> Iterator[tuple[str, str]]:
-    yield "markdown", f"# Exercises, sheet {seed}\n\n{markdown(title(architecture))}\n\n{markdown(notation(architecture))}"
+    yield (
+        "markdown",
+        f"# Exercises, sheet {seed}\n\n{markdown(title(architecture))}\n\n{markdown(notation(architecture))}",
+    )
     yield "code", SETUP.format(spec=to_toml(architecture), seed=seed, count=len(exercises))
     for exercise in exercises:
         lines = "".join(f"\n{k}. `{line}`" for k, line in enumerate(exercise.lines, 1))

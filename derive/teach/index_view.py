@@ -15,7 +15,21 @@ from typing import Any, TypeAlias
 import sympy as sp
 
 from derive.algebra.notation import Largest, is_opaque
-from derive.teach.boxes import Box, cases, fenced, fraction, name, number, operator, root, row, scripts, total, word
+from derive.teach.boxes import (
+    Box,
+    cases,
+    fenced,
+    fraction,
+    name,
+    number,
+    operator,
+    power,
+    root,
+    row,
+    scripts,
+    total,
+    word,
+)
 from derive.teach.letters import Letters, index, split
 
 Placed: TypeAlias = tuple[Box, int]
@@ -130,7 +144,7 @@ class IndexView:
             return fraction(number(1), self.set(expr.base**-expr.exp)), PRODUCT
         if expr.exp == sp.Rational(1, 2):
             return root(self.set(expr.base)), ATOM
-        return scripts(self.within(expr.base, ATOM), above=self.set(expr.exp)), POWER
+        return power(self.within(expr.base, ATOM), self.set(expr.exp)), POWER
 
     def exponential(self, expr: sp.exp) -> Placed:
         return scripts(name("e"), above=self.set(expr.args[0])), POWER

@@ -27,7 +27,7 @@ from derive.model.specification import from_toml
 architecture = from_toml({spec!r})
 derivation = differentiate(architecture)
 module = load(emit(derivation, style="readable"))
-globals().update({{name: value for name, value in vars(module).items() if callable(value) and name[0] != "_"}})"""
+globals().update({{name: value for name, value in vars(module).items() if callable(value) and name[:2] != "__"}})"""
 CHECK = """small = load(emit(differentiate(architecture.resized({widths})), style="readable"))
 theta = small.pack(small.Parameters({parameters}))
 value_of_module, gradient = small.loss_and_gradient(theta, X, Y{weights})

@@ -97,8 +97,8 @@ function startExercises(data) {
     for (const other of element("puzzle-lines").querySelectorAll("button")) other.removeAttribute("aria-pressed");
     button.setAttribute("aria-pressed", "true");
     const [mark, message] = [document.createElement("strong"), document.createElement("p")];
-    mark.textContent = hit ? "✓ Found" : "✗ This line is right";
-    message.textContent = hit ? `${data.grading.words[`named ${tag}`]} ${found.corrected ? `Right is ${found.corrected}.` : ""}` : found.message;
+    mark.textContent = hit ? "✓ Found" : "✗ Not this one";
+    message.textContent = hit ? `${data.grading.words[`named ${tag}`]} ${found.corrected ? `Right is ${found.corrected}.` : ""}` : "This line is right.";
     element("puzzle-verdict").replaceChildren(mark, message);
     element("puzzle-verdict").className = `verdict ${hit ? "correct" : "incorrect"}`;
   });
