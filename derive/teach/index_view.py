@@ -212,7 +212,7 @@ class Plugged(IndexView):
         return decimal(float(self.values[str(expr)]) if value is None else value)
 
     def sum(self, expr: sp.Sum) -> Placed:
-        terms = self.terms(expr, PRODUCT)
+        terms = shortened(self.terms(expr, PRODUCT))
         parts = reduce(lambda before, term: [*before, operator("+"), term], terms[1:], [terms[0]])
         return row(*parts), SUM if len(terms) > 1 else PRODUCT
 
@@ -224,7 +224,7 @@ class Plugged(IndexView):
         return [self.moved(place).within(expr.function, least) for place in places]
 
     def largest(self, expr: Largest) -> Placed:
-        parts = [part for term in self.terms(expr, SUM) for part in (operator(","), term)][1:]
+        parts = [part for term in shortened(self.terms(expr, SUM)) for part in (operator(","), term)][1:]
         return row(word("max"), fenced(row(*parts))), ATOM
 
     def joined(self, parts: list[Box]) -> Box:
@@ -235,6 +235,13 @@ class Plugged(IndexView):
 
 
 DIGITS = 4
+MOST_TERMS = 6
+"""A sum of more terms is shown without those in the middle."""
+
+
+def shortened(terms: list[Box]) -> list[Box]:
+    """The terms, or the first and the last of them."""
+    return terms if len(terms) <= MOST_TERMS else [*terms[: MOST_TERMS - 2], operator("⋯"), terms[-1]]
 
 
 def decimal(value: float) -> Placed:

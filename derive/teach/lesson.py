@@ -230,9 +230,9 @@ def _sections(derivation: Derivation, certificate: Certificate, source: str) -> 
 
     forward = [passage(e.tensor, e.target, e.value, e) for e in derivation.forward.equations]
     definitions = derivation.gradient.definitions
-    targets = dict.fromkeys(step.target for step in derivation.steps)
+    completed = {step.target: position for position, step in enumerate(derivation.steps)}
     backward = []
-    for target in targets:
+    for target in sorted(completed, key=completed.__getitem__):
         name = str(target.base.label) if isinstance(target, sp.Indexed) else str(target)
         equation = definitions.get(name)
         last = next(step for step in reversed(derivation.steps) if step.target == target)
@@ -240,8 +240,7 @@ def _sections(derivation: Derivation, certificate: Certificate, source: str) -> 
         tensor = equation.tensor if equation else Tensor(name, by.axes if by else ())
         backward.append(passage(tensor, target, equation.value if equation else last.after, equation))
     for found, behind in ((forward, False), (backward, True)):
-        layers = list(dict.fromkeys(p.layer for p in found))
-        for layer in layers:
+        for layer in sorted({p.layer for p in found}, reverse=behind):
             yield Section(layer, behind, tuple(p for p in found if p.layer == layer))
 
 

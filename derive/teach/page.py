@@ -19,6 +19,7 @@ from derive.codegen.emit import load
 from derive.codegen.header import title
 from derive.teach.boxes import Box, name
 from derive.teach.exercises import assumed, grading_data
+from derive.teach.index_view import MOST_TERMS
 from derive.teach.lesson import Lesson, listing
 from derive.teach.mathml import inner, mathml
 from derive.teach.picture import picture
@@ -63,6 +64,7 @@ def page_data(found: Lesson) -> dict[str, Any]:
     tensors = {**derivation.forward.tensors, **derivation.gradient.tensors}
     return {
         "prime": PRIME,
+        "most_terms": MOST_TERMS,
         "example": {
             "sizes": {str(axis): n for axis, n in example.sizes.items()},
             "inputs": {name: np.asarray(array).tolist() for name, array in example.inputs.items()},

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from derive import Activation, Architecture, differentiate, emit, load, prove
+from derive import Activation, Architecture, DeriveError, differentiate, emit, explain, load, prove
 from derive.proof.certificate import Certificate, Verdict
 from derive.teach import plots
 
@@ -56,12 +56,26 @@ def test_plots_draw_something():
     _, history = module.train(theta, X, Y, epochs=3, validation=(X, Y), rng=0)
     for figure in (
         plots.network(NETWORK),
+        plots.network(Architecture((2, 3, 3, 1), ("tanh",) * 3, layers=[{}, {"residual": True}, {"dropout": 0.1}])),
+        plots.function("prelu"),
         plots.learning_curve(history),
         plots.function("tanh"),
         plots.function(NETWORK.activations[0]),
         plots.gradient_sizes(module, theta, X, Y),
     ):
         assert ink(figure) > 1000
+
+
+def test_a_row_has_no_curve():
+    with pytest.raises(DeriveError, match="whole row"):
+        plots.function("softmax")
+
+
+def test_a_shortcut_is_drawn():
+    layers = [{}, {"residual": 2}]
+    with_one, without = (Architecture((3, 4, 3), ("tanh",) * 2, layers=own) for own in (layers, None))
+    assert len(plots.network(with_one).axes[0].patches) == 1 + len(plots.network(without).axes[0].patches)
+    assert 'class="joint" data-layer="2"><path d="M' in explain(with_one, "html")
 
 
 def test_plots_show_the_numbers():
