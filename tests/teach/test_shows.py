@@ -72,8 +72,8 @@ def test_a_row_has_no_curve():
 
 
 def test_a_shortcut_is_drawn():
-    layers = [{}, {"residual": 2}]
-    with_one, without = (Architecture((3, 4, 3), ("tanh",) * 2, layers=own) for own in (layers, None))
+    layers = [{}, {"residual": True}, {}]
+    with_one, without = (Architecture((3, 4, 4, 2), ("tanh",) * 3, layers=own) for own in (layers, [{}] * 3))
     assert len(plots.network(with_one).axes[0].patches) == 1 + len(plots.network(without).axes[0].patches)
     assert 'class="joint" data-layer="2"><path d="M' in explain(with_one, "html")
 
