@@ -9,7 +9,7 @@ from derive.model.architecture import Architecture
 from derive.model.errors import unknown
 from derive.model.specification import to_toml
 from derive.teach.exercises import assumed
-from derive.teach.explain import environment
+from derive.teach.explain import tex_environment
 from derive.teach.notebook import as_notebook, markdown
 from derive.teach.sheet import Exercise, sheet
 
@@ -49,7 +49,7 @@ def document(architecture: Architecture, seed: int, exercises: tuple[Exercise, .
         "exercises": exercises,
         "solutions": solutions,
     }
-    return environment(autoescape=False).get_template("lesson/sheet.tex.jinja").render(context)
+    return tex_environment().get_template("lesson/sheet.tex.jinja").render(context)
 
 
 def notebook(architecture: Architecture, seed: int, exercises: tuple[Exercise, ...], solutions: bool) -> str:

@@ -36,6 +36,7 @@ Placed: TypeAlias = tuple[Box, int]
 """A box, and how tightly its outermost operation binds."""
 
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
+CONSTANTS = {sp.pi: "π", sp.E: "e"}
 RELATIONS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥", "==": "=", "!=": "≠"}
 
 
@@ -75,6 +76,9 @@ class IndexView:
         if expr < 0:
             return row(operator("−"), self.set(-expr)), SUM
         return (number(expr), ATOM) if expr.q == 1 else (fraction(number(expr.p), number(expr.q)), PRODUCT)
+
+    def constant(self, expr: sp.NumberSymbol) -> Placed:
+        return name(CONSTANTS.get(expr, str(expr))), ATOM
 
     def entry(self, expr: sp.Indexed) -> Placed:
         return self.letters.entry(str(expr.base.label), expr.indices), ATOM
@@ -164,6 +168,7 @@ Setter: TypeAlias = Callable[[Any, Any], Placed]
 
 KINDS: tuple[tuple[Any, Setter], ...] = (
     (sp.Rational, lambda view, expr: view.number(expr)),
+    (sp.NumberSymbol, lambda view, expr: view.constant(expr)),
     (sp.Indexed, lambda view, expr: view.entry(expr)),
     (sp.Symbol, lambda view, expr: view.symbol(expr)),
     (sp.KroneckerDelta, lambda view, expr: view.delta(expr)),
@@ -183,7 +188,7 @@ KINDS: tuple[tuple[Any, Setter], ...] = (
 def _reading_order(factor: sp.Expr) -> tuple[int, str]:
     """Numbers, then errors that are handed back, other entries, functions, derivatives, deltas, and sums last."""
     kinds: tuple[tuple[Any, int], ...] = (
-        (sp.Rational, 0), (sp.Symbol, 1), (sp.Indexed, 3), (sp.Add, 4), (sp.Derivative, 6), (sp.KroneckerDelta, 7),
+        (sp.Rational, 0), (sp.NumberSymbol, 1), (sp.Symbol, 1), (sp.Indexed, 3), (sp.Add, 4), (sp.Derivative, 6), (sp.KroneckerDelta, 7),
         (sp.Sum, 8),
     )  # fmt: skip
     rank = next((rank for kind, rank in kinds if isinstance(factor, kind)), 5)

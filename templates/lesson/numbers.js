@@ -83,7 +83,8 @@ function plugged(tree, at, world) {
     }
     case "call": {
       if (rest[0] === "sqrt") return { text: `<msqrt><mrow>${plugged(rest[1], at, world).text}</mrow></msqrt>`, binds: 4 };
-      const parts = rest.slice(1).map((part) => plugged(part, at, world).text).join("<mo>,</mo>");
+      if (rest.length === 1) return number(floats.call(rest[0], []));
+      const parts = rest.slice(1).map((part) => plugged(part, at, world).text).join("<mo separator='true'>,</mo>");
       return { text: `<mrow><mtext>${escapeText(rest[0])}</mtext><mo>&#8289;</mo>${bracketed(parts)}</mrow>`, binds: 4 };
     }
     case "where": {
