@@ -188,8 +188,8 @@ KINDS: tuple[tuple[Any, Setter], ...] = (
 def _reading_order(factor: sp.Expr) -> tuple[int, str]:
     """Numbers, then errors that are handed back, other entries, functions, derivatives, deltas, and sums last."""
     kinds: tuple[tuple[Any, int], ...] = (
-        (sp.Rational, 0), (sp.NumberSymbol, 1), (sp.Symbol, 1), (sp.Indexed, 3), (sp.Add, 4), (sp.Derivative, 6), (sp.KroneckerDelta, 7),
-        (sp.Sum, 8),
+        (sp.Rational, 0), (sp.NumberSymbol, 1), (sp.Symbol, 1), (sp.Indexed, 3), (sp.Add, 4), (sp.Derivative, 6),
+        (sp.KroneckerDelta, 7), (sp.Sum, 8),
     )  # fmt: skip
     rank = next((rank for kind, rank in kinds if isinstance(factor, kind)), 5)
     return (2 if rank == 3 and str(factor).startswith("d") else rank), str(factor)
