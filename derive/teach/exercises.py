@@ -20,7 +20,7 @@ from derive.proof.network_data import COINCIDING, DISTINCT
 from derive.proof.reals import TRIES
 from derive.proof.recognise import Bench, Found, bench
 from derive.proof.slips import SLIPS
-from derive.proof.terms import show
+from derive.proof.terms import Term, show
 from derive.proof.valuation import MISFIT
 from derive.proof.values import QUANTITIES, Layout
 from derive.teach import words
@@ -70,6 +70,17 @@ def asked_of(architecture: Architecture) -> tuple[Asked, ...]:
     )
 
 
+HEADS = frozenset(
+    {"number", "N", "y", "f", "df", "T", "negative", "+", "-", "*", "/", "@", "**", "sum", "diag", "outer", "inv"}
+    | {*QUANTITIES, *ELEMENTWISE}
+)
+"""What a page can read and evaluate; see templates/lesson/grammar.js and values.js."""
+
+
+def _readable(term: Term) -> bool:
+    return all(part.head in HEADS for part in term.walk())
+
+
 def _can_be_asked(own: Bench, base: str, layer: int) -> bool:
     """Whether there is a formula, and `grade` says that it is right.
 
@@ -79,7 +90,11 @@ def _can_be_asked(own: Bench, base: str, layer: int) -> bool:
     if base == "dW" and layout == "columns" and (architecture.penalty.l1 or architecture.penalty.l2):
         return False
     truths = own.truth(base, layer)
-    return bool(truths) and grade(f"{base}{layer}", show(truths[0]), architecture, layout).verdict == "correct"
+    return (
+        bool(truths)
+        and _readable(truths[0])
+        and grade(f"{base}{layer}", show(truths[0]), architecture, layout).verdict == "correct"
+    )
 
 
 ASSUMPTIONS: tuple[tuple[Callable[[Architecture], bool], str], ...] = (
@@ -100,8 +115,9 @@ def assumed(architecture: Architecture) -> tuple[str, ...]:
 
 def _asked(own: Bench, base: str, layer: int, layout: Layout) -> Asked:
     truths = own.truth(base, layer)
-    slips = tuple((found.tags[0], show(found.form)) for found in own.table(base, layer).values() if found.form)
-    pairs = tuple((f.tags, show(f.form)) for f in own.pairs(base, layer).values() if f.form)
+    table, both = own.table(base, layer).values(), own.pairs(base, layer).values()
+    slips = tuple((found.tags[0], show(found.form)) for found in table if found.form and _readable(found.form))
+    pairs = tuple((found.tags, show(found.form)) for found in both if found.form and _readable(found.form))
     near = frozenset(show(form) for _, form in own.singles(base, layer, 0))
     return Asked(base, layer, layout, show(truths[0]), slips, near, pairs)
 
