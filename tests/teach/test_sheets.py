@@ -113,8 +113,33 @@ def test_answers_are_recorded_and_counted(tmp_path):
     assert f"exercise {written.number}, {written.quantity} in {written.layout}: 2 of 6 right" in text
     assert "   2  sign: the wrong sign" in text
     assert "10 answers in all" in text
+    assert report(answers[:1]).endswith("1 answer in all. No slip has a name.\n")
+    with pytest.raises(DeriveError, match="no answer"):
+        report([])
+
+
+def test_sheets_are_counted_apart(derive, tmp_path):
+    """Counts by hand: two files with lines of two sheets, whose exercises have the same numbers."""
+    lines = [GOOD.replace('"s"', f'"{sheet}"').replace(": 1,", f": {number},") for sheet, number in
+             (("3-4-2 seed 1", 2), ("3-4-2 seed 1", 10), ("3-4-2 seed 2", 2), ("3-4-2 seed 1", 2))]  # fmt: skip
+    wrong = lines[0].replace("correct", "incorrect")[:-1] + ', "slip": "sign"}'
+    (tmp_path / "anna.jsonl").write_text("\n".join(lines[:2]) + f"\n\n{wrong}\n")
+    (tmp_path / "ben.jsonl").write_text("\n".join(lines[2:]) + "\n")
+    found = derive("exercises", "--report", tmp_path / "anna.jsonl", "--report", tmp_path / "ben.jsonl").out
+    assert found.splitlines() == [
+        "3-4-2 seed 1, exercise 2, dW1 in rows: 2 of 3 right",
+        "       1  sign",
+        "3-4-2 seed 1, exercise 10, dW1 in rows: 1 of 1 right",
+        "3-4-2 seed 2, exercise 2, dW1 in rows: 1 of 1 right",
+        "",
+        "5 answers in all. Slips, the most frequent first:",
+        "       1  sign: the wrong sign, such as y - a for a - y",
+    ]
+
+
+def test_an_exercise_that_is_not_on_the_sheet(tmp_path):
     with pytest.raises(DeriveError, match="not on this sheet"):
-        own.check(99, "a1")
+        desk(NETWORK, 1, 6, str(tmp_path / "answers.jsonl")).check(99, "a1")
 
 
 GOOD = '{"sheet": "s", "exercise": 1, "quantity": "dW1", "layout": "rows", "answer": "a0", "verdict": "correct"}'
@@ -130,6 +155,7 @@ GOOD = '{"sheet": "s", "exercise": 1, "quantity": "dW1", "layout": "rows", "answ
         (GOOD[:-1] + ', "slip": "laziness"}', "'laziness' is no slip's tag"),
         (GOOD[:-1] + ', "more": 1}', "not an answer"),
         ("[" * 100_000, "line 2: not JSON"),
+        (GOOD.replace('"s"', r'"\u001b[31m"'), "sheet is '\\x1b[31m', which cannot be printed"),
     ],
 )
 def test_a_record_that_is_none(derive, tmp_path, line, words):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+import sympy as sp
 
 from derive import Activation, Architecture, DeriveError, differentiate, emit, explain, load, prove
+from derive.algebra.notation import index, opaque
+from derive.algebra.typeset import typeset
 from derive.proof.certificate import Certificate, Verdict
 from derive.teach import plots
 
+W, i, j = sp.IndexedBase("W2"), index("i"), index("j")
 NETWORK = Architecture((3, 9, 2), (Activation("leaky", "where(z < 0, z/10, z)"), "tanh"))
 
 
@@ -39,6 +44,45 @@ def test_formulas_show_themselves():
         text = shown._repr_latex_()
         assert text.startswith("$")
         assert text.count("{") == text.count("}")
+
+
+ODD = Architecture(
+    (4, 4, 4, 3),
+    ("prelu", "mish", "softmax"),
+    loss="cross_entropy",
+    layers=[{"normalization": "layer_norm", "dropout": 0.1}, {"residual": True}, {}],
+    penalty={"l1": 0.01},
+)
+
+
+def test_other_networks_show_themselves():
+    html = ODD._repr_html_()
+    ET.fromstring(html)
+    assert "<td>layer_norm, dropout 0.1</td><td>4 × 4</td><td>29</td>" in html
+    assert "residual around it" in html
+    counts = re.findall(r"<td>(\d+)</td></tr>", html)
+    assert sum(map(int, counts)) == ODD.parameter_count
+    text = differentiate(ODD)._repr_latex_()
+    assert text.count("{") == text.count("}")
+    for part in (r"\max_{i} {z}^{3}_{s i}", r"{\delta}^{1}_{s i}", "f'_{2}", r"{\mathrm{gain}}^{1}_{i}"):
+        assert part in text, part
+    assert "Largest" not in text
+
+
+@pytest.mark.parametrize(
+    ("expr", "shown"),
+    [
+        (W[i, j] ** 2, r"\left({W}^{2}_{i j}\right)^{2}"),
+        (sp.IndexedBase("dW2")[i, j], r"\mathrm{d}{W}^{2}_{i j}"),
+        (sp.IndexedBase("delta1")[index("s"), index("i_")], r"{\delta}^{1}_{s i'}"),
+        (opaque("f2", 1)(W[i, j]) ** 2, r"\left(f'_{2}\left({W}^{2}_{i j}\right)\right)^{2}"),
+        (opaque("h")(W[i, j]), r"h\left({W}^{2}_{i j}\right)"),
+        (sp.Symbol("penalty1"), r"{\mathrm{penalty}}^{1}"),
+        (sp.exp(-W[i, j]), r"e^{- {W}^{2}_{i j}}"),
+    ],
+)
+def test_equations_as_latex(expr, shown):
+    assert typeset(expr) == shown
 
 
 def ink(figure) -> int:
