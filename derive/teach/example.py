@@ -74,6 +74,17 @@ def drawn(name: str, shape: tuple[int, ...], targets: str, draw: random.Random) 
     return np.array([draw.choice(numbers) for _ in range(int(np.prod(shape)))], dtype=float).reshape(shape)
 
 
+def values_of(derivation: Derivation, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays of all tensors, by name, for inputs of any widths: what a notebook compares its lines with."""
+    arrays = {tensor.name: np.asarray(inputs[tensor.name], dtype=float) for tensor in derivation.forward.inputs}
+    sizes = {
+        axis: length
+        for tensor in derivation.forward.inputs
+        for axis, length in zip(tensor.axes, arrays[tensor.name].shape, strict=True)
+    }
+    return evaluated(derivation, sizes, arrays)
+
+
 def evaluated(derivation: Derivation, sizes: Mapping[sp.Basic, int], inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The arrays of all tensors in floats."""
     known = functions(derivation.architecture)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from derive import Architecture, differentiate, explain
+from derive.teach.explain import FORMATS
 from tests.browser.conftest import Opened
 from tests.browser.networks import VOCABULARY
 from tests.browser.test_documents import compiled
@@ -21,6 +23,13 @@ MATH = """([core, children]) => [...document.querySelectorAll("math, math *")]
   .filter((e) => !core.includes(e.localName) || e.children.length !== (children[e.localName] ?? e.children.length))
   .map((e) => e.outerHTML)"""
 
+
+@cache
+def texts(network: Architecture) -> dict[str, str]:
+    """The lesson of a network in all formats, proved once."""
+    return {format: explain(network, format) for format in FORMATS}
+
+
 every_network = pytest.mark.parametrize("network", VOCABULARY.values(), ids=VOCABULARY)
 
 
@@ -31,7 +40,7 @@ def test_there_are_enough():
 
 @every_network
 def test_the_page_opens_and_works(opened: Opened, network: Architecture):
-    page = opened(network, html=explain(network, "html"))
+    page = opened(network, html=texts(network)["html"])
     for view in ("numbers", "matrix", "index"):
         page.check(f"input[value={view}]")
         assert page.evaluate(MATH, [CORE, CHILDREN]) == []
@@ -47,13 +56,13 @@ def test_the_page_opens_and_works(opened: Opened, network: Architecture):
 
 def test_a_fraction_of_three_parts_would_be_seen(opened: Opened):
     network = VOCABULARY["one layer"]
-    page = opened(network, html=explain(network, "html").replace("<mfrac>", "<mfrac><mn>0</mn>"))
+    page = opened(network, html=texts(network)["html"].replace("<mfrac>", "<mfrac><mn>0</mn>"))
     assert page.evaluate(MATH, [CORE, CHILDREN])
 
 
 @every_network
 def test_the_document_compiles(network: Architecture, tmp_path: Path):
-    result = compiled(explain(network, "latex"), tmp_path)
+    result = compiled(texts(network)["latex"], tmp_path)
     assert result.returncode == 0, result.stdout[-2000:]
     wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", result.stdout)]
     assert max(wide, default=0) < 15  # points; a formula that does not fit is wider than that
@@ -62,7 +71,7 @@ def test_the_document_compiles(network: Architecture, tmp_path: Path):
 @every_network
 def test_the_notebook_runs(network: Architecture, capsys: pytest.CaptureFixture[str]):
     namespace: dict[str, object] = {}
-    for cell in json.loads(explain(network, "notebook"))["cells"]:
+    for cell in json.loads(texts(network)["notebook"])["cells"]:
         if cell["cell_type"] == "code":
             exec(cell["source"], namespace)
     dropped = any(options.dropout for options in network.layers)
@@ -71,13 +80,13 @@ def test_the_notebook_runs(network: Architecture, capsys: pytest.CaptureFixture[
 
 @every_network
 def test_the_terminal_has_every_gradient_in_80_columns(network: Architecture):
-    text = explain(network)
+    text = texts(network)["terminal"]
     for parameter in differentiate(network).parameters:
         assert re.search(rf"^  d{parameter.name}\b", text, re.MULTILINE)
     assert max(len(line) for line in text.splitlines() if " " in line.strip()) <= 80
 
 
 def test_a_document_with_a_wide_formula_would_be_seen(tmp_path: Path):
-    text = explain(VOCABULARY["one layer"], "latex").replace(r"\maketitle", r"\maketitle \[" + "x+" * 400 + r"x\]")
+    text = texts(VOCABULARY["one layer"])["latex"].replace(r"\maketitle", r"\maketitle \[" + "x+" * 400 + r"x\]")
     result: subprocess.CompletedProcess[str] = compiled(text, tmp_path)
     assert re.search(r"Overfull \\hbox", result.stdout)

@@ -267,6 +267,18 @@ def test_the_command(derive, tmp_path):
     assert spec.read_text().startswith("sizes")
 
 
+def test_a_notebook_runs_with_other_numbers():
+    cells = [c["source"] for c in json.loads(explain(NETWORK, "notebook"))["cells"] if c["cell_type"] == "code"]
+    changed = [re.sub(r"W2 = np.array\(\[\[[-0-9.]+", "W2 = np.array([[0.875", cell) for cell in cells]
+    assert changed != cells
+    exec("\n".join(changed), namespace := {})
+    assert namespace["W2"][0, 0] == 0.875
+    wrong = [cell.replace("delta2 = da2 * a2", "delta2 = da2 * a1[:, :3]") for cell in changed]
+    assert wrong != changed
+    with pytest.raises(AssertionError):
+        exec("\n".join(wrong), {})
+
+
 # Names that want to be more than names.
 
 
