@@ -81,7 +81,9 @@ class Program:
         return "\n".join(map(str, self.equations))
 
     def _repr_latex_(self) -> str:
-        rows = r" \\ ".join(f"{sp.latex(e.target)} &= {sp.latex(e.value)}" for e in self.equations)
+        from derive.algebra.typeset import typeset  # SymPy's LaTeX printer is slow to import
+
+        rows = r" \\ ".join(f"{typeset(e.target)} &= {typeset(e.value)}" for e in self.equations)
         return rf"$\begin{{aligned}} {rows} \end{{aligned}}$"
 
 

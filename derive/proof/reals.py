@@ -24,7 +24,7 @@ from derive.proof.terms import Term
 from derive.proof.values import Layout
 
 SIZES = (3, (2, 4, 3, 5))
-TRIES = 4
+TRIES = 24
 FAR = 1e-6
 EXACT_TRIES, FINE = 6, 991
 DEEPEST = 8
