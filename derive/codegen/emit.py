@@ -21,13 +21,13 @@ from derive import __version__
 from derive.algebra.gradient import Derivation, adjoint_name, differentiate
 from derive.algebra.program import Program
 from derive.algebra.tangent import tangent_name
-from derive.codegen.arrays import Assign, written
+from derive.codegen.arrays import Assign, as_tuple, written
 from derive.codegen.eased import eased
 from derive.codegen.header import command, title
 from derive.codegen.kernels import used
 from derive.codegen.lower import lower, lower_scalar
 from derive.codegen.notes import note
-from derive.codegen.printed import LOSS, as_tuple, commented
+from derive.codegen.printed import LOSS, commented
 from derive.codegen.schedule import leaves
 from derive.codegen.sensitivities import sensitivities
 from derive.codegen.specialize import Helper, specialize

@@ -61,7 +61,7 @@ def _node(equation: Equation) -> Node:
     sizes = dict(zip(equation.indices, equation.tensor.axes, strict=True))
     for total in equation.value.atoms(sp.Sum, Largest):
         sizes |= {i: high for i, _, high in total.limits}
-    return _Lowering(sizes).lower(equation.value, equation.indices)
+    return _Lowering(sizes).whole(equation)
 
 
 def lower_scalar(expr: sp.Expr, names: dict[str, tuple[sp.Expr, ...]]) -> Node:
@@ -82,6 +82,12 @@ class _Lowering:
         """The indices of `order` that occur free in `expr`."""
         free = expr.free_symbols
         return tuple(i for i in order if i in free)
+
+    def whole(self, equation: Equation) -> Node:
+        """The equation's value with all axes of its tensor, written out along those that it is the same along."""
+        if self.axes_of(equation.value, equation.indices) == equation.indices:
+            return self.lower(equation.value, equation.indices)
+        return Node("full", (self.spread(equation.value, equation.indices),), equation.tensor.axes)
 
     def lower(self, expr: sp.Expr, order: Axes) -> Node:
         """`expr` as an array whose axes are those of its indices, in the given order."""

@@ -146,6 +146,9 @@ class StandIn:
     def ones(self, shape: Any, dtype: Any = None, **_: Any) -> Any:
         return self.array(np.ones(shape, np.int64))
 
+    def full(self, shape: Any, value: Any, dtype: Any = None, **_: Any) -> Any:
+        return self.array(np.full(shape, self.entries(value)))
+
     def asarray(self, value: Any, dtype: Any = None, **_: Any) -> Any:
         if isinstance(value, self.exact):
             return value
