@@ -76,7 +76,7 @@ class _Local:
 
     def unfolded(self, expr: sp.Expr) -> sp.Expr:
         """`expr` with its adjoints and the parts of the activation written out, but not within functions."""
-        calls: dict[sp.Basic, sp.Basic] = {call: sp.Dummy() for call in expr.atoms(sp.Function)}
+        calls: dict[sp.Basic, sp.Basic] = {call: sp.Dummy() for call in expr.atoms(sp.Function, sp.Max, sp.Min)}
         plain = expr.xreplace(calls)
         replaced = {}
         for entry in entries(plain):

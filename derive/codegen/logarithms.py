@@ -15,6 +15,7 @@ import sympy as sp
 
 from derive.algebra.notation import is_opaque, opaque
 from derive.algebra.program import Program, entries
+from derive.model.expression import Z
 
 Functions: TypeAlias = Mapping[str, tuple[sp.Expr, tuple[sp.Symbol, ...]]]
 """What opaque functions stand for: an expression, and the symbols of its arguments."""
@@ -37,6 +38,31 @@ def with_logarithms(
     for equation in program.equations:
         found = {f: rewritten(f) for f in equation.value.atoms(sp.log) if f.atoms(sp.Indexed)}
         equations.append(replace(equation, value=equation.value.xreplace(found)) if found else equation)
+    return replace(program, equations=tuple(equations)), composed
+
+
+def with_outputs(program: Program, known: Functions) -> tuple[Program, Functions]:
+    """`program` with h(f(z)) as one opaque function of z where it applies an opaque h to the output of an activation.
+
+    What a module computes from an output is a function of z to its audit, so the truth has to know it as one.
+    """
+    composed: dict[str, tuple[sp.Expr, tuple[sp.Symbol, ...]]] = {}
+
+    def rewritten(call: sp.Expr) -> sp.Expr:
+        inner = call.args[0]
+        while isinstance(inner, sp.Indexed) and (definition := program.definitions.get(str(inner.base.label))):
+            inner = definition.value.xreplace(dict(zip(definition.indices, inner.indices, strict=True)))
+        if not is_opaque(inner) or inner == call.args[0]:
+            return call
+        formula, symbols = known[inner.func.activation]
+        name = f"{call.func.activation}({inner.func.activation})"
+        composed[name] = (known[call.func.activation][0].subs(Z, formula), symbols)
+        return opaque(name, *(0,) * len(symbols))(*inner.args)
+
+    equations = []
+    for equation in program.equations:
+        calls = {f: rewritten(f) for f in equation.value.atoms(sp.Function) if is_opaque(f) and len(f.args) == 1}
+        equations.append(replace(equation, value=equation.value.xreplace(calls)) if calls else equation)
     return replace(program, equations=tuple(equations)), composed
 
 

@@ -48,6 +48,8 @@ class Neurons:
     seed: int
     points: Sequence[sp.Rational]
     locals: list[Local] = field(default_factory=list)
+    data: set[int] = field(default_factory=set)
+    """The residues of data. They are no neuron's z: what is computed from one is a number of its own."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -67,6 +69,11 @@ class Neurons:
             self.locals.append(local)
             self._handles[local] = -len(self.locals)
         return self._handles[local]
+
+    def entry(self, local: Local) -> int:
+        """What stands for `local` in an array: a handle, or its residue if it comes from a datum."""
+        handle = self.handle(local)
+        return self.resolve(handle) if local.zeta in self.data else handle
 
     def local(self, value: int) -> Local:
         """What an entry of an array stands for; a residue is z itself."""

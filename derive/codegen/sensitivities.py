@@ -76,7 +76,8 @@ USES = (2, None, 1)
 def _concrete(found: Iterable[Sensitivity], derivation: Derivation) -> tuple[list[Program], tuple[Helper, ...]]:
     """The programs with their activations written out, all from the same forward equations."""
     known = derivation.forward.definitions
-    programs, helpers = [], []
+    programs: list[Program] = []
+    helpers: list[Helper] = []
     for each, uses in zip(found, USES, strict=True):
         program = each.program if uses is None else with_slopes(each.program, derivation, uses)
         own = Program((), tuple(e for e in program.equations if e.tensor.name not in known))

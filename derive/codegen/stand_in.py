@@ -243,14 +243,14 @@ class StandIn:
 
     def local(self, operation: Callable[[sp.Expr], sp.Expr], value: int) -> int:
         local = self.neurons.local(value)
-        return self.neurons.handle(Local(local.zeta, combined(operation, local.expr)))
+        return self.neurons.entry(Local(local.zeta, combined(operation, local.expr)))
 
     def combine(self, name: str, left: int, right: int) -> int:
         """Two entries: an expression in one z if they share it, a residue if not."""
         u, v = self.neurons.local(left), self.neurons.local(right)
         if u.zeta is None or v.zeta is None or u.zeta == v.zeta:
             zeta = v.zeta if u.zeta is None else u.zeta
-            return self.neurons.handle(Local(zeta, combined(BINARY[name], u.expr, v.expr)))
+            return self.neurons.entry(Local(zeta, combined(BINARY[name], u.expr, v.expr)))
         a, b = self.neurons.resolve(left), self.neurons.resolve(right)
         if name == "divide":
             return a * inverse(b) % PRIME
