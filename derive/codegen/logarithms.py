@@ -42,26 +42,33 @@ def with_logarithms(
 
 
 def with_outputs(program: Program, known: Functions) -> tuple[Program, Functions]:
-    """`program` with h(f(z)) as one opaque function of z where it applies an opaque h to the output of an activation.
+    """`program` with h(f(z)) as one opaque function of z where it applies a function h to the output of an activation.
 
     What a module computes from an output is a function of z to its audit, so the truth has to know it as one.
     """
     composed: dict[str, tuple[sp.Expr, tuple[sp.Symbol, ...]]] = {}
 
+    def output(entry: sp.Expr) -> sp.Expr:
+        """The activation's call that the entry is, if it is one."""
+        while isinstance(entry, sp.Indexed) and (definition := program.definitions.get(str(entry.base.label))):
+            entry = definition.value.xreplace(dict(zip(definition.indices, entry.indices, strict=True)))
+        return entry
+
     def rewritten(call: sp.Expr) -> sp.Expr:
-        inner = call.args[0]
-        while isinstance(inner, sp.Indexed) and (definition := program.definitions.get(str(inner.base.label))):
-            inner = definition.value.xreplace(dict(zip(definition.indices, inner.indices, strict=True)))
-        if not is_opaque(inner) or inner == call.args[0]:
+        found = {entry: output(entry) for entry in entries(call)}
+        inner = next(iter(found.values()), call)
+        if len(found) != 1 or len(call.args) != 1 or not is_opaque(inner):
             return call
         formula, symbols = known[inner.func.activation]
-        name = f"{call.func.activation}({inner.func.activation})"
-        composed[name] = (known[call.func.activation][0].subs(Z, formula), symbols)
+        argument = call.args[0].xreplace(dict.fromkeys(found, formula))
+        whole = known[call.func.activation][0].subs(Z, argument) if is_opaque(call) else call.func(argument)
+        name = f"{call.func}({call.args[0].xreplace(dict.fromkeys(found, sp.Symbol(inner.func.activation)))})"
+        composed[name] = (whole, symbols)
         return opaque(name, *(0,) * len(symbols))(*inner.args)
 
     equations = []
     for equation in program.equations:
-        calls = {f: rewritten(f) for f in equation.value.atoms(sp.Function) if is_opaque(f) and len(f.args) == 1}
+        calls = {call: rewritten(call) for call in equation.value.atoms(sp.Function)}
         equations.append(replace(equation, value=equation.value.xreplace(calls)) if calls else equation)
     return replace(program, equations=tuple(equations)), composed
 

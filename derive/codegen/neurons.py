@@ -49,13 +49,13 @@ class Neurons:
     points: Sequence[sp.Rational]
     locals: list[Local] = field(default_factory=list)
     data: set[int] = field(default_factory=set)
-    """The residues of data. They are no neuron's z: what is computed from one is a number of its own."""
+    """Entries that are data. They are no neuron's z: what is computed from one is a number of its own."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self._handles: dict[Local, int] = {}
         self._points: dict[int, sp.Rational] = {0: sp.S.Zero}
-        self._pinned: dict[int, sp.Rational] = {}
+        self._pinned: dict[int, sp.Rational] = {0: sp.S.Zero}
         self._kernels: dict[tuple[Any, ...], int] = {}
         self._resolved: dict[Local, int] = {}
 
@@ -70,10 +70,12 @@ class Neurons:
             self._handles[local] = -len(self.locals)
         return self._handles[local]
 
-    def entry(self, local: Local) -> int:
-        """What stands for `local` in an array: a handle, or its residue if it comes from a datum."""
+    def number(self, local: Local) -> int:
+        """The residue of `local` as an entry of its own, with the representative of `local`."""
         handle = self.handle(local)
-        return self.resolve(handle) if local.zeta in self.data else handle
+        value = self.resolve(handle)
+        self._points.setdefault(value, self.real(handle))
+        return self.handle(Local(value, Z)) if value in self.data else value
 
     def local(self, value: int) -> Local:
         """What an entry of an array stands for; a residue is z itself."""

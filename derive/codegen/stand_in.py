@@ -243,14 +243,18 @@ class StandIn:
 
     def local(self, operation: Callable[[sp.Expr], sp.Expr], value: int) -> int:
         local = self.neurons.local(value)
-        return self.neurons.entry(Local(local.zeta, combined(operation, local.expr)))
+        return self.entry(Local(local.zeta, combined(operation, local.expr)), value)
+
+    def entry(self, local: Local, *operands: int) -> int:
+        """What stands for `local`, which was computed from these entries, in an array."""
+        return (self.neurons.number if self.neurons.data.intersection(operands) else self.neurons.handle)(local)
 
     def combine(self, name: str, left: int, right: int) -> int:
         """Two entries: an expression in one z if they share it, a residue if not."""
         u, v = self.neurons.local(left), self.neurons.local(right)
         if u.zeta is None or v.zeta is None or u.zeta == v.zeta:
             zeta = v.zeta if u.zeta is None else u.zeta
-            return self.neurons.entry(Local(zeta, combined(BINARY[name], u.expr, v.expr)))
+            return self.entry(Local(zeta, combined(BINARY[name], u.expr, v.expr)), left, right)
         a, b = self.neurons.resolve(left), self.neurons.resolve(right)
         if name == "divide":
             return a * inverse(b) % PRIME

@@ -29,9 +29,9 @@ def check_fit(loss: Loss, function: Activation) -> None:
     for z, output in _outputs(function):
         for target in PROBES[loss.targets]:
             if not _has_value(loss, output, target):
-                at = f"{function.name} gives {output:.4g}" + (f" at z = {z}" if function.elementwise else "")
+                at = f"{function.name} gives {float(output):.4g}" + (f" at z = {z}" if function.elementwise else "")
                 raise DeriveError(
-                    f"loss {loss.name!r}: {loss.expression} has no value at a = {output:.4g}, y = {target}, and {at}; "
+                    f"loss {loss.name!r}: {loss.expression} has no value at a = {float(output):.4g}, y = {target}, and {at}; "
                     "use another output activation or another loss"
                 )
 
