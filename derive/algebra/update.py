@@ -24,10 +24,10 @@ class UpdateProgram:
 
 
 class UpdateReader(ScalarReader):
-    """Reads update equations, in which a number may have a counter as its exponent: beta1**t."""
+    """Reads update equations, in which a number may have a counter in its exponent: beta1**t, 0**(t - 1)."""
 
     def power(self, base: sp.Expr, exponent: sp.Expr, node: ast.AST) -> sp.Expr:
-        if base.is_number and isinstance(exponent, sp.Symbol):
+        if base.is_number and isinstance(exponent.as_coeff_Add()[1], sp.Symbol):
             return sp.Pow(base, exponent)
         return super().power(base, exponent, node)
 
