@@ -83,7 +83,7 @@ class _Local:
             name = str(entry.base.label)
             equation = self.known.get(name) or self.parts.get(name)
             if equation is not None:
-                replaced[entry] = equation.value.xreplace(dict(zip(equation.indices, entry.indices, strict=True)))
+                replaced[entry] = equation.at(entry.indices)
         back = {symbol: call for call, symbol in calls.items()}
         return self.unfolded(plain.xreplace(replaced).xreplace(back)) if replaced else expr
 

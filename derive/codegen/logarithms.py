@@ -51,7 +51,7 @@ def with_outputs(program: Program, known: Functions) -> tuple[Program, Functions
     def output(entry: sp.Expr) -> sp.Expr:
         """The activation's call that the entry is, if it is one."""
         while isinstance(entry, sp.Indexed) and (definition := program.definitions.get(str(entry.base.label))):
-            entry = definition.value.xreplace(dict(zip(definition.indices, entry.indices, strict=True)))
+            entry = definition.at(entry.indices)
         return entry
 
     def rewritten(call: sp.Expr) -> sp.Expr:
@@ -79,7 +79,7 @@ def _defined(expr: sp.Expr, program: Program) -> sp.Expr:
     for entry in entries(expr):
         equation = program.definitions.get(str(entry.base.label))
         if equation is not None and (equation.value.is_Mul or equation.value.is_Pow or is_opaque(equation.value)):
-            replaced[entry] = equation.value.xreplace(dict(zip(equation.indices, entry.indices, strict=True)))
+            replaced[entry] = equation.at(entry.indices)
     return expr.xreplace(replaced)
 
 
@@ -89,7 +89,7 @@ def _split(factor: sp.Expr, program: Program) -> sp.Expr:
     if isinstance(base, sp.Indexed):
         equation = program.definitions.get(str(base.base.label))
         if equation is not None and isinstance(equation.value, sp.exp):
-            return power * equation.value.args[0].xreplace(dict(zip(equation.indices, base.indices, strict=True)))
+            return power * equation.at(base.indices).args[0]
     return power * sp.log(base)
 
 

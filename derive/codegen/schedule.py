@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
+from derive.algebra.program import needed
 from derive.codegen.arrays import COMPARISONS, Assign, Node, Size, elementwise, name, operation_of, written
 
 VIEWS = frozenset({"name", "number", "transpose", "column", "call"})
@@ -76,13 +77,7 @@ def flatten(statements: Iterable[Assign]) -> list[Instruction]:
 
 def prune(instructions: list[Instruction], results: Iterable[str]) -> list[Instruction]:
     """The instructions that the named results need."""
-    needed = set(results)
-    kept: list[Instruction] = []
-    for instruction in reversed(instructions):
-        if instruction.target in needed:
-            kept.append(instruction)
-            needed |= instruction.reads
-    return kept[::-1]
+    return needed(instructions, results, lambda i: i.target, lambda i: i.reads)
 
 
 @dataclass(frozen=True)

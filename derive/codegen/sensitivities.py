@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from derive.algebra.gradient import Derivation, adjoint_name
 from derive.algebra.program import Equation, Program
-from derive.algebra.sensitivities import Sensitivity, hessian_vector, input_gradient, needed, pull_back
+from derive.algebra.sensitivities import Sensitivity, hessian_vector, input_gradient, pull_back
 from derive.algebra.tangent import tangent_name
 from derive.codegen.arrays import Assign, Node, name
 from derive.codegen.lower import lower
@@ -85,7 +85,7 @@ def _concrete(found: Iterable[Sensitivity], derivation: Derivation) -> tuple[lis
         forward, written, called = specialize(replace(derivation, gradient=own), helpers=True)
         # the whole forward program: f' may be written in terms of an a that nothing else needs
         whole = Program(each.program.inputs, (*forward.equations, *written.equations))
-        programs.append(needed(without_zeros(whole), each.results))
+        programs.append(without_zeros(whole).needed(each.results))
         helpers += called
     return programs, tuple(dict.fromkeys(helpers))
 

@@ -31,8 +31,8 @@ def check_fit(loss: Loss, function: Activation) -> None:
             if not _has_value(loss, output, target):
                 at = f"{function.name} gives {float(output):.4g}" + (f" at z = {z}" if function.elementwise else "")
                 raise DeriveError(
-                    f"loss {loss.name!r}: {loss.expression} has no value at a = {float(output):.4g}, y = {target}, and {at}; "
-                    "use another output activation or another loss"
+                    f"loss {loss.name!r}: {loss.expression} has no value at a = {float(output):.4g}, y = {target}, "
+                    f"and {at}; use another output activation or another loss"
                 )
 
 

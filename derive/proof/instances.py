@@ -135,7 +135,7 @@ def output_derivative(derivation: Derivation) -> Verdict:
     if equation is None:
         return Verdict(label, formula, "undecided", f"{name} is not derived")
     behind = {n: e for n, e in derivation.gradient.definitions.items() if n[1:] in COMBINATIONS}
-    renamed = unfold(equation.value.xreplace(dict(zip(equation.indices, (SAMPLE, ROW), strict=True))), behind | losses)
+    renamed = unfold(equation.at((SAMPLE, ROW)), behind | losses)
     try:
         if equal(renamed, truth):
             return Verdict(label, formula, "proved", method, validity, note=f"derived: {equation}")
