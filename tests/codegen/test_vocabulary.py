@@ -27,7 +27,30 @@ NETWORKS: dict[str, Architecture] = {
     "log_cosh": Architecture([4, 2], ["identity"], "log_cosh"),
     "poisson": Architecture([4, 2], ["identity"], "poisson"),
     "linear in a": Architecture([4, 3, 2], ["tanh", "tanh"], {"name": "linear", "expression": "a - y"}),
+    "the same gradient for all": Architecture([4, 3, 2], ["tanh", "identity"], {"name": "own", "expression": "3*a"}),
     "hinge": Architecture([4, 2], ["identity"], "hinge"),
+    "hinge, saturated": Architecture([4, 2], ["hardtanh"], "hinge"),
+    "exp of a branch": Architecture([4, 2], ["thresholded_relu"], "poisson"),
+    "exp of a logarithm": Architecture([4, 2], ["logsigmoid"], "poisson"),
+    "squared hinge": Architecture(
+        [4, 2], ["tanh"], {"name": "own", "expression": "max(0, 1 - y*a)**2", "targets": "sign"}
+    ),
+    "two functions of the logits": Architecture(
+        [4, 2], ["tanh"], {"name": "own", "expression": "y*log(1 + exp(-a)) + (1 - y)*log(1 + exp(a))"}
+    ),
+    "two kinks": Architecture([4, 2], ["relu"], {"name": "own", "expression": "abs(a - y) + abs(a)/10"}),
+    "log of a logarithm": Architecture(
+        [4, 2], ["softplus"], {"name": "gamma", "expression": "log(a) + y/a", "targets": "count"}
+    ),
+    "around two layers": Architecture(
+        [4, 3, 2, 3],
+        ["tanh", "tanh", "silu"],
+        layers=[{}, {"dropout": 0.2}, {"normalization": "layer_norm", "residual": 2}],
+    ),
+    "epsilon inside the root": Architecture(
+        [4, 2], ["tanh"], optimizer={"name": "rmsprop", "epsilon": 0.0, "epsilon_inside": 1e-6}
+    ),
+    "dampened": Architecture([4, 2], ["tanh"], optimizer={"name": "momentum", "dampening": 0.4}),
     "layer_norm": Architecture([4, 3, 2], ["relu", "identity"], layers=[{"normalization": "layer_norm"}, {}]),
     "rms_norm": Architecture([4, 3], ["softmax"], "cross_entropy", layers=[{"normalization": "rms_norm"}]),
     "residual": Architecture([4, 3, 3, 2], ["tanh", "tanh", "identity"], layers=[{}, {"residual": True}, {}]),
@@ -180,3 +203,33 @@ def test_a_weight_counts_a_sample_as_often() -> None:
 def test_networks_that_make_no_sense(made: Any, words: str) -> None:
     with pytest.raises(DeriveError, match=words):
         made()
+
+
+def test_a_fault_behind_an_output_that_is_a_number_is_refuted() -> None:
+    architecture = NETWORKS["hinge, saturated"]
+    text = emit(differentiate(architecture), "readable")
+    wrong = text.replace("c = np.maximum(1 - r, 0)", "c = np.maximum(1 + r, 0)")
+    assert wrong != text
+    verdicts = {v.label: v.verdict for v in audit(wrong, architecture).verdicts}
+    assert verdicts["loss"] == "refuted"
+    assert verdicts["dW1"] == "proved"
+
+
+def test_a_gradient_that_is_the_same_for_all_samples_has_every_entry() -> None:
+    for style in ("readable", "fast"):
+        module = load(emit(differentiate(NETWORKS["the same gradient for all"]), style))
+        X = np.random.default_rng(0).standard_normal((5, 4))
+        _, gradient = module.loss_and_gradient(module.initialize(0), X, np.zeros((5, 2)))
+        assert module.unpack(gradient).db2.tolist() == pytest.approx([3.0, 3.0])
+
+
+def test_the_first_step_is_not_dampened() -> None:
+    module = load(emit(differentiate(NETWORKS["dampened"])))
+    X, Y = data(NETWORKS["dampened"])
+    theta = module.initialize(0)
+    state, v = module.new_state(theta), np.zeros_like(theta)
+    for part in (1.0, 0.6, 0.6):
+        v = 0.9 * v + part * module.loss_and_gradient(theta, X, Y)[1]
+        expected = theta - 0.1 * v
+        module.step(theta, state, X, Y, 0.1)
+        assert np.allclose(theta, expected, rtol=1e-13, atol=0)
