@@ -71,8 +71,8 @@ def zero_weights(architecture: Architecture) -> Verdict:
     follows = (
         f"every weight stays 0 for ever, only b[{depth}] learns"
         if found.is_zero
-        else f"layer {depth} learns at the first step unless db[{depth}] = 0, the layers below one by one, their neurons "
-        "staying equal"
+        else f"layer {depth} learns at the first step unless db[{depth}] = 0, the layers below one by one, their "
+        "neurons staying equal"
     )
     return Verdict(label, f"{value}: {follows}", "proved", method)
 
