@@ -220,9 +220,8 @@ class _Lowering:
             return Node("divide", (number(1), self.lower(expr.base**-expr.exp, own)), sizes)
         if expr.base == sp.E:
             return Node("exp", (self.lower(expr.exp, own),), sizes)
-        if expr.exp.is_Rational and expr.exp.q == 2:  # x**(3/2) = x * sqrt(x): powers of floats are slow
-            whole = expr.exp - sp.Rational(1, 2)
-            return Node("multiply", (self.lower(expr.base**whole, own), Node("sqrt", (base,), sizes)), sizes)
+        if expr.exp.is_Rational and expr.exp.q == 2:  # sqrt(x)**3: an audit does not know that sqrt(x)**2 is x
+            return Node("power", (Node("sqrt", (base,), sizes), number(expr.exp.p)), sizes)
         return Node("power", (base, self.lower(expr.exp, own)), sizes)
 
     def choice(self, expr: sp.Piecewise, own: Axes) -> Node:

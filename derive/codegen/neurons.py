@@ -106,6 +106,10 @@ class Neurons:
         local = self.local(value)
         return local.expr if local.zeta is None else _at(local.expr, self.point(local.zeta))
 
+    def order(self, value: int) -> tuple[sp.Expr, int]:
+        """What tells which of two entries is larger, also where their representatives are the same."""
+        return self.real(value), self.resolve(value)
+
     def resolve(self, value: int) -> int:
         """The residue of an entry."""
         if value >= 0:

@@ -16,6 +16,7 @@ import sympy as sp
 
 from derive.algebra.residues import PRIME, inverse, matmul
 from derive.codegen.neurons import Local, Neurons, as_written, combined
+from derive.model.expression import Z
 
 
 class NotUnderstoodError(Exception):
@@ -204,11 +205,15 @@ class StandIn:
         if name in BINARY:
             return self.each(lambda u, v: self.combine(name, u, v), *exact)
         real = self.neurons.real
+        if name == "absolute" and exact[0].ndim == 1:  # of vectors such as theta: no neuron's z
+            residues = self.each(self.neurons.resolve, *exact)
+            return self.each(lambda u: u if real(u) >= 0 else self.neurons.number(Local(u, -Z)), residues)
         if name == "absolute":
             return self.each(lambda u: u if real(u) >= 0 else self.local(UNARY["negative"], u), *exact)
         if name in CHOICES:
             decide = CHOICES[name]
-            return self.each(lambda u, v: u if decide(real(u), real(v)) else v, *exact)
+            size = self.neurons.order if exact[0].ndim == 1 else real
+            return self.each(lambda u, v: u if decide(size(u), size(v)) else v, *exact)
         raise NotUnderstoodError(f"np.{name}")
 
     def known(self, function: Callable[..., sp.Expr]) -> Callable[..., Any]:

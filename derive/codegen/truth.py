@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from derive.algebra.notation import N, size
 from derive.algebra.program import Program
 from derive.algebra.residues import PRIME, Dual, Duals, Residues, residue
 from derive.codegen.logarithms import Functions, with_logarithms, with_outputs
-from derive.codegen.neurons import Neurons, as_written
+from derive.codegen.neurons import Local, Neurons, as_written
+from derive.codegen.stand_in import NotUnderstoodError
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
 
@@ -160,8 +161,19 @@ def expression(expr: sp.Expr, values: dict[str, Any], neurons: Neurons) -> Any:
         exponent = int(expr.exp.subs({s: int(values[str(s)]) for s in expr.exp.free_symbols}))
         return Residues().power(np.asarray(expression(expr.base, values, neurons)), exponent)
     arguments = [expression(argument, values, neurons) for argument in expr.args]
+    if isinstance(expr, sp.Abs | sp.Max | sp.Min):
+        return np.vectorize(partial(_chosen, expr.func, neurons), otypes=[np.int64])(*arguments)
     if isinstance(expr, sp.Add):
         return reduce(lambda u, v: (u + v) % PRIME, arguments)
     if isinstance(expr, sp.Mul):
         return reduce(lambda u, v: u * v % PRIME, arguments)
-    raise NotImplementedError(f"{expr.func.__name__} in an update")
+    raise NotUnderstoodError(f"{expr.func.__name__} in an update")
+
+
+def _chosen(function: Any, neurons: Neurons, first: int, second: int | None = None) -> int:
+    """|u|, the larger or the smaller of two residues, by their representatives."""
+    u = int(first)
+    if function == sp.Abs:
+        return u if neurons.real(u) >= 0 else neurons.number(Local(u, -Z))
+    v = int(second or 0)
+    return (max if function == sp.Max else min)(u, v, key=neurons.order)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from derive import Architecture, audit, differentiate, emit, load
+from derive import Architecture, audit, differentiate, emit, load, prove
 from derive.algebra.forward import forward
 from derive.algebra.gradient import Derivation
 from derive.algebra.simplify import simplified
 from derive.codegen.eased import eased
 from derive.codegen.specialize import specialize
+from derive.model import tables
 from derive.model.errors import DeriveError
 
 NLL = {"name": "nll", "expression": "-y*a", "targets": "distribution"}
@@ -250,3 +251,50 @@ def test_the_first_step_is_not_dampened() -> None:
         expected = theta - 0.1 * v
         module.step(theta, state, X, Y, 0.1)
         assert np.allclose(theta, expected, rtol=1e-13, atol=0)
+
+
+ROWS: dict[str, tuple[dict[str, Any], Any, dict[str, Any]]] = {
+    "squareplus": (
+        tables.ACTIVATIONS,
+        "(z + sqrt(z**2 + bend)) / 2; train bend = 4",
+        {"activations": ["squareplus", "squareplus"]},
+    ),
+    "cauchy": (tables.LOSSES, tables.LossRow("log(1 + ((a - y)/k)**2); k = 2"), {"loss": "cauchy"}),
+    "adamax": (
+        tables.OPTIMIZERS,
+        tables.Optimizer(
+            (
+                "t = t + 1",
+                "m = beta1 * m + (1 - beta1) * g",
+                "v = max(beta2 * v, abs(g))",
+                "theta = theta - learning_rate * m / (1 - beta1**t) / (v + epsilon)",
+            ),
+            {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
+        ),
+        {"optimizer": "adamax"},
+    ),
+}
+"""A table, a row that it has not got, and a network that asks for it."""
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_one_row_in_a_table_is_enough(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, row, options = ROWS[name]
+    monkeypatch.setitem(table, name, row)
+    architecture = Architecture(**{"sizes": [4, 3, 2], "activations": ["tanh", "identity"], **options})
+    derivation = differentiate(architecture)
+    assert prove(derivation).holds
+    for style in tables.STYLES:
+        found = audit(emit(derivation, style), architecture)
+        assert found.holds, [v for v in found.verdicts if not v.holds]
+
+
+def test_a_wrong_maximum_in_an_update_is_refuted(monkeypatch: pytest.MonkeyPatch) -> None:
+    table, row, options = ROWS["adamax"]
+    monkeypatch.setitem(table, "adamax", row)
+    architecture = Architecture([4, 2], ["tanh"], **options)
+    text = emit(differentiate(architecture), "readable")
+    for wrong in ("np.minimum(0.999 * v, np.abs(g))", "np.maximum(0.999 * v, g)"):
+        changed = text.replace("np.maximum(0.999 * v, np.abs(g))", wrong)
+        assert changed != text
+        assert {v.label: v.verdict for v in audit(changed, architecture).verdicts}["step"] == "refuted"
