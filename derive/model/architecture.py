@@ -107,7 +107,8 @@ class Architecture:
                     f"activations: layer {label} has one unit, of which {function.name} is always the same"
                 )
         chosen = loss_function(loss)
-        check_fit(chosen, functions[-1])
+        options = layer_options(layers, checked)
+        check_fit(chosen, functions[-1], options[-1])
         if not isinstance(sample_weights, bool):
             raise DeriveError(f"sample_weights is {shorten(sample_weights)}; expected true or false")
         if dtype not in DTYPES:
@@ -119,7 +120,7 @@ class Architecture:
             "optimizer": _update(optimizer),
             "dtype": dtype,
             "name": identifier(name, "network"),
-            "layers": layer_options(layers, checked),
+            "layers": options,
             "penalty": read_penalty(penalty),
             "sample_weights": sample_weights,
             "initialization": Start.of(initialization),
