@@ -51,10 +51,9 @@ FORGETFUL = {
     "the losses of the epoch so far": ("done, total, lowest, history, drawn = checkpoint",
                                        "done, _, lowest, history, drawn = checkpoint"),
 }  # fmt: skip
-CONTROLS = tuple(
-    Case(f"forgets {what}", "readable", {**MOMENTUM, **DROPOUT}, arguments=OFTEN, faults=(fault,))
-    for what, fault in FORGETFUL.items()
-) + (
+CONTROLS = (
+    *(Case(f"forgets {what}", "readable", {**MOMENTUM, **DROPOUT}, arguments=OFTEN, faults=(fault,))
+      for what, fault in FORGETFUL.items()),
     Case("writes in place", "fast", ADAM, arguments=OFTEN, faults=(
         ("""f"{self.path}.{os.urandom(8).hex()}.tmp\"""", "self.path"), ('"xb"', '"wb"'),
         ("        finally:\n            _remove(temporary)", "        finally:\n            pass"))),

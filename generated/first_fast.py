@@ -34,7 +34,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:77f5bd709f79472820ab2a5353610ed9554c890321bd67fe72b708c396918282"
+DIGEST = "sha256:967019e8efd4db3a9c38cf029e31097ce9714323fd25f24118440f2c8d67efbb"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -95,8 +95,9 @@ def standardize(X):
     exponent = np.frexp(np.abs(X).max(axis=0))[1]
     unit = np.ldexp(0.5, np.maximum(exponent, -1000))  # X / unit is exact, and no square of it overflows
     Z = X / unit  # in float64, also if X is not
-    mean = Z.mean(axis=0)
-    scale = np.where(np.ptp(Z, axis=0) > 10 * np.finfo(DTYPE).eps, Z.std(axis=0), 1 / unit)
+    constant = np.ptp(Z, axis=0) <= 10 * np.finfo(DTYPE).eps
+    mean = np.where(constant, Z[0], Z.mean(axis=0))
+    scale = np.where(constant, 1 / unit, Z.std(axis=0))
     return tuple(a.astype(DTYPE) for a in ((Z - mean) / scale, mean * unit, scale * unit))
 
 
@@ -402,10 +403,10 @@ def train(
         raise ValueError(f"patience is {patience!r} without validation; expected validation=(X, Y) to watch")
     if validation is not None:
         try:
-            validation = *_data(*validation[:2]), *validation[2:]
+            validation = _data(*validation)
         except (TypeError, ValueError) as error:
             raise ValueError(f"validation is no pair (X, Y) that can be used: {error}") from None
-    if checkpoint_seconds is not None and (checkpoint is None or not checkpoint_seconds >= 0):
+    if checkpoint_seconds is not None and (checkpoint is None or not _is_number(checkpoint_seconds)):
         raise ValueError(f"checkpoint_seconds is {checkpoint_seconds!r}; expected a number >= 0, and a checkpoint")
     seed, rng = rng, np.random.default_rng(rng)
     state = new_state(theta)
@@ -420,7 +421,7 @@ def train(
             "theta": _checksum(theta),
             "X": _checksum(X),
             "Y": _checksum(Y),
-            "validation": None if validation is None else [_checksum(np.asarray(a)) for a in validation],
+            "validation": None if validation is None else [_checksum(a) for a in validation],
             "epochs": int(epochs),
             "batch_size": int(batch_size),
             "learning_rate": float(learning_rate),
@@ -508,15 +509,15 @@ def _converted(name, array, value):
     if array.dtype.kind == "O" and array.ndim == 0:
         raise ValueError(f"{name} is {type(value)}; expected an array of real numbers")
     if array.dtype.kind == "O":
-        numbers = (int, float, np.integer, np.floating, np.bool_)
+        numbers, most = (int, float, np.integer, np.floating, np.bool_), float(np.finfo(float).max)
         for place, entry in np.ndenumerate(array):
-            if not isinstance(entry, numbers) or abs(entry) > np.finfo(float).max and abs(entry) < np.inf:
+            if not isinstance(entry, numbers) or isinstance(entry, int) and abs(entry) > most:
                 raise ValueError(f"{name}{list(place)} is {entry!r:.60}, {type(entry)}; expected a real number")
     with np.errstate(over="ignore"):
         result = array.astype(DTYPE)
     if not np.isfinite(result).all() and np.isfinite(array.astype(np.longdouble)).all():
         place = np.argwhere(~np.isfinite(result))[0].tolist()
-        raise ValueError(f"{name}{place} is {array[tuple(place)]}, which is too large for {DTYPE}")
+        raise ValueError(f"{name}{place} is {array[tuple(place)]!s}, which is too large for {DTYPE}")
     return result
 
 
@@ -528,8 +529,8 @@ def _theta(theta, name="theta"):
 
 
 def _in_place(theta):
-    if not isinstance(theta, np.ndarray) or theta.dtype != DTYPE or not theta.flags.carray:
-        raise ValueError(f"theta is updated in place; expected a writeable, contiguous numpy array of dtype {DTYPE}")
+    if not isinstance(theta, np.ndarray) or theta.dtype != DTYPE or not theta.flags.writeable:
+        raise ValueError(f"theta is updated in place; expected a writeable numpy array of dtype {DTYPE}")
 
 
 def _matrix(name, value, columns):
@@ -559,8 +560,13 @@ def _finite(array, name):
             raise ValueError(f"{name}{shown} is {part[tuple(place)]}; expected a finite number in every entry")
 
 
+def _is_number(value):
+    """Whether it is a finite number, and not negative."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and 0 <= value < np.inf
+
+
 def _rate(learning_rate):
-    if not isinstance(learning_rate, (int, float, np.integer, np.floating)) or not 0 <= learning_rate < np.inf:
+    if not _is_number(learning_rate):
         raise ValueError(f"learning_rate is {learning_rate!r}; expected a positive number")
     return learning_rate
 
@@ -617,7 +623,7 @@ class _Checkpoint:
                     array[...] = saved[name]
             if not other:
                 self.rng.bit_generator.state = rest["generator"]
-            numbers = rest["numbers"]
+            done, total, lowest, history, drawn = rest["numbers"]
         except Exception as error:  # of whatever type: the file may hold anything
             raise ValueError(
                 f"{self.path} is a damaged checkpoint, or none ({error}); put a copy of it in its place, or remove "
@@ -628,7 +634,7 @@ class _Checkpoint:
                 f"{self.path} is the checkpoint of another training: {', '.join(other)} differ; expected the "
                 "arguments that it was begun with; name another file, or remove this one to begin again"
             )
-        return numbers
+        return done, total, lowest, history, drawn
 
     def write(self, *numbers):
         """Put a new file, once it is complete and on the disk, in the place of the old one."""
@@ -654,12 +660,14 @@ class _Checkpoint:
             os.replace(temporary, self.path)
         finally:
             _remove(temporary)
-        if os.name == "posix":  # elsewhere a folder cannot be opened
+        try:
             folder = os.open(os.path.dirname(self.path), os.O_RDONLY)
             try:
-                os.fsync(folder)
+                os.fsync(folder)  # so that the new name is on the disk too
             finally:
                 os.close(folder)
+        except OSError:  # not every system has a way to
+            pass
 
 
 def _remove(path):

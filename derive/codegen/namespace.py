@@ -104,7 +104,7 @@ class Unused:
 
 
 def run(text: str, stand_in: StandIn, name: str) -> dict[str, Any]:
-    """The globals of a module after its exact text has run on the stand-in, without files or other imports that work."""
+    """The globals of a module after its exact text has run on the stand-in, with no files and no other imports."""
     numpy = Namespace(stand_in)
 
     def import_(module: str, *_: Any) -> Any:

@@ -16,7 +16,6 @@ from scipy import sparse
 from derive.algebra.gradient import differentiate
 from derive.codegen.emit import emit, load
 from derive.model.architecture import Architecture
-from derive.model.tables import ACTIVATIONS, ROW_ACTIVATIONS
 
 STYLES = ("readable", "fast")
 SIZES = (3, 4, 2)
@@ -176,7 +175,7 @@ def test_what_is_no_data_is_named(style: str, function: str) -> None:
         says(lambda: call(module, theta, X, Y[:5]), "X has 6 rows and Y has 5; expected one row of each")
 
 
-@pytest.mark.parametrize("name", [*ACTIVATIONS, *ROW_ACTIVATIONS])
+@pytest.mark.parametrize("name", ["relu", "tanh", "hardsigmoid", "elu", "softmax"])
 def test_no_activation_swallows_what_is_not_finite(name: str) -> None:
     """The derivative of relu does not depend on X, and tanh(inf) is a number."""
     module = made("fast", (name, "identity"))
@@ -206,7 +205,9 @@ def test_integers_keep_their_values() -> None:
 
 def test_what_float32_cannot_hold_is_named() -> None:
     module = made("fast", dtype="float32")
-    says(lambda: module.predict(module.initialize(0), _with(X, 1e39)), r"X\[2, 1\] is 1e\+39, which is too large for fl")
+    says(
+        lambda: module.predict(module.initialize(0), _with(X, 1e39)), r"X\[2, 1\] is 1e\+39, which is too large for fl"
+    )
     assert module.predict(module.initialize(0), _with(X, 1e38)).dtype == np.float32
 
 
@@ -234,10 +235,9 @@ def test_every_kind_of_theta(style: str, function: str, tmp_path: Path) -> None:
             says(lambda: call(module, other, X, Y), message)  # noqa: B023
         else:
             assert agree(call(module, other, X, Y), expected)
-    for wrong in (theta[:-1], theta[None], theta + 1j, None):
+    for wrong in (theta[:-1], theta[None], theta + 1j, list("a" * len(theta))):
         if function != "standardize":
-            with pytest.raises((ValueError, TypeError), match="theta|NoneType"):
-                call(module, wrong, X, Y)
+            says(lambda: call(module, wrong, X, Y), "theta has (shape|dtype) .*; expected")  # noqa: B023
 
 
 @both_styles
@@ -245,12 +245,13 @@ def test_steps_on_a_part_of_an_array_reach_it(style: str) -> None:
     """No part of theta is copied when it gets its shape, else the next step would start from the old parameters."""
     module = made(style)
     found = []
-    for theta in (module.initialize(0), np.repeat(module.initialize(0), 3)[::3], module.initialize(0)[::-1].copy()[::-1]):
+    start = module.initialize(0)
+    for theta in (start.copy(), np.repeat(start, 3)[::3], start[::-1].copy()[::-1]):
         state = module.new_state(theta)
-        found.append([module.step(theta, state, X, Y) for _ in range(4)])
-        assert agree([theta], [np.ascontiguousarray(theta)])
+        found.append([*(module.step(theta, state, X, Y) for _ in range(4)), theta])
     assert agree(found[1], found[0])
     assert agree(found[2], found[0])
+    assert not agree([start], found[0][-1:])
 
 
 def test_directions_are_checked_as_theta_is() -> None:
@@ -314,7 +315,10 @@ def test_batches_larger_than_the_data(style: str) -> None:
 def test_validation_data_are_checked_before_training(style: str, validation: Any, message: str) -> None:
     module = made(style)
     call = {"validation": validation, "callback": lambda *_: pytest.fail("it trained")}
-    says(lambda: module.train(module.initialize(0), X, Y, **call), f"validation is no pair .* that can be used: {message}")
+    says(
+        lambda: module.train(module.initialize(0), X, Y, **call),
+        f"validation is no pair .* that can be used: {message}",
+    )
 
 
 @both_styles
