@@ -15,7 +15,6 @@ from typing import Any
 from derive.algebra.gradient import differentiate
 from derive.codegen.emit import emit
 from derive.codegen.kernels import called, meanings
-from derive.codegen.namespace import CHECKPOINTING
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, shorten
 
@@ -34,6 +33,8 @@ DOOR = (
 )
 """Calls that do nothing to good input; each function has to make those that derive writes."""
 
+CHECKPOINTING = ("glob", "json", "os", "time", "zlib")
+"""What emitted modules import for `train` to write checkpoints with."""
 
 IMPORTS = (
     "from __future__ import annotations",

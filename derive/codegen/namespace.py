@@ -14,10 +14,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from derive.codegen.frame import CHECKPOINTING
 from derive.codegen.stand_in import BINARY, CHOICES, COMPARISONS, FUNCTIONS, UNARY, NotUnderstoodError, StandIn
-
-CHECKPOINTING = ("glob", "json", "os", "time", "zlib")
-"""What emitted modules import for `train` to write checkpoints with; `codegen.frame` compares the functions that do."""
 
 PASSED = ("dtype", "ndarray", "newaxis", "float64", "float32", "inf", "finfo", "argwhere", "errstate")
 
