@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -16,16 +17,14 @@ import numpy as np
 import sympy as sp
 
 from derive.algebra.evaluate import evaluate
-from derive.algebra.gradient import Derivation, adjoint_name
+from derive.algebra.gradient import Derivation, adjoint_name, differentiate
 from derive.algebra.notation import N, named, opaque, size
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
 from derive.proof.certificate import Verdict
-from derive.proof.oracle import applied, expanded, symbols, twin, widths_of
+from derive.proof.oracle import applied, expanded, symbols, widths_of
 
-DEEPEST = 2
-"""Of deeper networks the first layer and the last are taken; the lemmas hold for every depth."""
 MOST = 32
 """Patterns that are looked at; of more, so many that are drawn."""
 Pattern = Mapping[str, tuple[sp.Expr, ...]]
@@ -56,7 +55,7 @@ def in_pieces(architecture: Architecture) -> bool:
 
 def every_pattern(derivation: Derivation) -> Verdict:
     """The verdict that on every pattern each entry of each gradient is SymPy's derivative of the loss."""
-    derivation, note = twin(derivation, DEEPEST)
+    derivation, note = _shallow(derivation)
     architecture = derivation.architecture
     widths = widths_of(architecture)
     names = dict.fromkeys(f.name for f in architecture.activations if f.elementwise and f.formula.has(sp.Piecewise))
@@ -74,6 +73,22 @@ def every_pattern(derivation: Derivation) -> Verdict:
                 return Verdict(label, formula, "undecided", "the difference does not expand to 0", validity)
             return Verdict(label, formula, "refuted", "expanded difference is not 0", validity, counterexample=pairs)
     return Verdict(label, formula, "proved", "expanded difference with SymPy's derivative is 0", validity)
+
+
+def _shallow(derivation: Derivation) -> tuple[Derivation, str]:
+    """Of a deeper network the first layer with cases and the last one; and a note. The lemmas hold for every depth."""
+    whole = derivation.architecture
+    if whole.depth <= 2:
+        return derivation, ""
+    cases = [k for k, f in enumerate(whole.activations, 1) if f.elementwise and f.formula.has(sp.Piecewise)]
+    kept = (min(cases[0], whole.depth - 1), whole.depth)
+    two = replace(
+        whole,
+        sizes=(whole.sizes[0], *(whole.sizes[k] for k in kept)),
+        activations=tuple(whole.activations[k - 1] for k in kept),
+        layers=tuple(replace(whole.layers[k - 1], residual=0) for k in kept),
+    )
+    return differentiate(two), f"the network of the layers {kept[0]} and {kept[1]} alone; "
 
 
 def _conventions(names: Mapping[str, None], architecture: Architecture) -> str:

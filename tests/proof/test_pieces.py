@@ -14,7 +14,8 @@ from derive.proof.pieces import every_pattern, kinks, pieces
     ("names", "patterns", "convention"),
     [
         (("relu", "identity"), "each of the 8 patterns", "relu'(0) = 0"),
-        (("relu", "leaky_relu", "identity"), "2 of the 3 layers", "relu'(0) = 0"),
+        (("relu", "leaky_relu", "identity"), "the layers 1 and 3 alone", "relu'(0) = 0"),
+        (("tanh", "relu", "tanh"), "the layers 2 and 3 alone; each of the 8 patterns", "relu'(0) = 0"),
         (("hardtanh", "tanh"), "each of the 27 patterns", "hardtanh'(-1) = 0, hardtanh'(1) = 0"),
         (("elu", "identity"), "each of the 8 patterns", "elu'(0) = 1"),
     ],
