@@ -7,7 +7,7 @@ import pytest
 from derive import Architecture
 from derive.model.errors import FormulaError
 from derive.model.reader import parse
-from derive.proof.letters import letters_of
+from derive.proof.alphabet import alphabet_of
 from derive.proof.spelling import plain, spelled
 
 
@@ -66,7 +66,7 @@ def test_what_was_expected_is_said(text, words):
 def test_letters_are_those_of_the_equations():
     layers = ({"normalization": "layer_norm", "dropout": 0.5}, {})
     network = Architecture((3, 4, 2), ("prelu", "tanh"), layers=layers, penalty={"l2": 0.1}, sample_weights=True)
-    letters = letters_of(network)
+    letters = alphabet_of(network)
     assert {"gain", "shift", "mask", "weights", "slope", "dgain", "dh"} <= set(letters.extra)
     assert letters.numbered("gamma1") == ("gain", 1)
     assert letters.numbered("dbeta1") == ("dshift", 1)
@@ -75,4 +75,4 @@ def test_letters_are_those_of_the_equations():
     assert letters.numbers == {"l2": letters.numbers["l2"]}
     assert letters.misplaced("gain", [2]) == "layer 2 has none; gain exists in layer 1"
     assert letters.inputs == {"z", "h"}
-    assert letters_of(Architecture((3, 2), ("tanh",))).extra == {}
+    assert alphabet_of(Architecture((3, 2), ("tanh",))).extra == {}
