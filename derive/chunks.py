@@ -79,7 +79,7 @@ def _check(name: str, array: Any) -> None:
             f"such as dask.array.from_array({name}, chunks=(10000, -1))"
         )
     if array.ndim not in (1, 2) or (array.ndim == 1 and name == "X"):
-        raise DeriveError(f"{name} has {array.ndim} dimensions; expected one row for each sample")
+        raise DeriveError(f"{name} has shape {array.shape}; expected one row for each of N samples")
     if np.isnan(array.shape).any():
         raise DeriveError(f"{name} has chunks of unknown length; call {name}.compute_chunk_sizes() first")
     if array.ndim > 1 and array.numblocks[1] > 1:

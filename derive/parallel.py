@@ -67,8 +67,9 @@ def loss_and_gradient(
     Raises DeriveError for arrays that do not fit, and when no worker has been there for `timeout` seconds.
     """
     network = Shared(module, cluster(client, timeout))
+    chunks = chunked(X, Y, weights)
     check_fit(network.architecture, X, Y, weights)
-    return network.loss_and_gradient(theta, chunked(X, Y, weights), rng)
+    return network.loss_and_gradient(theta, chunks, rng)
 
 
 def train(
@@ -101,8 +102,8 @@ def train(
     """
     network = Shared(module, cluster(client, timeout))
     theta = module.pack(module.unpack(theta))
-    check_fit(network.architecture, X, Y, weights)
     chunks = chunked(X, Y, weights)
+    check_fit(network.architecture, X, Y, weights)
     each = len(chunks) if chunks_per_step is None else chunks_per_step
     _check_settings(network.architecture, epochs, each, learning_rate, validation, patience)
     chunks, watched = persisted(network.cluster, chunks), _watched(network, validation)
@@ -150,8 +151,9 @@ def _watched(network: Shared, validation: Any) -> Callable[[Any], float] | None:
         return None
     if any(isinstance(array, np.ndarray | list) for array in validation):
         return lambda theta: float(network.module.loss(theta, *validation))
+    cut = chunked(*validation)
     check_fit(network.architecture, *validation)
-    chunks = persisted(network.cluster, chunked(*validation))
+    chunks = persisted(network.cluster, cut)
     return lambda theta: network.loss(theta, chunks)
 
 

@@ -40,9 +40,10 @@ class Shared:
     """A module whose text goes to every worker that needs it, once, and is loaded there."""
 
     def __init__(self, module: ModuleType, cluster: Cluster) -> None:
+        text = text_of(module)
         self.module, self.cluster = module, cluster
         self.architecture = from_toml(module.SPEC)
-        self.text = cluster.client.submit(_same, text_of(module), key=f"derive-module-{module.DIGEST}")
+        self.text = cluster.client.submit(_same, text, key=f"derive-module-{module.DIGEST}")
 
     @property
     def drops(self) -> bool:
@@ -74,12 +75,9 @@ class Shared:
         """
         if not self.architecture.penalty.over_samples:
             return 0.0, 0.0
-        plain = {"loss": loss_function("least_squares"), "sample_weights": True}
-        network = module_of(to_toml(replace(self.architecture.undropped(), **plain)))
-        sizes = self.architecture.sizes
-        penalty, slope = network.loss_and_gradient(
-            theta, np.zeros((1, sizes[0])), np.zeros((1, sizes[-1])), np.zeros(1)
-        )
+        plain = replace(self.architecture.undropped(), loss=loss_function("least_squares"), sample_weights=True)
+        x, y = np.zeros((1, plain.sizes[0])), np.zeros((1, plain.sizes[-1]))
+        penalty, slope = module_of(to_toml(plain)).loss_and_gradient(theta, x, y, np.zeros(1))
         often = (len(chunks) - 1) / sum(chunk.rows for chunk in chunks)
         return often * penalty, often * slope
 
