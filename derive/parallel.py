@@ -13,7 +13,7 @@ workers on one machine.
 >>> from derive import Architecture, differentiate, emit, load
 >>> network = load(emit(differentiate(Architecture((1, 4, 1), ("tanh", "identity")))))
 >>> x = da.linspace(-2, 2, 400, chunks=100).reshape(-1, 1)
->>> with Client(processes=False, dashboard_address=None) as client:
+>>> with Client(processes=False, dashboard_address=":0") as client:
 ...     theta, history = train(network, network.initialize(0), x, da.sin(x), epochs=50)
 >>> history["loss"][-1] < history["loss"][0]
 True

@@ -57,7 +57,7 @@ def dask_array(*shape: int, cuts: Any = (10, -1)) -> Any:
 def client():
     with (
         dask.config.set({"distributed.admin.tick.limit": "1h"}),
-        Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as made,
+        Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0") as made,
     ):
         yield made
 
