@@ -26,7 +26,17 @@ from derive.model.activation import Activation, activation
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, shorten
 from derive.model.specification import from_toml
-from derive.onnx_export import to_onnx as to_onnx
+from derive.onnx_export import to_onnx
+
+__all__ = [
+    "from_state_dict",
+    "from_torch",
+    "load_parameters",
+    "save_parameters",
+    "to_onnx",
+    "to_state_dict",
+    "to_torch",
+]
 
 TORCH: dict[str, tuple[str, dict[str, str | float]]] = {
     "identity": ("Identity", {}),

@@ -34,6 +34,8 @@ from derive.model.errors import DeriveError, shorten
 from derive.shared import Optimizer, Shared
 from derive.workers import WorkersLostError, cluster
 
+__all__ = ["WorkersLostError", "loss_and_gradient", "persist", "train"]
+
 WAIT = 60.0
 """Seconds without any worker after which a computation is given up."""
 

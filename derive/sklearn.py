@@ -27,6 +27,8 @@ from derive.model.activation import Activation
 from derive.model.errors import DeriveError, shorten
 from derive.model.loss import loss_function
 
+__all__ = ["DerivedClassifier", "DerivedRegressor"]
+
 
 def _by_epochs(estimator: Network) -> bool:
     """Whether the solver goes by epochs, so that there is a partial_fit."""

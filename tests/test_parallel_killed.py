@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 MODULE = load(emit(differentiate(Architecture((20, 30, 3), ["tanh", "identity"], optimizer="adam"))))
 CHUNKS, ROWS = 8, 1000
-OPTIONS: dict[str, Any] = {"epochs": 15, "chunks_per_step": 3, "rng": 0}
+OPTIONS: dict[str, Any] = {"epochs": 8, "chunks_per_step": 3, "rng": 0}
 KILLS = 5  # of each kind of cluster
 
 

@@ -18,9 +18,10 @@ def completion(context: click.Context, shell: str) -> int:
     """Print the script with which bash, zsh or fish completes commands, options, and names such as tanh.
 
     \b
-    eval "$(derive completion bash)"    # a line for ~/.bashrc
-    eval "$(derive completion zsh)"     # for ~/.zshrc
-    derive completion fish > ~/.config/fish/completions/derive.fish
+    Examples:
+      eval "$(derive completion bash)"    # a line for ~/.bashrc
+      eval "$(derive completion zsh)"     # for ~/.zshrc
+      derive completion fish > ~/.config/fish/completions/derive.fish
     """
     made = get_completion_class(shell)
     if made is not None:
