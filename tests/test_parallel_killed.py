@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Timer
 from typing import Any
 
@@ -52,7 +50,7 @@ class Nannies:
         """Nothing to do: the nannies have done it."""
 
     def close(self) -> None:
-        self.cluster.close()
+        self.cluster.close(timeout=10)
 
 
 class Bare:
@@ -73,25 +71,24 @@ class Bare:
         for process in self.started:
             process.kill()
             process.wait()
-        self.cluster.close()
+        self.cluster.close(timeout=10)
 
 
-@contextmanager
-def killing(victims: list[int], delay: float) -> Iterator[list[float]]:
-    """After `delay` seconds kill these processes; the list then holds when that was."""
-    done: list[float] = []
+class Killing:
+    """A callback of `train` that kills processes, some seconds after the end of an epoch."""
 
-    def kill() -> None:
-        for victim in victims:
+    def __init__(self, victims: list[int], after: int, delay: float = 0.0) -> None:
+        self.victims, self.after, self.delay = victims, after, delay
+        self.done: list[float] = []
+
+    def __call__(self, epoch: int, history: dict[str, Any]) -> None:
+        if epoch == self.after:
+            Timer(self.delay, self.kill).start()
+
+    def kill(self) -> None:
+        for victim in self.victims:
             os.kill(victim, signal.SIGKILL)
-        done.append(time.monotonic())
-
-    timer = Timer(delay, kill)
-    timer.start()
-    try:
-        yield done
-    finally:
-        timer.join()
+        self.done.append(time.monotonic())
 
 
 def ready(workers: Any, client: Client) -> list[int]:
@@ -132,11 +129,11 @@ def test_a_worker_killed_while_it_trains(workers, undisturbed, kill):
     _, client = workers
     victim = ready(*workers)[kill % 2]
     took, expected = undisturbed
-    delay = took * np.random.default_rng(kill).uniform(0.05, 0.75)
-    with killing([victim], delay) as killed:
-        theta, history = train(MODULE, MODULE.initialize(0), chunks(20, 0), chunks(3, 100), **OPTIONS)
-        ended = time.monotonic()
-    assert killed[0] < ended
+    within = np.random.default_rng(kill).uniform(0, took / OPTIONS["epochs"])
+    killing = Killing([victim], kill, within)
+    theta, history = train(MODULE, MODULE.initialize(0), chunks(20, 0), chunks(3, 100), **OPTIONS, callback=killing)
+    ended = time.monotonic()
+    assert killing.done[0] < ended
     assert victim not in client.run(os.getpid).values()
     assert theta.tobytes() == expected
     assert len(history["loss"]) == OPTIONS["epochs"]
@@ -147,8 +144,10 @@ def test_a_worker_killed_under_data_that_is_not_kept(workers):
     victim = ready(*workers)[0]
     theta, data = MODULE.initialize(0), (chunks(20, 0), chunks(3, 100))
     expected = loss_and_gradient(MODULE, theta, *data)
-    with killing([victim], 0.03):
-        found = loss_and_gradient(MODULE, theta, *data)
+    killing = Timer(0.03, Killing([victim], 0).kill)
+    killing.start()
+    found = loss_and_gradient(MODULE, theta, *data)
+    killing.join()
     assert victim not in client.run(os.getpid).values()
     assert found[0] == expected[0]
     assert (found[1] == expected[1]).all()
@@ -156,17 +155,17 @@ def test_a_worker_killed_under_data_that_is_not_kept(workers):
 
 def test_all_workers_killed(workers, undisturbed):
     """With nannies it goes on, with the same end; without, it says so and hands over what there is."""
-    took, expected = undisturbed
+    _, expected = undisturbed
     data = chunks(20, 0), chunks(3, 100)
-    with killing(ready(*workers), took / 2):
-        if isinstance(workers[0], Nannies):
-            theta, _ = train(MODULE, MODULE.initialize(0), *data, **OPTIONS)
-            assert theta.tobytes() == expected
-            return
-        with pytest.raises(WorkersLostError, match="no worker for 2 seconds; start some") as raised:
-            train(MODULE, MODULE.initialize(0), *data, **OPTIONS, timeout=2)
+    options = {**OPTIONS, "callback": Killing(ready(*workers), 3)}
+    if isinstance(workers[0], Nannies):
+        theta, _ = train(MODULE, MODULE.initialize(0), *data, **options)
+        assert theta.tobytes() == expected
+        return
+    with pytest.raises(WorkersLostError, match="no worker for 2 seconds; start some") as raised:
+        train(MODULE, MODULE.initialize(0), *data, **options, timeout=2)
     epochs = len(raised.value.history["loss"])
-    assert 0 < epochs < OPTIONS["epochs"]
+    assert 4 <= epochs < OPTIONS["epochs"]
     whole = MODULE.loss(raised.value.theta, *(array.compute() for array in data))
     assert whole < raised.value.history["loss"][0]
 
@@ -176,8 +175,8 @@ def test_data_that_cannot_be_read_again(workers):
     victims = ready(*workers)
     scattered = client.scatter([read(k, 20) for k in range(CHUNKS)])
     X = da.concatenate([da.from_delayed(dask.delayed(part), (ROWS, 20), dtype=float) for part in scattered])
-    with killing(victims, 0.2), pytest.raises(DeriveError, match="scatter"):
-        train(MODULE, MODULE.initialize(0), X, chunks(3, 100), epochs=1000)
+    with pytest.raises(DeriveError, match="scatter"):
+        train(MODULE, MODULE.initialize(0), X, chunks(3, 100), epochs=1000, callback=Killing(victims, 2))
 
 
 def test_a_scheduler_that_is_gone():
