@@ -44,7 +44,7 @@ class Nannies:
     """Two workers, each watched by a nanny that starts it again."""
 
     def __init__(self) -> None:
-        self.cluster = LocalCluster(2, threads_per_worker=1, dashboard_address=":0")
+        self.cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0")
 
     def restart(self) -> None:
         """Nothing to do: the nannies have done it."""
@@ -57,7 +57,7 @@ class Bare:
     """Workers in processes of their own that nobody starts again."""
 
     def __init__(self) -> None:
-        self.cluster = LocalCluster(0, dashboard_address=":0")
+        self.cluster = LocalCluster(n_workers=0, dashboard_address=":0")
         self.started: list[subprocess.Popen[bytes]] = []
         self.restart()
 
@@ -166,7 +166,7 @@ def test_all_workers_killed(workers, undisturbed):
         train(MODULE, MODULE.initialize(0), *data, **options, timeout=2)
     epochs = len(raised.value.history["loss"])
     assert 4 <= epochs < OPTIONS["epochs"]
-    whole = MODULE.loss(raised.value.theta, *(array.compute() for array in data))
+    whole = MODULE.loss(raised.value.theta, *(array.compute(scheduler="synchronous") for array in data))
     assert whole < raised.value.history["loss"][0]
 
 
@@ -180,7 +180,7 @@ def test_data_that_cannot_be_read_again(workers):
 
 
 def test_a_scheduler_that_is_gone():
-    with LocalCluster(1, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
         data = chunks(20, 0), chunks(3, 100)
         Timer(2.0, cluster.close).start()
         with pytest.raises(DeriveError, match="scheduler is gone"):
