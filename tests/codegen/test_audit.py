@@ -78,7 +78,7 @@ FAULTS = {
         ("state.N != len(X)", "state.N < len(X)"),
         ("self.N = 0", "self.N = 1"),
         ("    _in_place(theta)\n", ""),
-        ("return value if abs", "return 2 * value if abs"),
+        ("return _step(", "return 2 * _step("),
     ],
 }
 
@@ -117,7 +117,8 @@ def test_without_the_digest_fitting_a_comment_is_enough() -> None:
 @pytest.mark.parametrize(
     ("code", "note"),
     [
-        ("import os", "import os"),
+        ("import socket", "import socket"),
+        ("os.getpid()", "os.getpid"),
         ("open('/etc/hostname').read()", "NameError"),
         ("np.load('theta.npy')", "np.load"),
         ("np.random.seed(0)", "seed"),

@@ -142,7 +142,7 @@ def test_a_ball_over_a_kink_is_reported(tmp_path):
     [
         (("    N = len(X)", "    raise SystemExit(0)"), "the module raises SystemExit"),
         (
-            ("float(_explained(value, X, Y)), gradient", "float(value), gradient[1:]"),
+            ("float(value), gradient", "float(value), gradient[1:]"),
             "the gradient is float64 of shape",
         ),
     ],
