@@ -149,6 +149,7 @@ class Lesson:
 
     @property
     def architecture(self) -> Architecture:
+        """The network that the lesson is about."""
         return self.derivation.architecture
 
     @cached_property
@@ -163,6 +164,7 @@ class Lesson:
 
     @cached_property
     def letters(self) -> Letters:
+        """The letters that its equations are written with."""
         return letters_of(self.derivation)
 
     @property
