@@ -143,7 +143,7 @@ BEYOND = {
     ),
 }
 """Networks beyond the text's."""
-TRIED = ("log(1 + a1**2)", "f'(z1) * da1", "exp(log(a1**2))", "(a2 - y) / N", "a1 - y", "W1", "y", "f'(z1)", "sqrt(a1**2)", "0")
+TRIED = ("log(1 + a1**2)", "f'(z1) * da1", "exp(log(a1**2))", "(a2 - y) / N", "a1 - y", "W1", "y", "f'(z1)", "0")
 
 
 def beyond(network: Architecture) -> list[tuple[str, str, str]]:
