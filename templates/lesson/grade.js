@@ -176,7 +176,7 @@ function makeGrader(data) {
       const right = draw.value(readFormula(question[layout].truth, settingOf(layout, question.layer)));
       if (`${given.shape}` !== `${right.shape}` || !given.data.every(Number.isFinite)) continue;
       const far = Math.max(...given.data.map((value, k) => Math.abs(value - right.data[k])));
-      return far <= 1e-6 * (1 + Math.max(...right.data.map(Math.abs)));
+      if (far > 1e-6 * (1 + Math.max(...right.data.map(Math.abs)))) return false;
     }
     return true;
   }
