@@ -5,7 +5,8 @@
 #   make figures    the figures that derive is held to, measured
 #   make browser    lessons in Chromium, LaTeX and a notebook kernel; needs Debian's chromium, texlive-latex-recommended
 #   make grading    how exactly slips are named, over planted slips and right formulas
-#   make vocabulary every activation, loss, layer option and optimiser: emitted, proved, audited in both styles
+#   make vocabulary every activation, loss, layer option and optimiser: emitted, proved, audited in both styles;
+#                   every activation with every loss: audited
 #   make bench      training steps against JAX, PyTorch, scikit-learn and others (installs them); writes docs/benchmarks.md
 #   make peers      emitted modules against PyTorch (installs it)
 #   make interop    scikit-learn's oldest version, pandas, PyTorch, safetensors and ONNX (installs them into .venv-interop)
