@@ -85,6 +85,11 @@ OPERATIONS: dict[str, Operation] = {
     "sum0": Operation("{}.sum(axis=0)"),
     "sum1": Operation("{}.sum(axis=1)"),
     "max1": Operation("{}.max(axis=1)"),
+    "max0": Operation("{}.max(axis=0)"),
+    "copy": Operation("{}"),
+    "flat": Operation("{}.reshape(-1)"),
+    "row": Operation("{}[np.newaxis]"),
+    "inner": Operation("{}.dot({})"),
     "call": Operation("{}"),
 }
 

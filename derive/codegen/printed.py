@@ -30,3 +30,11 @@ def as_tuple(parts: Iterable[object]) -> str:
     """The inside of a tuple display: with one part, a comma makes it a tuple."""
     shown = [str(part) for part in parts]
     return ", ".join(shown) + "," * (len(shown) == 1)
+
+
+def unpacked(names: list[str], source: str) -> list[str]:
+    """The assignment of the parts of `source` to `names`, as formatters set it."""
+    if not names:
+        return []
+    line = f"{as_tuple(names)} = {source}"
+    return [line] if len(line) + 4 <= 120 else ["(", *(f"    {name}," for name in names), f") = {source}"]

@@ -96,13 +96,15 @@ class Schedule:
 def allocate(instructions: list[Instruction], given: Iterable[str]) -> Schedule:
     """Buffers for all arrays but the `given` ones (data, parameters, gradients).
 
-    An elementwise result takes over the buffer of an operand that is not read again; a layer's
-    output a^l keeps its own. A buffer has the name of the last tensor of the text that it holds.
+    An elementwise result takes over the buffer of an operand that is not read again, other results one of their
+    shape that nothing reads again; a layer's output a^l keeps its own. A buffer has the name of the last tensor of
+    the text that it holds.
     """
     last_use = {leaf: i for i, instruction in enumerate(instructions) for leaf in instruction.reads}
     home: dict[str, int] = {}
     shapes: dict[int, tuple[tuple[sp.Expr, ...], bool]] = {}
     labels: dict[int, str] = {}
+    free_from: dict[int, int] = {}  # the first instruction that may write over it
     fixed = set(given)
     for i, instruction in enumerate(instructions):
         if not instruction.axes or instruction.target in fixed:
@@ -120,10 +122,15 @@ def allocate(instructions: list[Instruction], given: Iterable[str]) -> Schedule:
                 and not labels[home[a.text]].startswith("a")
                 and not (instruction.operation == "where" and a is not instruction.arguments[-1])
             ),
-            len(shapes),
+            None,
         )
+        if buffer is None:
+            buffer = next((b for b in shapes if shapes[b] == shape and free_from[b] <= i and labels[b][0] != "a"), None)
+        if buffer is None:
+            buffer = len(shapes)
         home[instruction.target] = buffer
         shapes[buffer] = shape
+        free_from[buffer] = last_use.get(instruction.target, i) + 1
         if buffer not in labels or not _temporary(instruction.target):
             labels[buffer] = instruction.target
     names = _distinct(labels)
@@ -162,8 +169,11 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
 REDUCTIONS = {
     "sum0": "np.add.reduce({}, axis=0, out={})",
     "sum1": "np.add.reduce({}, axis=1, out={})",
+    "max0": "np.maximum.reduce({}, axis=0, out={})",
     "max1": "np.maximum.reduce({}, axis=1, out={})",
 }
+BY_NAME = frozenset({"maximum", "minimum"})
+"""Ufuncs that take `out` by its name only; the others take it as their last argument, which is quicker."""
 
 
 def lines(instruction: Instruction, stored: Iterable[str] = ()) -> list[str]:
@@ -180,5 +190,9 @@ def lines(instruction: Instruction, stored: Iterable[str] = ()) -> list[str]:
         return [*start, f"np.copyto({target}, {inside}, where={condition})"]
     if instruction.operation == "matmul":  # the method: np.dot and np.matmul look for overrides first
         return [f"{written(instruction.arguments[0], 100)}.dot({arguments[1]}, {target})"]
+    if instruction.operation == "copy":
+        return [f"np.copyto({target}, {arguments[0]})"]
     ufunc = operation_of(instruction.operation).ufunc
-    return [f"{'' if ufunc.startswith('_') else 'np.'}{ufunc}({', '.join(arguments)}, out={target})"]
+    if ufunc.startswith("_") or ufunc in BY_NAME:
+        return [f"{'' if ufunc.startswith('_') else 'np.'}{ufunc}({', '.join(arguments)}, out={target})"]
+    return [f"np.{ufunc}({', '.join((*arguments, target))})"]

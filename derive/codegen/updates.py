@@ -14,10 +14,11 @@ from derive.codegen.lower import lower_scalar
 from derive.codegen.printed import printed
 from derive.codegen.schedule import allocate, flatten
 from derive.codegen.training import clip_lines
+from derive.codegen.views import Kept, with_constants
 from derive.model.architecture import Architecture
 
-PART = 16384
-"""Entries of theta that are updated at a time."""
+PART = 32768
+"""Entries of theta that are updated at a time, where that takes several calls."""
 PLAIN = (("theta", THETA - RATE * GRADIENT),)
 """The update of plain gradient descent."""
 
@@ -37,13 +38,14 @@ def update(architecture: Architecture, style: str) -> dict[str, Any]:
     counting: list[str] = []
     body: list[str] = []
     scratch: list[str] = []
+    numbers = Kept()
     lines_of = _update_calls if style == "fast" else _update_lines
     for target, value in (("theta", THETA - GRADIENT),) if folds else program.assignments:
         node = lower_scalar(value, arrays)
         if target in program.counters:
             counting.append(f"{target} = state.{target} = {written(node).replace(target, f'state.{target}')}")
         else:
-            calls, temporaries = lines_of(Assign(target, node), arrays)
+            calls, temporaries = lines_of(Assign(target, node), arrays, numbers)
             body += calls
             scratch = max(scratch, temporaries, key=len)
     clipped = clip_lines(architecture, style)
@@ -54,7 +56,8 @@ def update(architecture: Architecture, style: str) -> dict[str, Any]:
         "counters": program.counters,
         "scratch": scratch,
         "folds": folds,
-        "part": PART,
+        "part": PART if len(body) > 1 else 0,
+        "update_numbers": numbers.made,
         "clip_lines": ["g = state.gradient"] * bool(clipped) + clipped,
         "count_lines": counting,
         "part_vectors": ", ".join(("theta", "state.gradient", *(f"state.{vector}" for vector in vectors))),
@@ -65,15 +68,15 @@ def update(architecture: Architecture, style: str) -> dict[str, Any]:
     }
 
 
-def _update_lines(statement: Assign, _: dict[str, Any]) -> tuple[list[str], list[str]]:
+def _update_lines(statement: Assign, _: dict[str, Any], __: Kept) -> tuple[list[str], list[str]]:
     return [_in_place(statement)], []
 
 
-def _update_calls(statement: Assign, given: dict[str, Any]) -> tuple[list[str], list[str]]:
+def _update_calls(statement: Assign, given: dict[str, Any], numbers: Kept) -> tuple[list[str], list[str]]:
     """The NumPy calls of one update, and the scratch vectors that they need."""
     statement = replace(statement, value=rewritten(statement.value, RULES))
     schedule = allocate(flatten([statement]), given)
-    return printed(schedule.instructions), [name for name, _, _ in schedule.buffers]
+    return printed(with_constants(schedule.instructions, numbers)), [name for name, _, _ in schedule.buffers]
 
 
 def _in_place(statement: Assign) -> str:
