@@ -40,7 +40,7 @@ class Namespace:
 
     def __init__(self, owner: StandIn) -> None:
         self.empty, self.zeros, self.ones, self.asarray = owner.empty, owner.zeros, owner.ones, owner.asarray
-        self.array = owner.asarray
+        self.array, self.full = owner.asarray, owner.full
         self.random = SimpleNamespace(default_rng=np.random.default_rng)
         self.pi = owner.array(owner.neurons.constant(sp.pi))
         self.where, self.copyto = owner.where, owner.copyto

@@ -146,6 +146,11 @@ class StandIn:
     def ones(self, shape: Any, dtype: Any = None, **_: Any) -> Any:
         return self.array(np.ones(shape, np.int64))
 
+    def full(self, shape: Any, value: Any, dtype: Any = None, **_: Any) -> Any:
+        """An array of one number, which stays one in what is computed with it."""
+        entry = self.entries(value) if isinstance(value, self.exact) else self.number(value)
+        return self.array(np.full(shape, entry.item()))
+
     def asarray(self, value: Any, dtype: Any = None, **_: Any) -> Any:
         if isinstance(value, self.exact):
             return value

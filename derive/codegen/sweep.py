@@ -90,7 +90,7 @@ def _filled(titles: Iterable[str]) -> list[Buffer]:
     found = [Buffer(title, (n,), f"np.ones({n}, DTYPE)") for title, n in zip(ones, sizes, strict=True)]
     if layers:
         widest = f"max({', '.join(layers)})" if len(layers) > 1 else layers[0]
-        found.append(Buffer(ZEROS, (N, sp.Symbol(widest)), f"np.zeros(N * {widest}, DTYPE)"))
+        found.append(Buffer(ZEROS, (N, sp.Symbol(widest)), f"np.full(N * {widest}, 0.0, DTYPE)"))
     made = "zeros[: N * {0}].reshape(N, {0})"
     return found + [Buffer(ZEROS + layer[1:], (sp.S.Zero,), made.format(layer)) for layer in layers]
 
