@@ -3,18 +3,19 @@
 Each pass is a small function from statements to statements:
 
 * `flatten` gives every operation a target of its own and computes nothing twice;
-* `prune` drops what no result needs;
-* `allocate` gives every intermediate array a buffer, the one of an operand that dies where it can.
+* `prune` drops what no result needs.
+
+`codegen.allocate` then gives every intermediate array a buffer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from derive.codegen.arrays import COMPARISONS, Assign, Node, elementwise, name, operation_of, written
+from derive.codegen.arrays import Assign, Node, name, operation_of, written
 
 VIEWS = frozenset({"name", "number", "transpose", "column", "call"})
 """Operations that cost nothing and are written where they are used."""
@@ -83,87 +84,6 @@ def prune(instructions: list[Instruction], results: Iterable[str]) -> list[Instr
             kept.append(instruction)
             needed |= instruction.reads
     return kept[::-1]
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Instructions whose targets are buffers, and the buffers: name → (axes, whether it holds truth values)."""
-
-    instructions: tuple[Instruction, ...]
-    buffers: tuple[tuple[str, tuple[sp.Expr, ...], bool], ...]
-
-
-def allocate(instructions: list[Instruction], given: Iterable[str]) -> Schedule:
-    """Buffers for all arrays but the `given` ones (data, parameters, gradients).
-
-    An elementwise result takes over the buffer of an operand that is not read again, other results one of their
-    shape that nothing reads again; a layer's output a^l keeps its own. A buffer has the name of the last tensor of
-    the text that it holds.
-    """
-    last_use = {leaf: i for i, instruction in enumerate(instructions) for leaf in instruction.reads}
-    home: dict[str, int] = {}
-    shapes: dict[int, tuple[tuple[sp.Expr, ...], bool]] = {}
-    labels: dict[int, str] = {}
-    free_from: dict[int, int] = {}  # the first instruction that may write over it
-    fixed = set(given)
-    for i, instruction in enumerate(instructions):
-        if not instruction.axes or instruction.target in fixed:
-            continue
-        shape = (instruction.axes, instruction.operation in COMPARISONS)
-        buffer = next(
-            (
-                home[a.text]
-                for a in reversed(instruction.arguments)
-                if elementwise(instruction.operation)
-                and a.operation == "name"
-                and a.text in home
-                and shapes[home[a.text]] == shape
-                and last_use[a.text] == i
-                and not labels[home[a.text]].startswith("a")
-                and not (instruction.operation == "where" and a is not instruction.arguments[-1])
-            ),
-            None,
-        )
-        if buffer is None:
-            buffer = next((b for b in shapes if shapes[b] == shape and free_from[b] <= i and labels[b][0] != "a"), None)
-        if buffer is None:
-            buffer = len(shapes)
-        home[instruction.target] = buffer
-        shapes[buffer] = shape
-        free_from[buffer] = last_use.get(instruction.target, i) + 1
-        if buffer not in labels or not _temporary(instruction.target):
-            labels[buffer] = instruction.target
-    names = _distinct(labels)
-    renamed = {target: names[buffer] for target, buffer in home.items()}
-    moved = tuple(
-        replace(
-            i,
-            target=renamed.get(i.target, i.target),
-            arguments=tuple(_renamed(argument, renamed) for argument in i.arguments),
-        )
-        for i in instructions
-    )
-    return Schedule(moved, tuple((names[buffer], *shapes[buffer]) for buffer in shapes))
-
-
-def _temporary(text: str) -> bool:
-    return text[0] == "t" and text[1:].isdigit()
-
-
-def _distinct(labels: Mapping[int, str]) -> dict[int, str]:
-    """Buffer names: the tensor's, or t1, t2, … for what the text has no name for."""
-    count = 0
-    result = {}
-    for buffer, label in labels.items():
-        count += _temporary(label)
-        result[buffer] = f"t{count}" if _temporary(label) else label
-    return result
-
-
-def _renamed(node: Node, names: Mapping[str, str]) -> Node:
-    if node.operation == "name":
-        return replace(node, text=names.get(node.text, node.text))
-    return replace(node, arguments=tuple(_renamed(a, names) for a in node.arguments))
 
 
 REDUCTIONS = {

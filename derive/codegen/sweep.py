@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ import sympy as sp
 
 from derive.algebra.gradient import Derivation
 from derive.algebra.notation import N, size
+from derive.codegen.allocate import Buffer, allocate
 from derive.codegen.cheaper import ZEROS, cheaper
 from derive.codegen.faster import counted, faster
 from derive.codegen.lower import lower
 from derive.codegen.notes import note
 from derive.codegen.printed import LOSS, as_tuple, printed, unpacked
-from derive.codegen.schedule import Instruction, allocate, flatten, prune
+from derive.codegen.schedule import Instruction, flatten, prune
 from derive.codegen.seed import RATE, scaled
 from derive.codegen.specialize import specialize
 from derive.codegen.views import Kept, inner, with_constants, with_views
@@ -25,15 +27,17 @@ from derive.model.architecture import Architecture
 
 FILLED = re.compile(r"(ones|zeros)(\d*)$")
 """The names of arrays that hold one number: ones for samples or units, zeros for a layer."""
+MANY = 4
+"""Of more widths than these, the widest layer stands for the largest."""
 
 
 @dataclass(frozen=True)
-class Buffer:
-    """An array that a sweep writes into, or reads for what it was filled with."""
+class Made:
+    """A line that makes an array for a sweep; `axes` are those of its memory, None if it is a part of another's."""
 
     name: str
-    axes: tuple[Any, ...]
-    made: str
+    axes: tuple[Any, ...] | None
+    text: str
     truth: bool = False
 
 
@@ -47,19 +51,19 @@ def sweep(derivation: Derivation, names: list[str], adjoints: list[str]) -> dict
     instructions = cheaper(counted(prune(flatten(statements), {LOSS, *adjoints})), widths)
     filled = {leaf for i in instructions for leaf in i.reads if FILLED.match(leaf)}
     schedule = allocate(instructions, {"X", "Y", "weights", *filled, *names, *adjoints})
-    buffers = [_empty(*buffer) for buffer in schedule.buffers] + _filled(filled)
+    buffers = _placed(schedule.buffers) + _filled(filled)
     room, of_theta, numbers = Kept(), Kept(), Kept()
     own = [buffer.name for buffer in buffers]
     placed = with_views(inner(schedule.instructions, own), own, room)
     placed = with_constants(with_views(placed, names, of_theta), numbers)
     rated = any(str(RATE) in i.reads for i in placed)
-    buffers += [Buffer(str(RATE), (), "np.empty((), DTYPE)")] * rated
+    buffers += [Made(str(RATE), (), "np.empty((), DTYPE)")] * rated
     read = _read(placed)
     passed = [n for n in (*(b.name for b in buffers), *room.made) if n in read]
     operands = [n for n in (*names, *of_theta.made) if n in read]
     position = next(i for i, x in enumerate(placed) if x.target == LOSS) + 1
     return {
-        "buffer_sizes": [(b.axes, b.truth) for b in buffers],
+        "buffer_sizes": [(b.axes, b.truth) for b in buffers if b.axes is not None],
         "buffers": buffers,
         "room": room.made,
         "passed": passed,
@@ -77,22 +81,44 @@ def _read(instructions: Iterable[Instruction]) -> set[str]:
     return {text for i in instructions for text in (i.target, *i.reads)}
 
 
-def _empty(title: str, axes: tuple[Any, ...], truth: bool) -> Buffer:
-    return Buffer(title, axes, f"np.empty(({as_tuple(axes)}), {'bool' if truth else 'DTYPE'})", truth)
+def _placed(buffers: Iterable[Buffer]) -> list[Made]:
+    """The lines that make the buffers; those that share memory are parts of one array, as long as the longest."""
+    found = []
+    for number, group in groupby(buffers, lambda buffer: buffer.slot):
+        first, *others = group
+        dtype = "bool" if first.truth else "DTYPE"
+        if not others:
+            found.append(Made(first.name, first.axes, f"np.empty(({as_tuple(first.axes)}), {dtype})", first.truth))
+            continue
+        widest = _widest(b.axes[1] for b in (first, *others))
+        found.append(Made(f"room{number}", (N, widest), f"np.empty(N * {widest}, {dtype})", first.truth))
+        found += [_part(b.name, b.axes[1], f"room{number}") for b in (first, *others)]
+    return found
 
 
-def _filled(titles: Iterable[str]) -> list[Buffer]:
+def _part(title: str, width: Any, room: str) -> Made:
+    """As many entries of a room as a matrix of this width has for N samples."""
+    return Made(title, None, f"{room}[: N * {width}].reshape(N, {width})")
+
+
+def _widest(widths: Iterable[Any]) -> sp.Symbol:
+    """The largest of some widths, as text; of many, the largest of all layers."""
+    names = list(dict.fromkeys(map(str, widths)))
+    shown = ", ".join(names) if len(names) <= MANY else "*SIZES"
+    return sp.Symbol(f"max({shown})" if len(names) > 1 else shown)
+
+
+def _filled(titles: Iterable[str]) -> list[Made]:
     """Ones for the samples or for the units of a layer; zeros of all layers in one array."""
     ordered = sorted(titles, key=lambda title: (len(title), title))
+    layers = [size(int(title.removeprefix(ZEROS))) for title in ordered if title.startswith(ZEROS)]
     ones = [title for title in ordered if not title.startswith(ZEROS)]
-    layers = [f"n{title.removeprefix(ZEROS)}" for title in ordered if title.startswith(ZEROS)]
     sizes = [size(int(title[4:])) if title[4:] else N for title in ones]
-    found = [Buffer(title, (n,), f"np.ones({n}, DTYPE)") for title, n in zip(ones, sizes, strict=True)]
+    found = [Made(title, (n,), f"np.ones({n}, DTYPE)") for title, n in zip(ones, sizes, strict=True)]
     if layers:
-        widest = f"max({', '.join(layers)})" if len(layers) > 1 else layers[0]
-        found.append(Buffer(ZEROS, (N, sp.Symbol(widest)), f"np.full(N * {widest}, 0.0, DTYPE)"))
-    made = "zeros[: N * {0}].reshape(N, {0})"
-    return found + [Buffer(ZEROS + layer[1:], (sp.S.Zero,), made.format(layer)) for layer in layers]
+        widest = _widest(layers)
+        found.append(Made(ZEROS, (N, widest), f"np.full(N * {widest}, 0.0, DTYPE)"))
+    return found + [_part(f"{ZEROS}{str(layer)[1:]}", layer, ZEROS) for layer in layers]
 
 
 def memory(architecture: Architecture, context: dict[str, Any]) -> tuple[str, ...]:
@@ -114,6 +140,7 @@ def memory(architecture: Architecture, context: dict[str, Any]) -> tuple[str, ..
 
 
 def _number(axis: Any, sizes: dict[Any, int]) -> int:
-    """How long an axis is; max(n1, n2) is the longest of both."""
-    among = [sizes[size(int(label))] for label in re.findall(r"n(\d+)", str(axis))]
+    """How long an axis is; max(n1, n2) is the longer of both, max(*SIZES) the longest."""
+    text = str(axis)
+    among = list(sizes.values()) if "SIZES" in text else [sizes[size(int(k))] for k in re.findall(r"n(\d+)", text)]
     return max(among) if among else int(axis)

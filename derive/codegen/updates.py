@@ -8,11 +8,12 @@ from typing import Any
 import sympy as sp
 
 from derive.algebra.update import GRADIENT, RATE, THETA, update_program
+from derive.codegen.allocate import allocate
 from derive.codegen.arrays import Assign, written
 from derive.codegen.faster import RULES, rewritten
 from derive.codegen.lower import lower_scalar
 from derive.codegen.printed import printed
-from derive.codegen.schedule import allocate, flatten
+from derive.codegen.schedule import flatten
 from derive.codegen.training import clip_lines
 from derive.codegen.views import Kept, with_constants
 from derive.model.architecture import Architecture
@@ -76,7 +77,7 @@ def _update_calls(statement: Assign, given: dict[str, Any], numbers: Kept) -> tu
     """The NumPy calls of one update, and the scratch vectors that they need."""
     statement = replace(statement, value=rewritten(statement.value, RULES))
     schedule = allocate(flatten([statement]), given)
-    return printed(with_constants(schedule.instructions, numbers)), [name for name, _, _ in schedule.buffers]
+    return printed(with_constants(schedule.instructions, numbers)), [buffer.name for buffer in schedule.buffers]
 
 
 def _in_place(statement: Assign) -> str:
