@@ -46,6 +46,11 @@ def layers_output(text: str) -> bool:
     return text.startswith("a")
 
 
+def nothing(_: str) -> bool:
+    """Whether it stays: never, where activations are recomputed to save memory."""
+    return False
+
+
 def allocate(
     instructions: Iterable[Instruction], given: Iterable[str], stays: Callable[[str], bool] = layers_output
 ) -> Schedule:

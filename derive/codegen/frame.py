@@ -33,6 +33,10 @@ DOOR = (
 """Calls that do nothing to good input; each function has to make those that derive writes."""
 
 
+DECIDED = re.compile(r"isfinite|np\.inf|is not state\.")
+"""What decisions are about that have to be taken as derive writes them."""
+
+
 def constants(text: str, where: str) -> dict[str, Any]:
     """The constants that a module states about itself, read without running it."""
     try:
@@ -112,7 +116,7 @@ def _calls_emitted(architecture: Architecture, style: str) -> dict[str, list[str
 
 
 def _calls(text: str) -> dict[str, list[str]]:
-    """For every function its arguments, the calls at the door and what is done with numbers that are not finite."""
+    """For every function its arguments, the calls at the door and what is decided about them."""
     return {
         node.name: [ast.dump(node.args), *_at_door(node)]
         for node in ast.parse(text).body
@@ -124,7 +128,9 @@ def _at_door(function: ast.FunctionDef) -> Iterator[str]:
     for node in ast.walk(function):
         if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith(("_data(", "_matrix(")):
             yield " ".join(map(ast.dump, node.targets))
-        if isinstance(node, ast.If | ast.IfExp) and re.search(r"isfinite|np\.inf", ast.unparse(node.test)):
+        if isinstance(node, ast.If | ast.IfExp) and re.search(
+            r"isfinite|np\.inf|is not state\.", ast.unparse(node.test)
+        ):
             yield ast.dump(node)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DOOR:
             rest = node.args[1:] if node.func.id == "_explained" else [] if node.func.id == "float" else node.args

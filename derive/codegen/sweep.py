@@ -13,8 +13,9 @@ import sympy as sp
 
 from derive.algebra.gradient import Derivation
 from derive.algebra.notation import N, size
-from derive.codegen.allocate import Buffer, allocate
+from derive.codegen.allocate import Buffer, allocate, nothing
 from derive.codegen.cheaper import ZEROS, cheaper
+from derive.codegen.checkpoints import recomputed
 from derive.codegen.faster import counted, faster
 from derive.codegen.lower import lower
 from derive.codegen.notes import note
@@ -47,10 +48,14 @@ def sweep(derivation: Derivation, names: list[str], adjoints: list[str]) -> dict
     architecture = derivation.architecture
     equations = (*forward.equations, *scaled(gradient).equations)
     statements = faster([lower(e, note(e, architecture)) for e in equations], LOSS)
+    instructions = prune(flatten(statements), {LOSS, *adjoints})
+    if architecture.checkpoint_every:
+        instructions = recomputed(instructions, LOSS, architecture.depth, architecture.checkpoint_every)
     widths = {size(k): n for k, n in enumerate(architecture.sizes)}
-    instructions = cheaper(counted(prune(flatten(statements), {LOSS, *adjoints})), widths)
+    instructions = cheaper(counted(instructions), widths)
     filled = {leaf for i in instructions for leaf in i.reads if FILLED.match(leaf)}
-    schedule = allocate(instructions, {"X", "Y", "weights", *filled, *names, *adjoints})
+    given = {"X", "Y", "weights", *filled, *names, *adjoints}
+    schedule = allocate(instructions, given, *[nothing] * bool(architecture.checkpoint_every))
     buffers = _placed(schedule.buffers) + _filled(filled)
     room, of_theta, numbers = Kept(), Kept(), Kept()
     own = [buffer.name for buffer in buffers]
@@ -133,9 +138,11 @@ def memory(architecture: Architecture, context: dict[str, Any]) -> tuple[str, ..
     count = architecture.parameter_count
     part = min(context["part"] or count, count)
     fixed += item * (count * (1 + len(context["vectors"])) + part * len(context["scratch"]))
+    every = architecture.checkpoint_every
+    kept = "" if every is None else f"; of the activations, those of every {every} layers, the rest computed again"
     return (
         f"Memory of a step over N samples: {sample:,} N + {fixed:,} bytes, which its State keeps; the step itself",
-        "allocates nothing that grows with N.",
+        f"allocates nothing that grows with N{kept}.",
     )
 
 
