@@ -147,7 +147,7 @@ class Architecture:
             count += n * len(normalization.parameters) if normalization else 0
         return count
 
-    @property
+    @cached_property
     def plain(self) -> bool:
         """Whether this is the text's perceptron: plain layers, elementwise activations without trained constants."""
         return all(options.plain for options in self.layers) and all(
