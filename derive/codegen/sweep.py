@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -13,7 +13,7 @@ import sympy as sp
 
 from derive.algebra.gradient import Derivation
 from derive.algebra.notation import N, size
-from derive.codegen.allocate import Buffer, allocate, nothing
+from derive.codegen.allocate import Buffer, allocate, layers_output, nothing
 from derive.codegen.cheaper import ZEROS, cheaper
 from derive.codegen.checkpoints import recomputed
 from derive.codegen.faster import counted, faster
@@ -22,6 +22,7 @@ from derive.codegen.notes import note
 from derive.codegen.printed import LOSS, as_tuple, printed, unpacked
 from derive.codegen.schedule import Instruction, flatten, prune
 from derive.codegen.seed import RATE, scaled
+from derive.codegen.single import VECTORS, single
 from derive.codegen.specialize import specialize
 from derive.codegen.views import Kept, inner, with_constants, with_views
 from derive.model.architecture import Architecture
@@ -43,42 +44,69 @@ class Made:
 
 
 def sweep(derivation: Derivation, names: list[str], adjoints: list[str]) -> dict[str, Any]:
-    """The scheduled sweep: instructions, buffers, and the views and numbers that are made before it."""
+    """The sweep over N samples and, where it has a form of its own, that over one, as the template needs them."""
     forward, gradient, _ = specialize(derivation)
     architecture = derivation.architecture
     equations = (*forward.equations, *scaled(gradient).equations)
     statements = faster([lower(e, note(e, architecture)) for e in equations], LOSS)
     instructions = prune(flatten(statements), {LOSS, *adjoints})
-    if architecture.checkpoint_every:
-        instructions = recomputed(instructions, LOSS, architecture.depth, architecture.checkpoint_every)
+    dropped = any(options.dropout for options in architecture.layers)
+    one = None if dropped else single(instructions)
+    every = architecture.checkpoint_every
+    if every:
+        instructions = recomputed(instructions, LOSS, architecture.depth, every)
     widths = {size(k): n for k, n in enumerate(architecture.sizes)}
-    instructions = cheaper(counted(instructions), widths)
+    numbers = Kept()
+    kinds = [("", cheaper(counted(instructions), widths), nothing if every else layers_output)]
+    kinds += [] if one is None else [("_one", cheaper(one, widths), layers_output)]
+    sweeps = [_scheduled(*kind, names, adjoints, numbers) for kind in kinds]
+    return {"sweeps": sweeps, "one": one is not None, "numbers": numbers.made, "buffer_sizes": sweeps[0]["sizes"]}
+
+
+def _scheduled(
+    suffix: str,
+    instructions: list[Instruction],
+    stays: Callable[[str], bool],
+    names: list[str],
+    adjoints: list[str],
+    numbers: Kept,
+) -> dict[str, Any]:
+    """One sweep: instructions, buffers, and the views of both and of theta that are made before it."""
     filled = {leaf for i in instructions for leaf in i.reads if FILLED.match(leaf)}
-    given = {"X", "Y", "weights", *filled, *names, *adjoints}
-    schedule = allocate(instructions, given, *[nothing] * bool(architecture.checkpoint_every))
+    given = {*VECTORS, *VECTORS.values(), "weights", *filled, *names, *adjoints}
+    schedule = allocate(instructions, given, stays)
     buffers = _placed(schedule.buffers) + _filled(filled)
-    room, of_theta, numbers = Kept(), Kept(), Kept()
+    room, of_theta, of_gradient = Kept(), Kept(), Kept()
     own = [buffer.name for buffer in buffers]
-    placed = with_views(inner(schedule.instructions, own), own, room)
-    placed = with_constants(with_views(placed, names, of_theta), numbers)
+    placed = inner(schedule.instructions, own)
+    for bases, kept in ((own, room), (names, of_theta), (adjoints, of_gradient)):
+        placed = with_views(placed, bases, kept)
+    placed = with_constants(placed, numbers)
     rated = any(str(RATE) in i.reads for i in placed)
     buffers += [Made(str(RATE), (), "np.empty((), DTYPE)")] * rated
     read = _read(placed)
     passed = [n for n in (*(b.name for b in buffers), *room.made) if n in read]
     operands = [n for n in (*names, *of_theta.made) if n in read]
+    written_to = [*adjoints, *of_gradient.made]
     position = next(i for i, x in enumerate(placed) if x.target == LOSS) + 1
     return {
-        "buffer_sizes": [(b.axes, b.truth) for b in buffers if b.axes is not None],
+        "suffix": suffix,
+        "sizes": [(b.axes, b.truth) for b in buffers if b.axes is not None],
         "buffers": buffers,
-        "room": room.made,
-        "passed": passed,
+        "passed": [room.made.get(n, n) for n in passed],
         "operands": [of_theta.made.get(n, n) for n in operands],
-        "numbers": numbers.made,
-        "unpacked": [*unpacked(operands, "parameters"), *unpacked(adjoints, "gradients"), *unpacked(passed, "buffers")],
+        "derivatives": [of_gradient.made.get(n, n) for n in written_to],
+        "rows": ", ".join(v for v in VECTORS.values() if v in read),
+        "of_rows": ", ".join(f"{key}[0]" for key, v in VECTORS.items() if v in read),
+        "unpacked": [
+            *unpacked(operands, "parameters"),
+            *unpacked(written_to, "gradients"),
+            *unpacked(passed, "buffers"),
+        ],
         "counts": "N" in read or rated,
-        "forward_instructions": printed(placed[:position], adjoints),
         "rated": rated,
-        "backward_instructions": printed(placed[position:], adjoints),
+        "forward": printed(placed[:position], adjoints),
+        "backward": printed(placed[position:], adjoints),
     }
 
 
