@@ -70,6 +70,7 @@ OPERATIONS: dict[str, Operation] = {
     "cos": Operation("np.cos({})", ufunc="cos"),
     "atan": Operation("np.arctan({})", ufunc="arctan"),
     "asinh": Operation("np.arcsinh({})", ufunc="arcsinh"),
+    "sign": Operation("np.sign({})", ufunc="sign"),
     "abs": Operation("np.abs({})", ufunc="abs"),
     "maximum": Operation("np.maximum({}, {})", ufunc="maximum"),
     "minimum": Operation("np.minimum({}, {})", ufunc="minimum"),

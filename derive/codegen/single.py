@@ -33,6 +33,22 @@ def single(instructions: Iterable[Instruction]) -> list[Instruction] | None:
         if one is None:
             return None
         result.append(one)
+    return signs(result)
+
+
+def signs(instructions: Iterable[Instruction]) -> list[Instruction]:
+    """Whether a > 0, times something, as the sign of a, where a is a maximum with 0: one call for a short row."""
+    found = list(instructions)
+    rectified = {i.target for i in found if i.operation == "maximum" and i.arguments[1].text == "0"}
+    factors = {a.text for i in found if i.operation == "multiply" for a in i.arguments}
+    others = {leaf for i in found if i.operation != "multiply" for leaf in i.reads}
+    result = []
+    for each in found:
+        if each.operation == "greater" and each.target in factors - others:
+            a, zero = each.arguments
+            if a.text in rectified and zero.text == "0":
+                each = replace(each, operation="sign", arguments=(a,))
+        result.append(each)
     return result
 
 

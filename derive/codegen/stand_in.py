@@ -206,6 +206,8 @@ class StandIn:
         if name in BINARY:
             return self.each(lambda u, v: self.combine(name, u, v), *exact)
         real = self.neurons.real
+        if name == "sign":
+            return self.each(lambda u: self.neurons.handle(Local(None, sp.sign(real(u)))), *exact)
         if name == "absolute":
             return self.each(lambda u: u if real(u) >= 0 else self.local(UNARY["negative"], u), *exact)
         if name in CHOICES:
