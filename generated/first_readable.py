@@ -27,7 +27,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:d043fc0d10c2c679eee94666bfaa3b52605ba0c743511c6b747d494246afe297"
+DIGEST = "sha256:173139b8812314e36800f6858624438d69127f9c289ea00ced35717e580d7310"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -292,6 +292,14 @@ def _diverged(what, epoch, step, history, theta, opening, X, Y):
     return error
 
 
+GATHERED = 65536  # entries of X that are gathered at a time, where a batch has fewer: they fit into a core's cache
+
+
+def _batches(rooms, count, batch_size):
+    """The first `count` rows of the arrays in batches, as views."""
+    return [[room[k : min(k + batch_size, count)] for room in rooms] for k in range(0, count, batch_size)]
+
+
 def train(
     theta,
     X,
@@ -307,7 +315,8 @@ def train(
 ):
     """Train from `theta`, which is left as it is; returns the trained theta and the history.
 
-    Every epoch visits all samples once, in a random order drawn from `rng`, `batch_size` at a time.
+    Every epoch visits all samples once, in a random order drawn from `rng`, `batch_size` at a time; X and Y may be
+    a numpy.memmap larger than memory.
     `history["loss"]` holds the mean loss of each epoch and, if `validation` is a pair (X, Y),
     `history["validation_loss"]` the loss on it. `callback(epoch, history)` is called after each epoch.
     With `patience`, training stops after so many epochs without a lower validation loss; what comes
@@ -331,27 +340,31 @@ def train(
     rng = np.random.default_rng(rng)
     state = new_state(theta)
     data = X, Y
-    rooms = [np.empty((min(batch_size, len(X)), *a.shape[1:]), DTYPE) for a in data]  # each batch is gathered here
+    ahead = min(max(1, GATHERED // (n0 * batch_size)) * batch_size, len(X))
+    rooms = [np.empty((ahead, *a.shape[1:]), DTYPE) for a in data]  # a few batches at a time are gathered here
+    batches = _batches(rooms, ahead, batch_size)
     history = {"loss": []} if validation is None else {"loss": [], "validation_loss": []}
     lowest, best = np.inf, theta
     for epoch in range(epochs):
         opening = theta.copy()
         order = rng.permutation(len(X))
         total = 0.0
-        for start in range(0, len(X), batch_size):
-            rows = order[start : start + batch_size]
-            batch = [a.take(rows, 0, room[: len(rows)], "clip") for a, room in zip(data, rooms)]
-            value = step(theta, state, *batch, learning_rate)
-            if not abs(value) < np.inf:  # as NaN is not
-                raise _diverged("the loss", epoch, start // batch_size, history, theta, opening, *batch)
-            total += len(rows) * value
+        for start in range(0, len(X), ahead):
+            rows = order[start : start + ahead]
+            for array, room in zip(data, rooms):
+                array.take(rows, 0, room[: len(rows)], "clip")
+            for k, batch in enumerate(batches if len(rows) == ahead else _batches(rooms, len(rows), batch_size)):
+                value = step(theta, state, *batch, learning_rate)
+                if not abs(value) < np.inf:  # as NaN is not
+                    raise _diverged("the loss", epoch, start // batch_size + k, history, theta, opening, *batch)
+                total += len(batch[0]) * value
         if not np.isfinite(theta).all():
-            raise _diverged("theta", epoch, start // batch_size, history, theta, opening, *batch)
+            raise _diverged("theta", epoch, start // batch_size + k, history, theta, opening, *batch)
         history["loss"].append(total / len(X))
         if validation is not None:
             value = loss(theta, *validation)
             if not abs(value) < np.inf:
-                place = epoch, start // batch_size
+                place = epoch, start // batch_size + k
                 raise _diverged("the validation loss", *place, history, theta, opening, *validation)
             history["validation_loss"].append(value)
             if patience is not None and value < lowest:
