@@ -19,19 +19,9 @@ from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, shorten
 
 FRAME = (
-    *(
-        "unpack",
-        "pack",
-        "initialize",
-        "standardize",
-        "train",
-        "_batches",
-        "check_gradient",
-        "new_state",
-        "Parameters",
-        "State",
-    ),
-    *("scheduled", "_orthogonal", "DivergedError", "_overflow", "_diverged"),
+    *("unpack", "pack", "initialize", "standardize", "train", "_batches", "check_gradient", "new_state"),
+    *("Parameters", "State", "_buffers", "_buffers_one", "scheduled", "_orthogonal"),
+    *("DivergedError", "_overflow", "_diverged"),
     *("_real", "_theta", "_in_place", "_matrix", "_data", "_finite", "_explained", "_prepare"),
     *("_one_hot", "_targets", "_weights", "_mask"),
 )
