@@ -29,7 +29,7 @@ loss = "least_squares"
 optimizer = { name = "sgd", momentum = 0.9 }
 dtype = "float64"
 """
-DIGEST = "sha256:dd3a84061c589360277e6e43b3ff23d4d4312c0a88fa2a3eec6fc32aa596ce5d"
+DIGEST = "sha256:ebde6bfde263603244f1418b727a0f182323253392b3eb202f744330a98521fa"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -341,8 +341,8 @@ def _step(theta, state, X, Y, learning_rate):
 
 def _update(theta, g, v, t1, learning_rate):
     """One update of a part of theta."""
-    np.multiply(NUMBER_0_9, v, t1)
-    np.add(t1, g, v)
+    np.multiply(NUMBER_0_9, v, v)
+    np.add(v, g, v)
     np.multiply(learning_rate, v, t1)
     np.subtract(theta, t1, theta)
 

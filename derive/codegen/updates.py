@@ -9,11 +9,11 @@ import sympy as sp
 
 from derive.algebra.update import GRADIENT, RATE, THETA, update_program
 from derive.codegen.allocate import allocate
-from derive.codegen.arrays import Assign, written
+from derive.codegen.arrays import Assign, Node, name, written
 from derive.codegen.faster import RULES, rewritten
 from derive.codegen.lower import lower_scalar
 from derive.codegen.printed import printed
-from derive.codegen.schedule import flatten
+from derive.codegen.schedule import Instruction, flatten
 from derive.codegen.training import clip_lines
 from derive.codegen.views import Kept, with_constants
 from derive.model.architecture import Architecture
@@ -76,8 +76,28 @@ def _update_lines(statement: Assign, _: dict[str, Any], __: Kept) -> tuple[list[
 def _update_calls(statement: Assign, given: dict[str, Any], numbers: Kept) -> tuple[list[str], list[str]]:
     """The NumPy calls of one update, and the scratch vectors that they need."""
     statement = replace(statement, value=rewritten(statement.value, RULES))
-    schedule = allocate(flatten([statement]), given)
+    schedule = allocate(over_the_old(flatten([statement]), statement.target), given)
     return printed(with_constants(schedule.instructions, numbers)), [buffer.name for buffer in schedule.buffers]
+
+
+def over_the_old(instructions: list[Instruction], target: str) -> list[Instruction]:
+    """What is the last to read the old value of a vector writes over it, if that goes into its new value.
+
+    So beta*m, which m is the sum of, lies in m and needs no vector of its own: less has to go through the cache.
+    """
+    *earlier, final = instructions
+    readers = [i for i, instruction in enumerate(earlier) if target in instruction.reads]
+    if not readers or target in final.reads or earlier[readers[-1]].target not in final.reads:
+        return instructions
+    place = readers[-1]
+    old = name(earlier[place].target)
+
+    def renamed(node: Node) -> Node:
+        text = target if node.text == old.text else node.text
+        return replace(node, text=text, arguments=tuple(map(renamed, node.arguments)))
+
+    after = [replace(i, arguments=tuple(map(renamed, i.arguments))) for i in (*earlier[place + 1 :], final)]
+    return [*earlier[:place], replace(earlier[place], target=target), *after]
 
 
 def _in_place(statement: Assign) -> str:

@@ -15,6 +15,7 @@ from derive.codegen.cheaper import NARROW, cheaper
 from derive.codegen.emit import emit, load
 from derive.codegen.schedule import Instruction, lines
 from derive.codegen.single import signs, single
+from derive.codegen.updates import over_the_old
 from derive.codegen.views import Kept, inner, with_constants, with_views
 from derive.model.architecture import Architecture
 
@@ -84,6 +85,16 @@ def test_views_and_numbers_are_kept_by_name() -> None:
         "np.subtract(ONE, x, t)", "np.multiply(HALF, x, u)", "value = 3 * N",
     ]  # fmt: skip
     assert kept.made == {"W1T": "W1.T", "ONE": "np.array(1.0, DTYPE)", "HALF": "np.array(0.5, DTYPE)"}
+
+
+def test_an_update_overwrites_a_vector_once_nothing_reads_its_old_value() -> None:
+    m, g = name("m", (n1,)), name("g", (n1,))
+    beta, t1, t2 = number(sp.Rational(9, 10)), name("t1", (n1,)), name("t2", (n1,))
+    mean = [call("t1", "square", g), call("t2", "multiply", beta, m), call("m", "add", t1, t2)]
+    assert text(over_the_old(mean, "m")) == ["np.square(g, t1)", "np.multiply(0.9, m, m)", "np.add(t1, m, m)"]
+    again = [*mean[:2], call("t3", "multiply", t1, m), call("m", "add", name("t3"), t2)]
+    assert over_the_old(again, "m")[1].target == "t2"  # m is still read after it
+    assert over_the_old([call("m", "subtract", m, g)], "m") == [call("m", "subtract", m, g)]
 
 
 def test_inner_products_of_buffers_are_those_of_their_flat_views() -> None:
