@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from derive.codegen.arrays import as_tuple
 from derive.codegen.lower import RENAMED
 from derive.codegen.schedule import Instruction, lines
 
@@ -24,12 +25,6 @@ def printed(instructions: Iterable[Instruction], stored: Iterable[str] = ()) -> 
         *before, last = lines(instruction, stored)
         result += [*before, commented(last, instruction.note)]
     return result
-
-
-def as_tuple(parts: Iterable[object]) -> str:
-    """The inside of a tuple display: with one part, a comma makes it a tuple."""
-    shown = [str(part) for part in parts]
-    return ", ".join(shown) + "," * (len(shown) == 1)
 
 
 def unpacked(names: list[str], source: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A pass for a step on one sample: its arrays are vectors, so that products are of a matrix and a vector.
+"""A pass for a step on one sample: its arrays are single rows, so that products are of a matrix and a vector.
 
 The bias needs no spreading, and what is summed over the samples is what it is: delta^l is written where db^l lies.
 """
@@ -9,31 +9,66 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import sympy as sp
+
 from derive.algebra.notation import N
 from derive.codegen.arrays import Node, elementwise, name
 from derive.codegen.schedule import Instruction
 
-VECTORS = {"X": "x", "Y": "y"}
-"""The names of the one row that the data have."""
+ROW = "_row"
+"""What follows the name of a vector in that of its view as a row."""
+SCALARS = ("vdot", "sum", "divide", "multiply", "negative", "add")
+"""Operations that give the loss."""
 
 
 def single(instructions: Iterable[Instruction]) -> list[Instruction] | None:
     """The instructions for one sample; None if a sample has a number of its own in them, such as a weight or a norm."""
     found = list(instructions)
-    sums = {i.arguments[0].text: i.target for i in found if i.operation == "sum0"}
     computed = {i.target for i in found}
-    summed = [i.arguments[0] for i in found if i.operation == "sum0"]
-    if any(a.operation != "name" or a.text not in computed for a in summed) or len(sums) < len(summed):
+    sums = [i for i in found if i.operation == "sum0"]
+    places = {i.arguments[0].text: i.target + ROW for i in sums if i.arguments[0].text in computed}
+    if len(places) < len(sums):
         return None
     result = []
     for each in found:
         if each.operation == "sum0":
             continue
-        one = _one(each, sums)
+        one = _one(each, places)
         if one is None:
             return None
         result.append(one)
     return signs(result)
+
+
+def _one(instruction: Instruction, places: dict[str, str]) -> Instruction | None:
+    """The instruction on rows; what is named in `places` lies there."""
+    target = places.get(instruction.target, instruction.target)
+    arguments = tuple(_row(a, places, instruction.axes) for a in instruction.arguments)
+    axes = _of_one(instruction.axes)
+    if N in axes or any(map(_samples, arguments)):
+        return None
+    if not elementwise(instruction.operation) and instruction.operation not in ("matmul", *SCALARS):
+        return None
+    return replace(instruction, target=target, arguments=arguments, axes=axes)
+
+
+def _row(node: Node, places: dict[str, str], axes: tuple[Any, ...]) -> Node:
+    """The node with every matrix of samples replaced by its one row, and vectors beside such by their views as rows."""
+    if node.operation == "name":
+        if node.axes == axes[1:] != () and axes[0] == N:
+            return Node("row", (node,), (sp.S.One, *node.axes))
+        return name(places.get(node.text, node.text), _of_one(node.axes))
+    arguments = tuple(_row(a, places, axes) for a in node.arguments)
+    return replace(node, arguments=arguments, axes=_of_one(node.axes))
+
+
+def _of_one(axes: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(sp.S.One if axis == N else axis for axis in axes) if len(axes) == 2 else axes
+
+
+def _samples(node: Node) -> bool:
+    """Whether anything in the node still has an entry for each sample."""
+    return N in node.axes or any(map(_samples, node.arguments))
 
 
 def signs(instructions: Iterable[Instruction]) -> list[Instruction]:
@@ -50,44 +85,3 @@ def signs(instructions: Iterable[Instruction]) -> list[Instruction]:
                 each = replace(each, operation="sign", arguments=(a,))
         result.append(each)
     return result
-
-
-def _one(instruction: Instruction, places: dict[str, str]) -> Instruction | None:
-    target = places.get(instruction.target, instruction.target)
-    match instruction.arguments:
-        case (Node("transpose", (left,)), right) if instruction.operation == "matmul" and right.axes[0] == N:
-            if right.operation != "name" or left.operation != "name":
-                return None
-            column = Node("column", (_vector(left, places),), (left.axes[1], 1))
-            row = right if right.text in VECTORS else Node("row", (_vector(right, places),), (1, right.axes[1]))
-            return replace(instruction, target=target, arguments=(column, row))
-    arguments = tuple(_vector(a, places) for a in instruction.arguments)
-    axes = _without(instruction.axes)
-    if any(_samples(a) for a in arguments) or N in axes:
-        return None
-    if not elementwise(instruction.operation) and instruction.operation not in ("matmul", *SCALARS):
-        return None
-    return replace(instruction, target=target, arguments=arguments, axes=axes)
-
-
-SCALARS = ("vdot", "sum", "divide", "multiply", "negative", "add")
-"""Operations that give the loss."""
-
-
-def _vector(node: Node, places: dict[str, str]) -> Node:
-    """The node with every matrix of samples replaced by its row."""
-    if node.operation == "name":
-        if len(node.axes) == 2 and node.axes[0] == N:
-            return name(VECTORS.get(node.text, places.get(node.text, node.text)), node.axes[1:])
-        return node
-    arguments = tuple(_vector(a, places) for a in node.arguments)
-    return replace(node, arguments=arguments, axes=_without(node.axes))
-
-
-def _without(axes: tuple[Any, ...]) -> tuple[Any, ...]:
-    return axes[1:] if len(axes) == 2 and axes[0] == N else axes
-
-
-def _samples(node: Node) -> bool:
-    """Whether anything in the node still has an entry for each sample."""
-    return N in node.axes or any(map(_samples, node.arguments))

@@ -18,6 +18,7 @@ from derive.codegen.stable import stable
 from derive.model.architecture import Architecture
 from derive.model.definition import Definition, written
 from derive.model.expression import Z
+from derive.model.loss import Loss
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,20 @@ def _named(architecture: Architecture) -> dict[str, _Names]:
         f"f{label}": _Names(f.name, written(Definition(f.expression, f.constants, f.trained)))
         for label, f in enumerate(architecture.activations, 1)
     }
-    loss = architecture.loss
-    known["h"] = _Names(loss.name, f"{written(Definition(loss.expression, loss.constants))}, where z = {_inner(loss)}")
+    known |= _loss_names(architecture.loss)
     known["absolute"] = _Names("absolute", "abs(z)")
     return known
 
 
-def _inner(loss: object) -> str:
-    combined = getattr(loss, "combined", None)
-    return str(combined[0]) if combined else ""
+def _loss_names(loss: Loss) -> dict[str, _Names]:
+    """The names of the functions h(r) that the loss has, numbered if there are several."""
+    definition = written(Definition(loss.expression, loss.constants))
+    found = {}
+    for number, part in enumerate(loss.parts, 1):
+        name = loss.name if len(loss.parts) == 1 else f"{loss.name}_part{number}"
+        what = definition if part.whole == loss.formula else f"a part of {definition}"
+        found[part.function] = _Names(name, f"{what}, where z = {part.r}")
+    return found
 
 
 def specialize(derivation: Derivation, helpers: bool = False) -> tuple[Program, Program, tuple[Helper, ...]]:

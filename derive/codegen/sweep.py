@@ -14,15 +14,16 @@ import sympy as sp
 from derive.algebra.gradient import Derivation
 from derive.algebra.notation import N, size
 from derive.codegen.allocate import Buffer, allocate, layers_output, nothing
+from derive.codegen.arrays import as_tuple
 from derive.codegen.cheaper import ZEROS, cheaper
 from derive.codegen.checkpoints import recomputed
 from derive.codegen.faster import counted, faster
 from derive.codegen.lower import lower
 from derive.codegen.notes import note
-from derive.codegen.printed import LOSS, as_tuple, printed, unpacked
+from derive.codegen.printed import LOSS, printed, unpacked
 from derive.codegen.schedule import Instruction, flatten, prune
 from derive.codegen.seed import RATE, scaled
-from derive.codegen.single import VECTORS, single
+from derive.codegen.single import ROW, single
 from derive.codegen.specialize import specialize
 from derive.codegen.views import Kept, inner, with_constants, with_views
 from derive.model.architecture import Architecture
@@ -73,13 +74,16 @@ def _scheduled(
 ) -> dict[str, Any]:
     """One sweep: instructions, buffers, and the views of both and of theta that are made before it."""
     filled = {leaf for i in instructions for leaf in i.reads if FILLED.match(leaf)}
-    given = {*VECTORS, *VECTORS.values(), "weights", *filled, *names, *adjoints}
+    rows = [f"{adjoint}{ROW}" for adjoint in adjoints]
+    given = {"X", "Y", "weights", *filled, *names, *adjoints, *rows}
     schedule = allocate(instructions, given, stays)
     buffers = _placed(schedule.buffers) + _filled(filled)
-    room, of_theta, of_gradient = Kept(), Kept(), Kept()
+    written_to = {leaf for i in schedule.instructions for leaf in (i.target, *i.reads)}
+    room, of_theta = Kept(), Kept()
+    of_gradient = Kept({row: f"{row.removesuffix(ROW)}[np.newaxis]" for row in rows if row in written_to})
     own = [buffer.name for buffer in buffers]
     placed = inner(schedule.instructions, own)
-    for bases, kept in ((own, room), (names, of_theta), (adjoints, of_gradient)):
+    for bases, kept in ((own, room), (names, of_theta), (rows, of_gradient)):
         placed = with_views(placed, bases, kept)
     placed = with_constants(placed, numbers)
     rated = any(str(RATE) in i.reads for i in placed)
@@ -87,7 +91,7 @@ def _scheduled(
     read = _read(placed)
     passed = [n for n in (*(b.name for b in buffers), *room.made) if n in read]
     operands = [n for n in (*names, *of_theta.made) if n in read]
-    written_to = [*adjoints, *of_gradient.made]
+    derivatives = [n for n in (*adjoints, *of_gradient.made) if not suffix or n in read]
     position = next(i for i, x in enumerate(placed) if x.target == LOSS) + 1
     return {
         "suffix": suffix,
@@ -95,12 +99,10 @@ def _scheduled(
         "buffers": buffers,
         "passed": [room.made.get(n, n) for n in passed],
         "operands": [of_theta.made.get(n, n) for n in operands],
-        "derivatives": [of_gradient.made.get(n, n) for n in written_to],
-        "rows": ", ".join(v for v in VECTORS.values() if v in read),
-        "of_rows": ", ".join(f"{key}[0]" for key, v in VECTORS.items() if v in read),
+        "derivatives": [_of_row(of_gradient.made.get(n, n)) for n in derivatives],
         "unpacked": [
             *unpacked(operands, "parameters"),
-            *unpacked(written_to, "gradients"),
+            *unpacked(derivatives, "gradients"),
             *unpacked(passed, "buffers"),
         ],
         "counts": "N" in read or rated,
@@ -108,6 +110,11 @@ def _scheduled(
         "forward": printed(placed[:position], adjoints),
         "backward": printed(placed[position:], adjoints),
     }
+
+
+def _of_row(view: str) -> str:
+    """A view of a row, as one of the vector that it is a view of."""
+    return view.replace(f"{ROW}.T", "[:, np.newaxis]")
 
 
 def _read(instructions: Iterable[Instruction]) -> set[str]:

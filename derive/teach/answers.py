@@ -108,6 +108,9 @@ def _answer(line: str, where: str) -> Answer:
     for key, kind in wanted.items():
         if not isinstance(entry[key], kind) or isinstance(entry[key], bool):
             raise DeriveError(f"{where}: {key} is {shorten(entry[key])}, which is not {kind.__name__}")
+    for key in ("sheet", "quantity", "layout"):
+        if not entry[key].isprintable():
+            raise DeriveError(f"{where}: {key} is {shorten(entry[key])}, which cannot be printed")
     if entry["verdict"] not in get_args(Verdict):
         raise DeriveError(f"{where}: {shorten(entry['verdict'])} is no verdict")
     if entry.get("slip") is not None and entry["slip"] not in BY_TAG:
@@ -130,6 +133,7 @@ def report(answers: Iterable[Answer]) -> str:
         lines += [f"    {count:4}  {tag}" for tag, count in sorted(slips.items(), key=lambda item: (-item[1], item[0]))]
     everything = [answer for own in groups.values() for answer in own]
     slips = Counter(a.slip for a in everything if a.slip and a.verdict != FOUND)
-    lines += ["", f"{len(everything)} answers in all. Slips, the most frequent first:"]
+    total = f"{len(everything)} answer{'s' * (len(everything) != 1)} in all."
+    lines += ["", f"{total} Slips, the most frequent first:" if slips else f"{total} No slip has a name."]
     lines += [f"    {count:4}  {tag}: {BY_TAG[tag].what}" for tag, count in slips.most_common()]
     return "\n".join(lines) + "\n"

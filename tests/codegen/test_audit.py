@@ -77,9 +77,9 @@ FAULTS = {
         ("W1.T,", "-W1.T,"),
         ("X is not state.X or ", ""),
         ("Y is not state.Y", "False"),
-        ("db1_column.dot(X, dW1)", "pass"),
+        ("db1_rowT.dot(X, dW1)", "pass"),
         ("np.sign(a1, t2)", "np.square(a1, t2)"),
-        ("x.dot(W1T, a1)", "x.dot(2 * W1T, a1)"),
+        ("np.add(a1, b1_row, a1)", "np.add(b1_row, b1_row, a1)"),
         ("if N == 1 else _buffers(N)", "if N > 1 else _buffers(N)"),
         ("state.theta is not theta or ", ""),
         ("abs(value) < np.inf", "abs(value) <= np.inf"),
@@ -88,7 +88,7 @@ FAULTS = {
         ("state.N != len(X)", "state.N < len(X)"),
         ("self.N = 0", "self.N = 1"),
         ("    _in_place(theta)\n", ""),
-        ("return value if abs", "return 2 * value if abs"),
+        ("return _step(", "return 2 * _step("),
     ],
 }
 
@@ -127,7 +127,8 @@ def test_without_the_digest_fitting_a_comment_is_enough() -> None:
 @pytest.mark.parametrize(
     ("code", "note"),
     [
-        ("import os", "import os"),
+        ("import socket", "import socket"),
+        ("os.getpid()", "os.getpid"),
         ("open('/etc/hostname').read()", "NameError"),
         ("np.load('theta.npy')", "np.load"),
         ("np.random.seed(0)", "seed"),
