@@ -241,7 +241,7 @@ def main() -> int:
     if given.write:
         old = given.write.read_text(encoding="utf-8")
         given.write.write_text(between_marks(old, report.lines), encoding="utf-8")
-    return bool(report.disagreements)
+    return int(bool(report.disagreements))
 
 
 def first_steps(chosen: list[int], report: Report) -> None:
