@@ -126,7 +126,8 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
         **update(architecture, style),
     }
     if style == "fast":
-        context |= sweep(derivation, names, adjoints)
+        swept = sweep(derivation, names, adjoints)
+        context |= swept | {"numbers": swept["numbers"] | context["update_numbers"]}
     context["memory"] = memory(architecture, context) if style == "fast" else ()
     context["inner"] = "_step" if style == "fast" else "step"
     template = _environment().get_template(f"{style}.py.jinja")
