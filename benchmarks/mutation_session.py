@@ -237,7 +237,7 @@ def run_session(jobs: list[Job], workers: int) -> Iterator[Any]:
         os.close(reading)
         measured = coverage.Coverage(data_file=None, source=[str(ROOT / TARGET)], branch=False)
         measured.start()
-        for file in sorted((ROOT / TARGET).glob("*.py")):
+        for file in sorted((ROOT / TARGET).rglob("*.py")):
             importlib.import_module(dotted(str(file.relative_to(ROOT))))
         return int(pytest.main([*SUITE, *OPTIONS], plugins=[Session(measured, jobs, workers, writing)]))
 
