@@ -33,7 +33,14 @@ for library in ("OPENBLAS", "OMP", "MKL"):
 PRELOADED = ("sympy", "numpy", "pytest", "hypothesis", "jinja2", "click", "rich.progress", "rich.table")
 ROOT = Path(__file__).parents[1]
 TARGET = "derive/proof"
-SUITE = ("tests/proof", "tests/teach", "derive/proof", "derive/teach", "tests/test_bad_input.py")
+SUITE = (
+    "tests/proof",
+    "tests/teach",
+    "derive/proof",
+    "derive/teach",
+    "tests/test_bad_input.py",
+    "tests/test_certificates.py",
+)
 UNTIMED = "not ends_quickly"
 """Tests of time are left out: under coverage, and beside other mutants, they say nothing."""
 OPTIONS = ("-x", "-q", "-p", "no:xdist", "-k", UNTIMED, "--tb=line", "-W", "ignore::pytest.PytestAssertRewriteWarning")

@@ -38,6 +38,12 @@ class Watched:
     seconds: dict[str, float] = field(default_factory=dict)
     current: str = ""
     started: float = 0.0
+    failed: str = ""
+    """What the first test that failed said."""
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed and not self.failed:
+            self.failed = f"{report.nodeid}: {report.longreprtext}"
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if group(nodeid) != self.current:
@@ -117,11 +123,11 @@ class Session:
         def run() -> int:
             watched = Watched(self.coverage)
             session.config.pluginmanager.register(watched)
-            failed = run_items(session, session.items)
+            run_items(session, session.items)
             self.coverage.stop()
             lines = [[*place, sorted(tests)] for place, tests in lines_of(self.coverage, watched.seconds).items()]
             with os.fdopen(writing, "wb") as pipe:
-                pipe.write(json.dumps({"failed": failed, "seconds": watched.seconds, "lines": lines}).encode())
+                pipe.write(json.dumps({"failed": watched.failed, "seconds": watched.seconds, "lines": lines}).encode())
             return 0
 
         child = forked(run)
@@ -244,9 +250,9 @@ def run_session(jobs: list[Job], workers: int) -> Iterator[Any]:
     child = forked(run)
     os.close(writing)
     with os.fdopen(reading) as pipe:
-        watched = json.loads(pipe.readline() or '{"failed": true}')
+        watched = json.loads(pipe.readline() or '{"failed": "they cannot be collected"}')
         if watched["failed"]:
-            raise RuntimeError("the tests fail on the modules as they are")
+            raise RuntimeError(f"the tests fail on the modules as they are: {watched['failed']}")
         lines = {(file, line): set(tests) for file, line, tests in watched["lines"]}
         texts = {file: (ROOT / file).read_text(encoding="utf-8") for file, _ in lines}
         yield Covered(watched["seconds"], lines, texts)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,10 @@ from derive.model.errors import DeriveError
 from derive.proof.answers import ask, read_line
 from derive.proof.blindspots import Setting as Example
 from derive.proof.blindspots import blindspots, findings_of
+from derive.proof.certificate import Verdict
 from derive.proof.claims import Claim, from_toml
 from derive.proof.decide import decide
+from derive.proof.duality import duality
 from derive.proof.grammar import FormulaReader
 from derive.proof.network_data import draw
 from derive.proof.prove import prove
@@ -35,6 +37,11 @@ from derive.proof.sides import read_sides
 from derive.proof.small import small
 from derive.proof.terms import show
 from derive.proof.texts import text_verdicts
+from derive.proof.words.facts import fact
+from derive.proof.words.statements import Statement
+from derive.proof.words.theorems import Bench, Judged, verdicts_about
+from derive.proof.words.updates import judge, optimizers
+from derive.proof.words.words import source_words
 from tests.proof import questions
 
 FOLDER = Path(__file__).with_name("golden")
@@ -135,6 +142,44 @@ def planted(head: str, formula: str, ranges: str, network: str) -> list[str]:
     return [f"{v.verdict} | {v.method} | {v.validity} | {v.note}" for v in text_verdicts(text, given)]
 
 
+def claimed(label: str) -> list[str]:
+    """A claim in words, with its correction and without each of its conditions."""
+    return [_content(verdict) for verdict in _about(label)]
+
+
+@cache
+def _about(label: str) -> list[Judged]:
+    claim = next(claim for claim in source_words().claims if claim.label == label)
+    rests = [*claim.rests, *(claim.corrected.rests if claim.corrected else ())]
+    known = {verdict.label: verdict for rest in rests for verdict in _about(rest.removesuffix(", corrected"))}
+    return verdicts_about(claim, Bench(questions.FUNCTIONS, optimizers(), known))
+
+
+def _content(verdict: Verdict) -> str:
+    return json.dumps(verdict.to_dict(), ensure_ascii=False)
+
+
+def stepped(given: str, then: str) -> list[str]:
+    """A statement about one step of each optimiser."""
+    statement = Statement(tuple(filter(None, given.split("; "))), (then,))
+    return [str(judge(statement, update)) for update in (*optimizers(), questions.UPDATE)]
+
+
+def described(expression: str, constants: tuple[tuple[str, float], ...], trained: tuple[str, ...]) -> list[str]:
+    """What is said of an activation."""
+    return [_content(fact(Activation("own", expression, constants, trained)))]
+
+
+def adjoints(architecture: str, altered: str) -> list[str]:
+    """The equations of the reverse sweep of a network beyond the text's, one of them halved, unless it is ""."""
+    own = differentiate(questions.BEYOND[architecture])
+    equations = tuple(replace(e, value=e.value / 2) if e.tensor.name == altered else e for e in own.gradient.equations)
+    found = duality(replace(own, gradient=replace(own.gradient, equations=equations)))
+    return [
+        f"{v.label}: {v.formula} {v.verdict} | {v.method} | {v.validity} {v.note} {v.counterexample}" for v in found
+    ]
+
+
 def example(sizes: tuple[int, ...], samples: int, *activations: str) -> list[str]:
     """What an example hides and why."""
     report = blindspots(Architecture(sizes, activations), samples)
@@ -183,6 +228,10 @@ SECTIONS = {
     "conventions": Section(planted, questions.PLANTED),
     "examples": Section(example, questions.EXAMPLES),
     "hidden": Section(hidden, questions.HIDDEN_IN),
+    "claims": Section(claimed, questions.CLAIMED),
+    "steps": Section(stepped, questions.STEPPED),
+    "activations": Section(described, questions.DESCRIBED),
+    "adjoints": Section(adjoints, questions.ADJOINTS),
 }
 
 

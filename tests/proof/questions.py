@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from itertools import product
 
+from derive.model.activation import Activation, activation
+from derive.model.architecture import Architecture, Update
+from derive.proof.words.words import source_words
+
 HIDDEN, ALL = "l = 1..L-1", "l = 1..L"
 
 VERDICTS = [
@@ -481,4 +485,73 @@ HIDDEN_IN = [
     ((1, 3, 1), 1, "tanh", "sigmoid"),
     ((3, 3, 1), 3, "identity", "identity"),
     ((2, 3, 4, 1), 2, "relu", "tanh", "identity"),
+]
+
+CLAIMED = [(claim.label,) for claim in source_words().claims]
+FUNCTIONS = (*map(activation, ("identity", "relu", "sigmoid")), Activation("bowl", "z**2 + 1"))
+"""Activations that a counterexample may use."""
+STEPPED = [
+    # given; given, then
+    ("", "new theta[p] = theta[p]"),
+    ("g[p] = 0", "new theta[p] = theta[p]"),
+    ("g[p] = 0; states[p] = 0", "new theta[p] = theta[p]"),
+    ("g[p] = 0; states[p] = 0; weight_decay = 0", "new theta[p] = theta[p]"),
+    ("g[p] = 0; states[p] = 0; theta[p] = 0", "new theta[p] = 0"),
+    ("g[p] = 0; states[p] = 0", "new states[p] = 0"),
+    ("g[p] = g[q]; states[p] = states[q]; theta[p] = theta[q]", "new theta[p] = new theta[q]"),
+    ("g[p] = g[q]; states[p] = states[q]", "new states[p] = new states[q]"),
+    ("g[p] = g[q]; theta[p] = theta[q]", "new theta[p] = new theta[q]"),
+    ("epsilon = 0; g[p] = 0; states[p] = 0", "new theta[p] = theta[p]"),
+    ("", "states[p] = states[p]"),
+    ("g[p] = g[r]", "new theta[p] = theta[p]"),
+    ("g[p] = 0", "theta[p]"),
+    ("g[p] = 0", "theta[p] = theta[p] = 0"),
+]
+UPDATE = Update("adam", (("beta1", 0.9), ("beta2", 0.5), ("epsilon", 0.0)))
+DESCRIBED = [
+    # expression, constants, trained
+    ("z", (), ()),
+    ("max(z, 0)", (), ()),
+    ("where(z > 0, z, alpha*z)", (("alpha", 0.25),), ("alpha",)),
+    ("max(z, 0) + alpha", (("alpha", 0.0),), ("alpha",)),
+    ("1 / (1 + exp(-z))", (), ()),
+    ("tanh(beta*z)", (("beta", 0.5),), ()),
+    ("log(1 + exp(z))", (), ()),
+    ("z / (1 + abs(z))", (), ()),
+    ("min(max(z, 0), 6)", (), ()),
+    ("max(min(z, 1), -1)", (), ()),
+    ("z * min(max(z + 3, 0), 6) / 6", (), ()),
+    ("where(z > 0.5, z - 0.5, where(z < -0.5, z + 0.5, 0))", (), ()),
+    ("where(z > 1, z*z, where(z > 0, 1, where(z > -1, 1, z + 2)))", (), ()),
+    ("where(z >= 1, 1, where(z > 0, z, 0))", (), ()),
+    ("where(z > 0, z, exp(z) - 1)", (), ()),
+    ("exp(-z**2)", (), ()),
+    ("sin(z)", (), ()),
+    ("sin(z) + z", (), ()),
+    ("sqrt(1 + z**2)", (), ()),
+    ("z**3", (), ()),
+    ("tanh(z) + 1e-20", (), ()),
+    ("tanh(1e-7*z)", (), ()),
+    ("exp(-exp(-exp(-exp(z))))", (), ()),
+    ("tanh(tanh(tanh(tanh(z))))", (), ()),
+]
+BEYOND = {
+    "norms": Architecture(
+        (3, 2, 2, 2),
+        ("prelu", "swish", "softmax"),
+        "cross_entropy",
+        layers=[{"normalization": "layer_norm"}, {"residual": True, "normalization": "rms_norm"}, {}],
+    ),
+    "penalty": Architecture(
+        (2, 3, 2), ("tanh", "log_softmax"), penalty={"l2": 0.5, "l1": 0.25}, layers=[{"dropout": 0.5}, {}]
+    ),
+    "weights": Architecture((2, 2), ("softmax",), "cross_entropy", sample_weights=True),
+}
+ADJOINTS = [
+    # network, adjoint that is halved ("" for none)
+    *((network, "") for network in BEYOND),
+    ("norms", "dq3"),
+    ("norms", "da1"),
+    ("penalty", "dW2"),
+    ("weights", "db1"),
 ]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import sympy as sp
@@ -40,10 +40,9 @@ class Judgement:
 def judge(statement: Statement, update: Update) -> Judgement:
     """Whether `statement` holds for every parameter, gradient and state under `update`."""
     zeroed = [match[1] for text in statement.given if (match := CONSTANT.fullmatch(text))]
-    known = {key: value for key, value in update.constants if key not in zeroed}
-    program = update_program(
-        Update(update.name, (*known.items(), *((k, 0.0) for k in zeroed if k in dict(update.constants))))
-    )
+    constants = tuple((key, 0.0 if key in zeroed else value) for key, value in update.constants)
+    update = replace(update, constants=constants)
+    program = update_program(update)
     if strangers(program):
         return Judgement(update.name, "undecided")
     before = {name: _state(program, name) for name in "pq"}
