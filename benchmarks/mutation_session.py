@@ -7,6 +7,7 @@ are left to `mutation_runs`. The session's first child runs everything under cov
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -15,6 +16,7 @@ import signal
 import sys
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +27,8 @@ from benchmarks.mutation_runs import OPTIONS, ROOT, SECONDS, SUITE, TARGET, Cove
 
 Job = tuple[int, str, int, str]
 """Number, file, line, mutated text."""
+KILLERS = 10
+"""So many of the tests that have killed mutants of the same file are run first."""
 
 
 @dataclass(eq=False)
@@ -142,6 +146,9 @@ class Session:
         items = {item.nodeid: item for item in session.items}
         functions = functions_of_target()
         running: dict[int, int] = {}
+        kills: dict[str, Counter[str]] = {}
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
         for number, file, line, text in self.jobs:
             tests = known.tests(file, line)
             lines = {t for each in statement(known.texts[file], line) for t in known.lines.get((file, each), ())}
@@ -153,12 +160,18 @@ class Session:
                 continue
             if len(running) == self.workers:
                 yield from reaped(running)
-            chosen = [items[test] for test in tests]
+                note_kills(reading, kills)
+            first = [test for test, _ in kills.get(file, Counter()).most_common(KILLERS) if test in tests]
+            chosen = [items[test] for test in dict.fromkeys([*first, *tests])]
 
-            def run(function: FunctionType = live[0], code: CodeType = change, chosen: list[Any] = chosen) -> int:
+            def run(
+                file: str = file, function: FunctionType = live[0], code: CodeType = change, chosen: Any = chosen
+            ) -> int:
                 function.__code__ = code
                 session.config.pluginmanager.register(Limited(known.seconds))
-                return run_items(session, chosen)
+                killer = run_items(session, chosen)
+                os.write(writing, f"{file}\t{killer}\n".encode() if killer else b"")
+                return bool(killer)
 
             running[forked(run)] = number
         while running:
@@ -168,6 +181,14 @@ class Session:
 def reaped(running: dict[int, int]) -> Iterator[tuple[int, str]]:
     child, status = os.wait()
     yield running.pop(child), outcome(status)
+
+
+def note_kills(pipe: int, kills: dict[str, Counter[str]]) -> None:
+    """Count which tests have killed mutants of a file; they are the likeliest to kill its next."""
+    with contextlib.suppress(BlockingIOError):
+        for line in os.read(pipe, 1 << 16).decode().splitlines():
+            file, _, test = line.partition("\t")
+            kills.setdefault(file, Counter())[test] += 1
 
 
 @dataclass(eq=False)
@@ -180,14 +201,14 @@ class Limited:
         signal.setitimer(signal.ITIMER_PROF, SECONDS + 10 * self.seconds[nodeid])
 
 
-def run_items(session: Any, items: list[Any]) -> int:
-    """Run tests until one fails; whether one did."""
+def run_items(session: Any, items: list[Any]) -> str:
+    """Run tests until one fails; that test, or "" if there is none."""
     forget()
     for item, following in zip(items, [*items[1:], None], strict=True):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
-            return 1
-    return 0
+            return str(item.nodeid)
+    return ""
 
 
 def functions_of_target() -> dict[tuple[str, str, int], list[FunctionType]]:
