@@ -162,7 +162,7 @@ def _content(verdict: Verdict) -> str:
 def stepped(given: str, then: str) -> list[str]:
     """A statement about one step of each optimiser."""
     statement = Statement(tuple(filter(None, given.split("; "))), (then,))
-    return [str(judge(statement, update)) for update in (*optimizers(), questions.UPDATE)]
+    return [str(judge(statement, update)) for update in (*optimizers(), *questions.UPDATES)]
 
 
 def described(expression: str, constants: tuple[tuple[str, float], ...], trained: tuple[str, ...]) -> list[str]:

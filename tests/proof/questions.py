@@ -507,7 +507,11 @@ STEPPED = [
     ("g[p] = 0", "theta[p]"),
     ("g[p] = 0", "theta[p] = theta[p] = 0"),
 ]
-UPDATE = Update("adam", (("beta1", 0.9), ("beta2", 0.5), ("epsilon", 0.0)))
+UPDATES = (
+    Update("adam", (("beta1", 0.9), ("beta2", 0.5), ("epsilon", 0.0))),
+    *(Update("adamw", (("weight_decay", small),)) for small in (2e-15, 2e-16, 2e-18)),
+)
+"""One that comes to 0/0, and some whose steps are hardly any."""
 DESCRIBED = [
     # expression, constants, trained
     ("z", (), ()),
