@@ -30,9 +30,11 @@ from derive.proof.decide import decide
 from derive.proof.duality import duality
 from derive.proof.grammar import FormulaReader
 from derive.proof.network_data import draw
+from derive.proof.oracle import is_polynomial, oracle
 from derive.proof.prove import prove
 from derive.proof.recognise import bench
 from derive.proof.scope import Scope, read_ranges
+from derive.proof.sensitivities import along_directions, sensitivities
 from derive.proof.sides import read_sides
 from derive.proof.small import small
 from derive.proof.terms import show
@@ -170,14 +172,38 @@ def described(expression: str, constants: tuple[tuple[str, float], ...], trained
     return [_content(fact(Activation("own", expression, constants, trained)))]
 
 
-def adjoints(architecture: str, altered: str) -> list[str]:
-    """The equations of the reverse sweep of a network beyond the text's, one of them halved, unless it is ""."""
-    own = differentiate(questions.BEYOND[architecture])
-    equations = tuple(replace(e, value=e.value / 2) if e.tensor.name == altered else e for e in own.gradient.equations)
-    found = duality(replace(own, gradient=replace(own.gradient, equations=equations)))
-    return [
-        f"{v.label}: {v.formula} {v.verdict} | {v.method} | {v.validity} {v.note} {v.counterexample}" for v in found
-    ]
+def halved(network: str, adjoint: str) -> Derivation:
+    """A network's gradients, with one of the equations halved, unless it is ""."""
+    own = differentiate(questions.BEYOND[network])
+    equations = tuple(replace(e, value=e.value / 2) if e.tensor.name == adjoint else e for e in own.gradient.equations)
+    return replace(own, gradient=replace(own.gradient, equations=equations))
+
+
+def adjoints(network: str, adjoint: str) -> list[str]:
+    """The equations of the reverse sweep of a network beyond the text's."""
+    return list(map(_line, duality(halved(network, adjoint))))
+
+
+def directions(network: str, adjoint: str) -> list[str]:
+    """What SymPy's diff says of a network at small widths."""
+    given = halved(network, adjoint)
+    return list(
+        map(
+            _line,
+            [
+                *([oracle(given)] if is_polynomial(given.forward) else []),
+                along_directions(given),
+                *sensitivities(given),
+            ],
+        )
+    )
+
+
+def _line(verdict: Verdict) -> str:
+    pairs = [f"{name} = {value}" for name, value in verdict.counterexample]
+    return " | ".join(
+        [verdict.label, verdict.formula, verdict.verdict, verdict.method, verdict.validity, verdict.note, *pairs]
+    )
 
 
 def example(sizes: tuple[int, ...], samples: int, *activations: str) -> list[str]:
@@ -232,6 +258,7 @@ SECTIONS = {
     "steps": Section(stepped, questions.STEPPED),
     "activations": Section(described, questions.DESCRIBED),
     "adjoints": Section(adjoints, questions.ADJOINTS),
+    "directions": Section(directions, questions.DIRECTIONS),
 }
 
 

@@ -549,13 +549,28 @@ BEYOND = {
     "penalty": Architecture(
         (2, 3, 2), ("tanh", "log_softmax"), penalty={"l2": 0.5, "l1": 0.25}, layers=[{"dropout": 0.5}, {}]
     ),
+    "one": Architecture((3, 2), ("sigmoid",)),
+    "rms": Architecture((3, 2), ("tanh",), layers=[{"normalization": "rms_norm"}]),
+    "residual": Architecture(
+        (2, 3, 3, 1, 1), ("tanh", "relu", "identity", "tanh"), layers=[{}, {"residual": True}, {}, {"residual": True}]
+    ),
     "weights": Architecture((2, 2), ("softmax",), "cross_entropy", sample_weights=True),
 }
 ADJOINTS = [
     # network, adjoint that is halved ("" for none)
-    *((network, "") for network in BEYOND),
+    *((network, "") for network in ("norms", "penalty", "weights")),
     ("norms", "dq3"),
     ("norms", "da1"),
     ("penalty", "dW2"),
     ("weights", "db1"),
+]
+DIRECTIONS = [
+    # network, adjoint that is halved ("" for none)
+    ("one", ""),
+    ("one", "delta1"),
+    ("one", "db1"),
+    ("rms", ""),
+    ("rms", "dW1"),
+    ("rms", "delta1"),
+    ("residual", ""),
 ]
