@@ -5,7 +5,7 @@
 A mutant is *killed* if a test fails on it (or runs ten times as long), *equivalent* if it computes the same, by a rule
 on its syntax or by the list in `mutation_equivalents.toml`, where each entry says why; otherwise it *survives*. The
 score is killed / (sampled - equivalent). Mutants on the list are run too: an entry that a test refutes is wrong. With
---log, outcomes are written to FILE as they come, and those that stand there are not run again.
+--log, outcomes are written to FILE as they come, and those that stand there are not run again, whatever the seed.
 Exit status 1 if the score is below FLOOR or an entry of the list is wrong.
 """
 
@@ -152,7 +152,7 @@ def run(mutants: list[Mutant], workers: int, log: Log) -> None:
         log.note(mutant.file, mutant.text, result, line=mutant.line, before=mutant.before, after=mutant.after)
         print(f"{len(mutants) - len(left)}/{len(mutants)} {result}: {mutant}", file=sys.stderr, flush=True)
 
-    session = run_session([(number, m.file, m.line, m.text) for number, m in left.items()], workers)
+    session = run_session([(number, m.file, m.line, m.text) for number, m in left.items()], workers, log.covered)
     known: Covered = next(session)
     print(f"{len(known.seconds)} tests take {sum(known.seconds.values()):.0f} s under coverage", flush=True)
     for number, result in session:

@@ -35,6 +35,11 @@ class Log:
     known: dict[str, str] = field(default_factory=dict)
     """`key` of a mutant → outcome."""
 
+    @property
+    def covered(self) -> Path | None:
+        """The file that keeps which test executes what."""
+        return self.path and self.path.with_suffix(".covered")
+
     def outcome(self, file: str, text: str) -> str | None:
         return self.known.get(key(file, text))
 
@@ -59,6 +64,7 @@ def opened(path: Path | None, folders: tuple[Path, ...] = FOLDERS) -> Log:
     own = digest_of(folders)
     if not path.exists():
         path.write_text(json.dumps({"sources": own}) + "\n", encoding="utf-8")
+        path.with_suffix(".covered").unlink(missing_ok=True)
         return Log(path)
     first, *rest = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
     if json.loads(first)["sources"] != own:

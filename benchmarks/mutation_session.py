@@ -98,6 +98,25 @@ def lines_of(measured: Any, seconds: dict[str, float]) -> dict[tuple[str, int], 
     }
 
 
+def packed(watched: Watched) -> str:
+    """What was watched as one line of JSON: the outcome, the time of each test, and which of them execute each line."""
+    number = {test: k for k, test in enumerate(watched.seconds)} | {"": -1}
+    found = lines_of(watched.coverage, watched.seconds)
+    lines = [[*place, sorted(number[test] for test in tests)] for place, tests in found.items()]
+    return json.dumps({"failed": watched.failed, "seconds": watched.seconds, "lines": lines})
+
+
+def unpacked(content: str) -> Covered:
+    """The inverse of `packed`. Raises RuntimeError if a test failed."""
+    watched = json.loads(content or '{"failed": "they cannot be collected"}')
+    if watched["failed"]:
+        raise RuntimeError(f"the tests fail on the modules as they are: {watched['failed']}")
+    tests = [*watched["seconds"], ""]  # the last is number -1
+    lines = {(file, line): {tests[k] for k in numbers} for file, line, numbers in watched["lines"]}
+    texts = {file: (ROOT / file).read_text(encoding="utf-8") for file, _ in lines}
+    return Covered(watched["seconds"], lines, texts)
+
+
 @dataclass(eq=False)
 class Session:
     """Takes the place of pytest's own loop over the collected tests."""
@@ -107,20 +126,22 @@ class Session:
     workers: int
     result: int
     """The pipe that the results are written to."""
+    kept: Path | None
+    """A file with what the tests execute; it is written if there is none."""
 
     def pytest_runtestloop(self, session: Any) -> bool:
-        watched = self._watched(session)
-        seconds, lines = watched["seconds"], {(f, n): set(tests) for f, n, tests in watched["lines"]}
+        content = self.kept.read_text(encoding="utf-8") if self.kept and self.kept.exists() else self._watched(session)
         self.coverage.stop()
-        texts = {file: (ROOT / file).read_text(encoding="utf-8") for file, _ in lines}
-        known = Covered(seconds, lines, texts)
         with os.fdopen(self.result, "w") as pipe:
-            print(json.dumps(watched), file=pipe, flush=True)
-            for found in () if watched["failed"] else self._run(session, known):
+            print(content, file=pipe, flush=True)
+            known = unpacked(content)
+            if self.kept:
+                self.kept.write_text(content, encoding="utf-8")
+            for found in self._run(session, known):
                 print(json.dumps(found), file=pipe, flush=True)
         return True
 
-    def _watched(self, session: Any) -> Any:
+    def _watched(self, session: Any) -> str:
         """Every test under coverage, in a child."""
         reading, writing = os.pipe()
 
@@ -129,9 +150,8 @@ class Session:
             session.config.pluginmanager.register(watched)
             run_items(session, session.items)
             self.coverage.stop()
-            lines = [[*place, sorted(tests)] for place, tests in lines_of(self.coverage, watched.seconds).items()]
             with os.fdopen(writing, "wb") as pipe:
-                pipe.write(json.dumps({"failed": watched.failed, "seconds": watched.seconds, "lines": lines}).encode())
+                pipe.write(packed(watched).encode())
             return 0
 
         child = forked(run)
@@ -139,7 +159,7 @@ class Session:
         with os.fdopen(reading, "rb") as pipe:
             content = pipe.read()
         os.waitpid(child, 0)
-        return json.loads(content)
+        return content.decode()
 
     def _run(self, session: Any, known: Covered) -> Iterator[tuple[int, str]]:
         """The outcomes of those mutants that a change in place can make."""
@@ -250,10 +270,11 @@ def _same(one: Any, other: Any) -> bool:
     return bool(type(one) is type(other) and one == other)
 
 
-def run_session(jobs: list[Job], workers: int) -> Iterator[Any]:
+def run_session(jobs: list[Job], workers: int, kept: Path | None = None) -> Iterator[Any]:
     """First what the tests execute, then (number, outcome) of each mutant that needs no new import.
 
-    Raises RuntimeError if the tests fail on the modules as they are.
+    What the tests execute is read from the file `kept`, or written there. Raises RuntimeError if the tests fail on the
+    modules as they are.
     """
     reading, writing = os.pipe()
 
@@ -263,19 +284,15 @@ def run_session(jobs: list[Job], workers: int) -> Iterator[Any]:
 
         os.close(reading)
         measured = coverage.Coverage(data_file=None, source=[str(ROOT / TARGET)], branch=False)
-        measured.start()
+        if not (kept and kept.exists()):
+            measured.start()
         for file in sorted((ROOT / TARGET).rglob("*.py")):
             importlib.import_module(dotted(str(file.relative_to(ROOT))))
-        return int(pytest.main([*SUITE, *OPTIONS], plugins=[Session(measured, jobs, workers, writing)]))
+        return int(pytest.main([*SUITE, *OPTIONS], plugins=[Session(measured, jobs, workers, writing, kept)]))
 
     child = forked(run)
     os.close(writing)
     with os.fdopen(reading) as pipe:
-        watched = json.loads(pipe.readline() or '{"failed": "they cannot be collected"}')
-        if watched["failed"]:
-            raise RuntimeError(f"the tests fail on the modules as they are: {watched['failed']}")
-        lines = {(file, line): set(tests) for file, line, tests in watched["lines"]}
-        texts = {file: (ROOT / file).read_text(encoding="utf-8") for file, _ in lines}
-        yield Covered(watched["seconds"], lines, texts)
+        yield unpacked(pipe.readline())
         yield from map(json.loads, pipe)
     os.waitpid(child, 0)
