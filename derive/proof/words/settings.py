@@ -52,8 +52,9 @@ def misfit(orders: tuple[int, int] = (0, 0)) -> Any:
     """phi(a, y), or its derivative of the given orders, as a function of which nothing is known."""
 
     def fdiff(self: Any, argindex: int = 1) -> Any:
-        step = (orders[0] + (argindex == 1), orders[1] + (argindex == 2))
-        return misfit(step)(*self.args)
+        step = list(orders)
+        step[argindex - 1] += 1
+        return misfit((step[0], step[1]))(*self.args)
 
     shown = "phi" + "".join(f"_{letter * order}" for letter, order in zip("ay", orders, strict=True) if order)
     return type(shown, (sp.Function,), {"fdiff": fdiff, "nargs": 2})
