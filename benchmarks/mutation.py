@@ -155,6 +155,8 @@ def run(mutants: list[Mutant], workers: int, log: Log) -> None:
     session = run_session([(number, m.file, m.line, m.text) for number, m in left.items()], workers, log.covered)
     known: Covered = next(session)
     print(f"{len(known.seconds)} tests take {sum(known.seconds.values()):.0f} s under coverage", flush=True)
+    if known.failed:
+        print(f"left out, since they fail on the modules as they are: {', '.join(known.failed)}", flush=True)
     for number, result in session:
         note(number, result)
     running: dict[int, int] = {}

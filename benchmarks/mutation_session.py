@@ -19,6 +19,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -27,6 +28,8 @@ from benchmarks.mutation_runs import OPTIONS, ROOT, SECONDS, SUITE, TARGET, Cove
 
 Job = tuple[int, str, int, str]
 """Number, file, line, mutated text."""
+MOST_FAILED = 5
+"""Tests that fail on the modules as they are, on a busy machine say, are left out, if they are no more than this."""
 KILLERS = 10
 """So many of the tests that have killed mutants of the same file are run first."""
 
@@ -42,12 +45,12 @@ class Watched:
     seconds: dict[str, float] = field(default_factory=dict)
     current: str = ""
     started: float = 0.0
-    failed: str = ""
-    """What the first test that failed said."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Test → what it said when it failed."""
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        if report.failed and not self.failed:
-            self.failed = f"{report.nodeid}: {report.longreprtext}"
+        if report.failed:
+            self.failed[report.nodeid] = report.longreprtext
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if group(nodeid) != self.current:
@@ -107,14 +110,15 @@ def packed(watched: Watched) -> str:
 
 
 def unpacked(content: str) -> Covered:
-    """The inverse of `packed`. Raises RuntimeError if a test failed."""
-    watched = json.loads(content or '{"failed": "they cannot be collected"}')
-    if watched["failed"]:
-        raise RuntimeError(f"the tests fail on the modules as they are: {watched['failed']}")
+    """The inverse of `packed`, without the tests that failed. Raises RuntimeError if those are many, or all."""
+    watched = json.loads(content or '{"failed": {"collection": "an error"}, "seconds": {}}')
+    failed = watched["failed"]
+    if len(failed) > MOST_FAILED or not watched["seconds"]:
+        raise RuntimeError(f"the tests fail on the modules as they are: {failed}")
     tests = [*watched["seconds"], ""]  # the last is number -1
-    lines = {(file, line): {tests[k] for k in numbers} for file, line, numbers in watched["lines"]}
+    lines = {(file, line): {tests[k] for k in numbers} - set(failed) for file, line, numbers in watched["lines"]}
     texts = {file: (ROOT / file).read_text(encoding="utf-8") for file, _ in lines}
-    return Covered(watched["seconds"], lines, texts)
+    return Covered({t: s for t, s in watched["seconds"].items() if t not in failed}, lines, texts, tuple(failed))
 
 
 @dataclass(eq=False)
@@ -148,7 +152,8 @@ class Session:
         def run() -> int:
             watched = Watched(self.coverage)
             session.config.pluginmanager.register(watched)
-            run_items(session, session.items)
+            for item, following in pairwise([*session.items, None]):
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             self.coverage.stop()
             with os.fdopen(writing, "wb") as pipe:
                 pipe.write(packed(watched).encode())
@@ -273,7 +278,7 @@ def _same(one: Any, other: Any) -> bool:
 def run_session(jobs: list[Job], workers: int, kept: Path | None = None) -> Iterator[Any]:
     """First what the tests execute, then (number, outcome) of each mutant that needs no new import.
 
-    What the tests execute is read from the file `kept`, or written there. Raises RuntimeError if the tests fail on the
+    What the tests execute is read from the file `kept`, or written there. Raises RuntimeError if many tests fail on the
     modules as they are.
     """
     reading, writing = os.pipe()

@@ -11,7 +11,8 @@ MODULE = '''
 def f(x: int | None, layout) -> int:
     """Text."""
     pairs = [a for a, b in zip(x, x, strict=True) if a is not None]
-    return 1 if layout == "columns" else 2
+    if len(x) > 0 or x.verdict != "proved":
+        return 1 if layout == "columns" else 2
 '''
 EQUIVALENT = [
     ("int | None", "int & None"),
@@ -21,6 +22,8 @@ EQUIVALENT = [
     ("strict=True", "strict=False"),
     ('== "columns"', '<= "columns"'),
     ('== "columns"', '!= "rows"'),
+    ("len(x) > 0", "len(x) != 0"),
+    ('!= "proved"', '> "proved"'),
 ]
 DIFFERENT = [
     ("return 1", "return 2"),
@@ -29,6 +32,14 @@ DIFFERENT = [
     ('== "columns"', '!= "columns"'),
     ('layout == "columns"', 'x <= "columns"'),
     ("zip(x, x,", "zip(x, y,"),
+    ("len(x) > 0", "len(x) >= 0"),
+    ("len(x) > 0", "len(x) == 1"),
+    ("len(x) > 0", "len(x) > 1"),
+    ("len(x) > 0", "len(x) > -1"),
+    ('!= "proved"', '< "proved"'),
+    ('!= "proved"', '!= "refuted"'),
+    ('x.verdict != "proved"', 'x.other > "proved"'),
+    ('!= "proved"', '!= "qroved"'),
 ]
 
 

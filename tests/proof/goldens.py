@@ -19,6 +19,7 @@ import numpy as np
 
 from derive import Architecture, differentiate, grade
 from derive.algebra.gradient import Derivation
+from derive.algebra.notation import L, l
 from derive.model.activation import Activation
 from derive.model.errors import DeriveError
 from derive.proof.answers import ask, read_line
@@ -40,7 +41,8 @@ from derive.proof.small import small
 from derive.proof.terms import show
 from derive.proof.texts import text_verdicts
 from derive.proof.words.facts import fact
-from derive.proof.words.statements import Statement
+from derive.proof.words.settings import SETTINGS
+from derive.proof.words.statements import Statement, condition, equalities
 from derive.proof.words.theorems import Bench, Judged, verdicts_about
 from derive.proof.words.updates import judge, optimizers
 from derive.proof.words.words import source_words
@@ -161,6 +163,13 @@ def _content(verdict: Verdict) -> str:
     return json.dumps(verdict.to_dict(), ensure_ascii=False)
 
 
+def stated(text: str) -> list[str]:
+    """An equation of a statement, and whether it can be a condition."""
+    tensors, labels = SETTINGS["hidden"].program().tensors, {"l": l, "L": L}
+    found = [f"{e.left} = {e.right} for {e.ranges} ({e.text})" for e in equalities(text, tensors, labels)]
+    return [*found, *said(lambda: [str(condition(text, tensors, labels).text)], ())]
+
+
 def stepped(given: str, then: str) -> list[str]:
     """A statement about one step of each optimiser."""
     statement = Statement(tuple(filter(None, given.split("; "))), (then,))
@@ -255,6 +264,7 @@ SECTIONS = {
     "examples": Section(example, questions.EXAMPLES),
     "hidden": Section(hidden, questions.HIDDEN_IN),
     "claims": Section(claimed, questions.CLAIMED),
+    "statements": Section(stated, [(text,) for text in questions.STATED]),
     "steps": Section(stepped, questions.STEPPED),
     "activations": Section(described, questions.DESCRIBED),
     "adjoints": Section(adjoints, questions.ADJOINTS),

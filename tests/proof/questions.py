@@ -490,6 +490,34 @@ HIDDEN_IN = [
 CLAIMED = [(claim.label,) for claim in source_words().claims]
 FUNCTIONS = (*map(activation, ("identity", "relu", "sigmoid")), Activation("bowl", "z**2 + 1"))
 """Activations that a counterexample may use."""
+STATED = [
+    # equations about every layer l
+    "z[l][s,i] = sum(W[l][i,j] * a[l-1][s,j], j) + b[l][i]",
+    "W[l][p,j] = W[l][q,j] = 0",
+    "b[l][p] = b[l][q]",
+    "E(z[l][s,i]**2) = sigma2 * sum(a[l-1][s,j]**2, j) = mu",
+    "E(W[l][i,j], mu) = 0",
+    "df[l](z[l][s,i]) = f[l](0)",
+    "df[l+1](0) = f[l+1](z[l+1][s,k])",
+    "df(0) = 0",
+    "df[l](0, 0) = 0",
+    "g[l](0) = 0",
+    "n[l] = n[l+1] * N",
+    "exp(b[l][i]) = tanh(b[l][i])",
+    "sum(b[l][i]) = 0",
+    "sum(b[l][i], k) = 0",
+    "W[l][i,j] = W[l+1][k,i]",
+    "W[l][i,i] = 0",
+    "W[l][i,j] = b[l][i] * mu",
+    "b[l][i] = W[l][i,j]",
+    "b[l][i] = sum(W[l][i,j], j)",
+    "W[l][i] = 0",
+    "V[l][i] = 0",
+    "b[l][i] == 0",
+    "= 0",
+    "b[l][i]",
+    "b[L][i] = 0",
+]
 STEPPED = [
     # given; given, then
     ("", "new theta[p] = theta[p]"),
@@ -529,6 +557,8 @@ DESCRIBED = [
     ("where(z > 1, z*z, where(z > 0, 1, where(z > -1, 1, z + 2)))", (), ()),
     ("where(z >= 1, 1, where(z > 0, z, 0))", (), ()),
     ("where(z > 0, z, exp(z) - 1)", (), ()),
+    ("max(z, 0) + sin(1)**2 + cos(1)**2 - 1", (), ()),
+    ("max(z, 0) + exp(1) - 3", (), ()),
     ("exp(-z**2)", (), ()),
     ("sin(z)", (), ()),
     ("sin(z) + z", (), ()),

@@ -37,13 +37,13 @@ def _hidden() -> Program:
 @cache
 def _any_loss() -> Program:
     """Layer L with c = sum of phi(a[i], y[i]), where nothing is known of phi."""
-    known = (output(L - 1), *parameters(L), target(L))
+    inputs = (output(L - 1), *parameters(L))
     s, i = index("s"), index("i")
     width, last = output(L).axes[1], sp.IndexedBase(named("a", L))
     c = Equation(Tensor("c", (N,)), (s,), sp.Sum(misfit()(last[s, i], sp.IndexedBase("y")[s, i]), (i, 1, width)))
     mean = Equation(Tensor("loss", ()), (), sp.Sum(sp.IndexedBase("c")[s], (s, 1, N)) / N)
-    forward = check(Program(known, (*layer(L), c, mean)))
-    gradient, _ = reverse(forward, {"loss": sp.S.One}, [t.name for t in known if t.name != "y"])
+    forward = check(Program((*inputs, target(L)), (*layer(L), c, mean)))
+    gradient, _ = reverse(forward, {"loss": sp.S.One}, [t.name for t in inputs])
     return check(Program(forward.inputs, (*forward.equations, *gradient.equations)))
 
 

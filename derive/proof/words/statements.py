@@ -17,7 +17,7 @@ from typing import Any
 import sympy as sp
 
 from derive.algebra.blackboard import INDICES, BlackboardReader
-from derive.algebra.notation import named, opaque, size
+from derive.algebra.notation import named, opaque
 from derive.algebra.program import Tensor
 from derive.model.errors import DeriveError
 
@@ -54,11 +54,6 @@ class StatementReader(BlackboardReader):
     def __init__(self, tensors: Mapping[str, Tensor], labels: Mapping[str, sp.Expr]) -> None:
         super().__init__(tensors, labels)
         self.names |= {"mu": MEAN, "sigma2": VARIANCE}
-
-    def subscript(self, base: ast.expr, position: ast.expr, node: ast.AST) -> sp.Expr:
-        if isinstance(base, ast.Name) and base.id == "n":
-            return size(self.label(position))
-        return super().subscript(base, position, node)
 
     def call(self, name: str, arguments: list[ast.expr], node: ast.AST) -> sp.Expr:
         if name == "E" and len(arguments) == 1:
