@@ -23,7 +23,7 @@ from derive.model.errors import DeriveError
 
 FIXED = (INDICES["p"], INDICES["q"])
 """The two neurons of which a statement speaks."""
-ANY = frozenset(INDICES.values()) - set(FIXED)
+ANY = frozenset(i for i in INDICES.values() if i not in FIXED)
 """Indices that stand for every value."""
 MEAN, VARIANCE = sp.Symbol("mu", real=True), sp.Symbol("sigma2", nonnegative=True)
 """Of every weight of a layer, drawn independently."""

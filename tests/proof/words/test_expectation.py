@@ -10,6 +10,7 @@ from derive.model.expression import Z
 from derive.proof.words.expectation import expected
 from derive.proof.words.experiment import _same
 from derive.proof.words.far import misfit
+from derive.proof.words.settings import misfit as unknown_loss
 from derive.proof.words.shapes import Piece, _inside, _vanishes, is_zero
 from derive.proof.words.statements import MEAN, VARIANCE
 
@@ -95,6 +96,14 @@ def test_numbers_are_the_same_up_to_twenty_digits():
     assert not _same(tanh, tanh + sp.pi / 10**20)
     assert _same(sp.Rational(1, 3), sp.Rational(2, 6))
     assert not _same(sp.Rational(1, 3), sp.Rational(1, 3) + sp.Rational(1, 10**50))
+
+
+def test_an_unknown_loss_and_its_derivatives():
+    a, y = sp.symbols("a y")
+    loss = unknown_loss()(a, y)
+    shown = [str(each) for each in (loss, loss.diff(a), loss.diff(y), loss.diff(a).diff(a), loss.diff(a).diff(y))]
+    assert shown == ["phi(a, y)", "phi_a(a, y)", "phi_y(a, y)", "phi_aa(a, y)", "phi_a_y(a, y)"]
+    assert loss.diff(a).diff(y) == loss.diff(y).diff(a)
 
 
 def test_a_loss_need_not_depend_on_the_target():

@@ -145,6 +145,14 @@ def test_what_depends_on_the_weights_has_no_moment(inside):
 CLAIM = '[[claim]]\nlabel = "one"\nsetting = "hidden"\ngiven = []\nthen = ["z[l][s,i] = z[l][s,i]"]\n'
 
 
+def test_what_a_claim_does_not_say():
+    (claim,) = from_toml(CLAIM).claims
+    assert claim == words.Claim("one", "", "", "hidden", Statement((), ("z[l][s,i] = z[l][s,i]",)))
+    assert (claim.rests, claim.activation, claim.depth, claim.steps, claim.checks) == ((), None, 1, 0, ())
+    assert from_toml(CLAIM, "x") == words.Words("claims in words", (claim,), ())
+    assert from_toml('title = "t"\n[[left]]\nwords = "w"\nreason = "r"').left == (("w", "r"),)
+
+
 def induction(*checks: str, rests: str = '"one"') -> str:
     return (
         CLAIM
