@@ -51,7 +51,7 @@ def _any_loss() -> Program:
 def misfit(orders: tuple[int, int] = (0, 0)) -> Any:
     """phi(a, y), or its derivative of the given orders, as a function of which nothing is known."""
 
-    def fdiff(self: Any, argindex: int = 1) -> Any:
+    def fdiff(self: Any, argindex: int) -> Any:
         step = list(orders)
         step[argindex - 1] += 1
         return misfit((step[0], step[1]))(*self.args)
