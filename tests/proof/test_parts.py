@@ -66,7 +66,7 @@ def test_other_widths_are_distinct_and_keep_a_single_output():
 
 
 def test_the_examples_among_which_the_smallest_is_looked_for():
-    found = _small((TANH, TANH))
+    found = _small(Setting((2, 1, 1), 3, (TANH, TANH)))
     assert len(found) == 27 * 3
     assert (found[0].sizes, found[0].samples) == ((1, 1, 1), 1)
     assert (found[-1].sizes, found[-1].samples) == ((3, 3, 3), 3)
@@ -198,6 +198,7 @@ def test_the_sizes_that_answers_are_compared_at():
 
 REMEMBER = {
     *("example.Example", "example.Neuron", "functions.ResidueFunctions", "small.SmallFunctions", "reals.RealFunctions"),
+    "reals.Fine",
     *("recognise.Bench", "refute.Table", "translate._Translator", "valuation.Residual", "words.experiment.Experiment"),
 }
 """Classes whose objects change: they hold what was computed or drawn."""
