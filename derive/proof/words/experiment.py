@@ -28,6 +28,8 @@ from derive.proof.words.settings import Reading, read
 from derive.proof.words.statements import EXPECTED, FIXED, Equality, Statement
 
 SMALL = (1, 2, -1, 3, -2)
+COUNTS = tuple(product((1, 2), repeat=3))
+"""Samples, inputs and outputs of the networks that are tried, in turn."""
 TRIES = 40
 DIGITS = 40
 Pairs = tuple[tuple[str, str], ...]
@@ -198,9 +200,10 @@ def _networks(
     identity = next((f for f in activations if f.formula == Z), activations[0])
     for group, seed in product(groups, range(TRIES)):
         for function in group:
-            widths = (1 + (seed + 1) % 3 // 2, *(2,) * (depth - 1), 2 if depth == 1 else 1 + seed % 2)
+            samples, inputs, outputs = COUNTS[seed % len(COUNTS)]
+            widths = (inputs, *(2,) * (depth - 1), 2 if depth == 1 else outputs)
             functions = [*[function] * (depth - 1), identity] if depth > 1 else [function]
-            yield Architecture(widths, functions, loss), 1 + seed // 2 % 2, seed
+            yield Architecture(widths, functions, loss), samples, seed
 
 
 def drawn(derivation: Derivation, samples: int, draw: random.Random) -> Arrays:

@@ -86,6 +86,7 @@ def test_what_vanishes_throughout_an_interval_and_what_only_at_the_points_that_a
         (Z - half, False),
         (Z - near, False),
         ((Z - half) * (Z - near), None),
+        (sp.Symbol("x") * Z, None),
     ):
         assert _vanishes(Piece(sp.S.Zero, sp.S.One, formula)) is vanishes
 
