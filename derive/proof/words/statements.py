@@ -96,9 +96,9 @@ def condition(text: str, tensors: Mapping[str, Tensor], labels: Mapping[str, sp.
     found = equalities(text, tensors, labels)
     if len(found) != 1:
         raise DeriveError(f"{text!r}: a condition is one equation, left = right")
-    left, right = found[0].left, found[0].right
-    if extra := right.free_symbols & ANY - left.free_symbols:
+    (only,) = found
+    if extra := only.right.free_symbols & ANY - only.left.free_symbols:
         raise DeriveError(f"{text!r}: the index {min(map(str, extra))} stands on the right only")
-    if right.has(sp.Sum):
+    if only.right.has(sp.Sum):
         raise DeriveError(f"{text!r}: a sum has no place on the right of a condition")
-    return found[0]
+    return only
