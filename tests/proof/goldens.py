@@ -38,6 +38,7 @@ from derive.proof.scope import Scope, read_ranges
 from derive.proof.sensitivities import along_directions, sensitivities
 from derive.proof.sides import read_sides
 from derive.proof.small import small
+from derive.proof.spelling import spelled
 from derive.proof.terms import show
 from derive.proof.texts import text_verdicts
 from derive.proof.words.facts import fact
@@ -58,6 +59,7 @@ NETWORKS = {
     "swish": Architecture((3, 2, 2), (SWISH, "tanh")),
     "one": Architecture((3, 2), ("sigmoid",)),
     "five": Architecture((2, 2, 3, 2, 2, 1), ("tanh", "tanh", "sigmoid", "relu", "identity")),
+    **questions.RICH,
 }
 
 
@@ -256,6 +258,8 @@ SECTIONS = {
     "readings": Section(reading, questions.READINGS),
     "sides": Section(both, questions.SIDES),
     "grades": Section(graded, questions.GRADES),
+    "spellings": Section(lambda text, layout: [spelled(text, layout)], questions.SPELLED),
+    "beyond": Section(graded, questions.BEYOND_THE_TEXT),
     "lines": Section(line, questions.LINES),
     "slips": Section(slipped, questions.SLIPPED),
     "numbers": Section(numbers, questions.NUMBERS),

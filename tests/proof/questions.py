@@ -604,3 +604,69 @@ DIRECTIONS = [
     ("rms", "delta1"),
     ("residual", ""),
 ]
+
+SPELLED = [
+    (text, layout)
+    for text in [
+        *("X", "A1 - Y", "dZ2 @ W2", "m", "m2", "dA1 / m", "Zx", "dz[l]", "A[L-1]", "W[m]", "lambda * W2", "XY", "d"),
+        *("δ2", "∂ + a1", "a1 ⊙ z1", "a1 ∘ z1", "a1 − z1", "W2ᵀ", "f′(z1)", "f’(z1)", "a1 ≥ 0", "a1 ≤ 0", "a1\n + z1"),
+        *("a1 ^ 2", "a1 ^(1)", "W2^T", "W2^ {T}", "W2 ^\\top", "a1^x", "W2^Tx"),
+        *("dL/dW2", "d L / d W[l]", "dloss/dz1", "d(cost)/db2", "dE/da1", "dJ/dA1", "dC/dZ2", "dQ/dW2", "dL/dW23456"),
+        *("np.dot(a1, z1)", "numpy.matmul(a1, z1)", "jnp.multiply(a1, z1)", "torch.exp(a1)", "scipy.exp(a1)"),
+        *("dot(a1)", "fabs(a1)", "sum(1.5, 0.5)"),
+        *("a1.dot(z1)", "a1.T.dot(z1)", "a1.sum()", "a1.mean(0)", "a1.transpose()", "a1.max()", "dot(a1, z1, out=a1)"),
+        *("np.maximum(a1, 0)", "np.minimum(a1, 0)", "np.square(a1 + 1)", "np.arctan(a1)", "np.absolute(a1)"),
+        *("np.power(a1, 2)", "np.power(a1)", "power(a1, 2, out=a1)", "sigmoid(z1)", "relu(z1 + x)", "heaviside(z1)"),
+        *("sigmoid(z1, z2)", "relu(x=z1)", "np.transpose(a1)", "np.tanh(Z1)", "np.array", "foo(a1, axis=0)"),
+        *("np.sum(dZ2)", "np.sum(dZ2, 0)", "np.sum(dZ2, axis=0)", "np.sum(dZ2, axis=1, keepdims=True)", "sum(a1, -1)"),
+        *("np.sum(dZ2, dim=-1)", "sum(a1, axis=2)", "sum(a1, axis=-2)", "sum(a1, axis=k)", "sum(a1, where=a1)"),
+        *("sum(a1[i], i)", "sum(a1, 0, keepdim=True)", "mean(a1, axis=0)", "mean(a1)", "sum(outer(a1, z1))"),
+        *("sum(outer(a1, z1), 0)", "sum(outer(a1, z1), axis=0)", "sum(outer(a1))", "mean(outer(a1, z1))"),
+        *("f[1](Z1)", "f'(Z1)", "np.where(Z1 > 0, 1, 0)", "a1 +", "", "(a1", "np.sum(a1, axis=True)"),
+    ]
+    for layout in ("rows", "columns")
+]  # fmt: skip
+RICH = {
+    "normed": Architecture((3, 4, 2), ("tanh", "identity"), layers=[{"normalization": "layer_norm"}, {}]),
+    "wide": Architecture(
+        (3, 4, 4, 2), ("prelu", "relu", "identity"), layers=[{}, {"residual": True, "dropout": 0.5}, {}]
+    ),
+    "classes": Architecture(
+        (3, 4, 2), ("tanh", "softmax"), "cross_entropy", penalty={"l2": 0.5}, layers=[{"normalization": "rms_norm"}, {}]
+    ),
+}
+BEYOND_THE_TEXT = [
+    # quantity, formula, network, layout
+    *(
+        (quantity, formula, network, layout)
+        for network, quantity, formula in [
+            ("normed", "dgain1", "sum(dh1 * r1 / sigma1)"),
+            ("normed", "dgain1", "dh1 * r1 / sigma1"),
+            ("normed", "dshift1", "sum(dh1)"),
+            ("normed", "dbeta1", "dh1"),
+            ("normed", "dgamma2", "dh1"),
+            ("normed", "dh1", "da1 * f'(h1)"),
+            ("normed", "dh1", "da1 * f'(z1)"),
+            ("normed", "h1", "gamma1 * r1 / sigma1 + beta1"),
+            ("normed", "dW1", "delta1.T @ x"),
+            ("normed", "dW1", "dh1.T @ x"),
+            ("normed", "delta1", "dr1 + dmu1 / n1"),
+            ("normed", "delta1", "dr1"),
+            ("wide", "dslope1", "sum(da1 * min(z1, 0))"),
+            ("wide", "da1", "delta2 @ W2 + da2"),
+            ("wide", "da1", "delta2 @ W2"),
+            ("wide", "delta2", "da2 * mask2 * f'(z2)"),
+            ("wide", "delta2", "da2 * f'(z2)"),
+            ("wide", "delta3", "(a3 - y) / N"),
+            ("classes", "delta2", "(a2 - y) / N"),
+            ("classes", "delta2", "(a2 - y) / N * f'(z2)"),
+            ("classes", "dW2", "delta2.T @ a1 + l2 * W2"),
+            ("classes", "dW2", "delta2.T @ a1"),
+            ("classes", "dW2", "delta2.T @ a1 + lambda * W2"),
+            ("classes", "dW[l]", "delta[l].T @ a[l-1] + l2 * W[l]"),
+            ("classes", "db2", "sum(delta2)"),
+            ("classes", "dmu1", "sum(dr1)"),
+        ]
+        for layout in ("rows", "columns")
+    ),
+]
