@@ -110,14 +110,14 @@ def symbols(tensor: Tensor, sizes: dict[sp.Expr, int]) -> Any:
 class Exponential(sp.Function):  # type: ignore[misc]
     """exp, which SymPy is kept from simplifying: it would join products to exponentials of sums."""
 
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
+    def fdiff(self, argindex: int) -> sp.Expr:
         return self
 
 
 class Logarithm(sp.Function):  # type: ignore[misc]
     """log, which SymPy is kept from simplifying."""
 
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
+    def fdiff(self, argindex: int) -> sp.Expr:
         return 1 / self.args[0]
 
 

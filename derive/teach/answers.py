@@ -108,9 +108,6 @@ def _answer(line: str, where: str) -> Answer:
     for key, kind in wanted.items():
         if not isinstance(entry[key], kind) or isinstance(entry[key], bool):
             raise DeriveError(f"{where}: {key} is {shorten(entry[key])}, which is not {kind.__name__}")
-    for key in ("sheet", "quantity", "layout"):
-        if not entry[key].isprintable():
-            raise DeriveError(f"{where}: {key} is {shorten(entry[key])}, which cannot be printed")
     if entry["verdict"] not in get_args(Verdict):
         raise DeriveError(f"{where}: {shorten(entry['verdict'])} is no verdict")
     if entry.get("slip") is not None and entry["slip"] not in BY_TAG:

@@ -59,6 +59,7 @@ class Grade:
     counterexample: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
+        """All fields as a JSON object."""
         return json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n"
 
     def __str__(self) -> str:
