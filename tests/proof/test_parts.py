@@ -70,6 +70,9 @@ def test_the_examples_among_which_the_smallest_is_looked_for():
     assert len(found) == 27 * 3
     assert (found[0].sizes, found[0].samples) == ((1, 1, 1), 1)
     assert (found[-1].sizes, found[-1].samples) == ((3, 3, 3), 3)
+    forked = _small(Setting((2, 3, 3, 1), 4, (TANH, TANH, TANH), (0, 1, 0)))
+    assert len(forked) == 27 * 3
+    assert all(s.sizes[1] == s.sizes[2] for s in forked)
     assert found == sorted(found, key=lambda s: (s.count, s.samples, s.sizes))
     assert Setting((2, 3, 1), 4, (TANH, TANH)).count == 3 * 3 + 1 * 4 + 4 * 3
 
