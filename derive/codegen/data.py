@@ -13,9 +13,9 @@ import numpy as np
 
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
+from derive.model.limits import LIMITS
 
 SAMPLES, SEED = 8, 0
-MAX_BYTES = 2**30
 
 TARGETS: dict[str, Callable[[Any, tuple[int, int]], Any]] = {
     "real": lambda rng, shape: rng.standard_normal(shape),
@@ -56,8 +56,8 @@ def read_data(path: Path, architecture: Architecture) -> Data:
     try:
         with zipfile.ZipFile(path) as archive:
             total = sum(entry.file_size for entry in archive.infolist())
-        if total > MAX_BYTES:
-            raise DeriveError(f"{path}: {total} bytes when unpacked; at most {MAX_BYTES} are read")
+        if total > LIMITS["archive"].most:
+            raise DeriveError(f"{path}: {LIMITS['archive'].exceeded(total)}")
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in ("theta", "X", "Y") if name in archive.files}
     except OSError as error:

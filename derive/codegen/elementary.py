@@ -24,6 +24,8 @@ from derive.model.expression import Z
 MAX_POWER = 60
 """A kernel's power beyond which a power is a kernel of its own: polynomials of high degree take for ever."""
 HYPERBOLIC = (sp.tanh, sp.sinh, sp.cosh)
+MAX_EXPONENTIALS = 24
+"""So many exponentials and hyperbolic functions may stand in an expression whose normal form is looked for."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,12 @@ def between(points: list[sp.Expr]) -> list[sp.Rational]:
         return [sp.Rational(1, 3)]
     inner = [sp.nsimplify((a + b) / 2, rational=True) for a, b in pairwise(points)]
     return [sp.floor(points[0]) - sp.Rational(4, 3), *inner, sp.ceiling(points[-1]) + sp.Rational(4, 3)]
+
+
+def involved(*exprs: sp.Expr) -> bool:
+    """Whether so much stands in the expressions that their normal forms would take for ever."""
+    nodes = (node for expr in exprs for node in sp.preorder_traversal(expr))
+    return sum(isinstance(node, (sp.exp, *HYPERBOLIC)) for node in nodes) > MAX_EXPONENTIALS
 
 
 def equal(left: sp.Expr, right: sp.Expr) -> bool:

@@ -36,11 +36,11 @@ from derive.codegen.training import initial, layer_of, scheduled
 from derive.codegen.updates import update
 from derive.model.architecture import Architecture
 from derive.model.errors import unknown
+from derive.model.limits import LIMITS
 from derive.model.sources import read_text
 from derive.model.specification import to_toml
 from derive.model.tables import STYLES, TARGETS
 
-MAX_BYTES = 20_000_000  # of a module: one of a thousand layers has about one
 NO_CERTIFICATE = ("Certificate: none; this module was made without proof or audit.",)
 
 
@@ -174,7 +174,7 @@ def load(source: str | Path) -> ModuleType:
 
 def read_module(path: Path) -> str:
     """The text of the Python file at `path`; a DeriveError if it cannot be read."""
-    return read_text(path, "module", MAX_BYTES)
+    return read_text(path, LIMITS["module"])
 
 
 def _count(architecture: Architecture, parameters: list[_Parameter]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from derive.model.budget import budget
 from derive.model.definition import read_definition
 from derive.model.errors import DeriveError, FormulaError, shorten, unknown
 from derive.model.names import identifier
@@ -69,6 +70,10 @@ class Activation:
             return
         if not self.elementwise:
             raise DeriveError(f"{where} is built in; give your own activation another name")
+        with budget(where):
+            self._check(where)
+
+    def _check(self, where: str) -> None:
         try:
             _check_trainable(self.initial, self.expression, jumps=self.name in ACTIVATIONS)
             for name in self.trained:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from derive.model.budget import budget
 from derive.model.definition import read_definition
 from derive.model.errors import DeriveError, FormulaError, shorten, unknown
 from derive.model.names import identifier
@@ -56,7 +57,8 @@ class Loss:
             if not abs(value) < 1e100:
                 raise DeriveError(f"{where}: the constant {key} has to be a finite number, not {shorten(value)}")
         try:
-            self._check()
+            with budget(where):
+                self._check()
         except FormulaError as error:
             raise FormulaError(f"{where}: {error}", error.column) from None
 

@@ -16,11 +16,9 @@ import warnings
 from typing import Any, ClassVar, NoReturn
 
 from derive.model.errors import FormulaError, shorten
+from derive.model.limits import LIMITS
 
-MAX_LENGTH = 4000
-MAX_DEPTH = 60
-MAX_DIGITS = 40
-MAX_EXPONENT = 64
+MAX_DEPTH, MAX_DIGITS, MAX_EXPONENT = (LIMITS[name].most for name in ("depth", "digits", "exponent"))
 
 OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "+",
@@ -35,8 +33,8 @@ COMPARISONS: dict[type[ast.cmpop], str] = {ast.Gt: ">", ast.GtE: ">=", ast.Lt: "
 
 def parse(text: str, what: str = "expression") -> ast.expr:
     """The syntax tree of `text`, or a FormulaError that says where it cannot be read."""
-    if len(text) > MAX_LENGTH:
-        raise FormulaError(f"the {what} has {len(text)} characters; at most {MAX_LENGTH} are read")
+    if len(text) > LIMITS["formula"].most:
+        raise FormulaError(f"the {what} is too long: {LIMITS['formula'].exceeded(len(text))}")
     if not text.strip():
         raise FormulaError(f"the {what} is empty")
     for position, character in enumerate(text):

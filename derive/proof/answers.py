@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import sympy as sp
 
 from derive.model.errors import DeriveError, FormulaError, shorten
+from derive.model.limits import LIMITS
 from derive.proof.grammar import FormulaReader
 from derive.proof.matrices import PlaceError, ShapeError
 from derive.proof.scope import Scope
@@ -17,7 +18,7 @@ from derive.proof.terms import Labels, Term, numbered, relative
 from derive.proof.values import ONE, QUANTITIES, Layout, Value
 
 GRADED = ("delta", "dW", "db", "da", "z", "a")
-MAX_LENGTH = 1000
+MAX_LENGTH = LIMITS["answer"].most
 
 QUANTITY = re.compile(rf"({'|'.join(GRADED)})\s*(?:(\d{{1,4}})|\[\s*(l|L|\d{{1,4}})\s*(?:([+-])\s*(\d{{1,4}}))?\s*\])")
 
@@ -97,7 +98,7 @@ def ask(text: str, depth: int) -> Asked:
 def read_line(asked: Asked, formula: str, depth: int, layout: Layout) -> Line:
     """The answer `formula`, with or without `delta2 =` in front. Raises FormulaError where it cannot be read."""
     if len(formula) > MAX_LENGTH:
-        raise FormulaError(f"the formula has {len(formula)} characters; at most {MAX_LENGTH} are read in an answer")
+        raise FormulaError(LIMITS["answer"].exceeded(len(formula)))
     formula = _right_side(asked, formula)
     place_error, value, shape_error = "", None, None
     scope = _scope(asked, depth, layout)

@@ -17,13 +17,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from derive.codegen.header import title
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, unknown
+from derive.model.limits import LIMITS
 from derive.teach.latex import escaped, latex
 from derive.teach.lesson import Lesson, lesson
 from derive.teach.notebook import notebook
 from derive.teach.plain import plain
 from derive.teach.shown import Showing
 
-MAX_LAYERS = 40
+MAX_LAYERS = LIMITS["lesson"].most
 """A lesson of more layers repeats itself, and nobody reads it."""
 
 

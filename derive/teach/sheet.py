@@ -15,10 +15,11 @@ from dataclasses import dataclass
 
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
+from derive.model.limits import LIMITS
 from derive.proof.values import Layout
 from derive.teach.exercises import Puzzle, asked_of, hints, hints_of, puzzles
 
-MAX_EXERCISES = 50
+MAX_EXERCISES = LIMITS["exercises"].most
 
 
 @dataclass(frozen=True)
