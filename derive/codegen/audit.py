@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from derive.codegen.comparison import compared
+from derive.codegen.contained import foreign
 from derive.codegen.emit import digest, read_module
 from derive.codegen.frame import changed, constants
 from derive.codegen.rounds import Round, rounds_of
@@ -48,8 +49,8 @@ def audit(
 ) -> Certificate:
     """The verdicts about an emitted module: its text, or the path of its file.
 
-    `architecture` is what it should compute; by default what its own SPEC says. Nothing in the module
-    can open files or import anything while it is audited. With `to_the_end=False` the audit ends with the
+    `architecture` is what it should compute; by default what its own SPEC says. A module that uses more of Python
+    than derive's own do is not run, so nothing in it can open files or import anything. With `to_the_end=False` the audit ends with the
     first round that finds a fault.
     """
     is_path = isinstance(source, Path) or "\n" not in source
@@ -73,6 +74,9 @@ def _verdicts(
     """What is looked at, one thing after the other, the quickest first."""
     yield [_header(text, stated, architecture)]
     yield [_frame(text, architecture)]
+    if beyond := foreign(text, architecture):
+        yield [_not_run(beyond)]
+        return
     rounds = rounds_of(architecture)
     for position, each in enumerate(rounds):
         progress(f"auditing {each.title}", position / len(rounds))
@@ -102,6 +106,12 @@ def _frame(text: str, architecture: Architecture) -> Verdict:
         "comparison of their syntax trees",
         note=f"changed or missing: {', '.join(different)}" if different else "",
     )
+
+
+def _not_run(beyond: list[str]) -> Verdict:
+    """The verdict on a module that is not run, since it uses what no module of derive does."""
+    note = f"it was not run, since it uses {'; '.join(beyond[:3])}"
+    return Verdict("module", "it uses nothing but what derive writes", "undecided", validity="its text", note=note)
 
 
 def _checked(text: str, architecture: Architecture, each: Round) -> list[Verdict]:

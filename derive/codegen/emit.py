@@ -234,6 +234,9 @@ def _helper(helper: Helper) -> dict[str, Any]:
     arguments = {symbol: sp.Symbol(str(symbol), real=True) for symbol in helper.symbols}
     symbols = sp.numbered_symbols("t", start=1, real=True)
     parts, (form,) = sp.cse(helper.form.xreplace(arguments), symbols=symbols, order="canonical")
+    conditions = {symbol: part for symbol, part in parts if isinstance(part, sp.logic.boolalg.Boolean)}
+    parts = [(symbol, part.xreplace(conditions)) for symbol, part in parts if symbol not in conditions]
+    form = form.xreplace(conditions)  # a condition stays where it decides
     known = {str(symbol): () for symbol, _ in parts} | {str(symbol): () for symbol in helper.symbols}
     body = [f"{symbol} = {written(lower_scalar(part, known))}" for symbol, part in parts]
     body.append(f"return {written(lower_scalar(form, known))}")

@@ -57,12 +57,13 @@ def parse(text: str, what: str = "expression") -> ast.expr:
         ) from None
     except (ValueError, RecursionError, MemoryError):
         raise FormulaError(f"the {what} {shorten(line)} does not parse: nested too deeply") from None
-    if _deeper_than(tree, MAX_DEPTH):
+    if deeper_than(tree, MAX_DEPTH):
         raise FormulaError(f"the {what} is nested more than {MAX_DEPTH} levels deep")
     return tree
 
 
-def _deeper_than(tree: ast.AST, limit: int) -> bool:
+def deeper_than(tree: ast.AST, limit: int) -> bool:
+    """Whether a syntax tree has more than `limit` levels."""
     level = [tree]
     for _ in range(limit):
         level = [child for node in level for child in ast.iter_child_nodes(node)]

@@ -26,6 +26,7 @@ from derive.model.limits import LIMITS
 from derive.model.loss import Loss, built_in_loss
 from derive.model.penalty import Penalty
 from derive.model.sources import read_text, toml_table
+from derive.model.tables import OPTIMIZERS
 from derive.model.training import training_lines
 
 SETTINGS = (
@@ -116,7 +117,8 @@ _EXAMPLE = {"sizes": "sizes = [64, 32, 10]", "activations": 'activations = ["tan
 def to_toml(architecture: Architecture) -> str:
     """The canonical specification of `architecture`: `from_toml` gives the same architecture back."""
     update = architecture.optimizer
-    settings = "".join(f", {key} = {value!r}" for key, value in update.constants if value)
+    usual = OPTIMIZERS[update.name].constants
+    settings = "".join(f", {key} = {value!r}" for key, value in update.constants if value or usual[key])
     lines = [f'name = "{architecture.name}"', *_chain(architecture)]
     lines += [
         f"loss = {_loss(architecture.loss)}",

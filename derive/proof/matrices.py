@@ -15,7 +15,8 @@ from typing import ClassVar, NoReturn
 import sympy as sp
 
 from derive.algebra.notation import Label, N, index, named
-from derive.model.errors import FormulaError, unknown
+from derive.model.budget import budget
+from derive.model.errors import FormulaError, shorten, unknown
 from derive.model.expression import ScalarReader
 from derive.model.reader import MAX_EXPONENT, Reader, parse
 from derive.proof.counting import label_sum, parameters_of
@@ -88,7 +89,8 @@ class MatrixReader(Reader):
         original = " ".join(text.split())
         rewritten = with_df(original)
         self.text = original
-        value = self.visit(parse(rewritten, self.what))
+        with budget(f"the formula {shorten(original)}"):
+            value = self.visit(parse(rewritten, self.what))
         if not isinstance(value, Value):
             raise FormulaError(f"the formula {original!r} is not a value")
         return value

@@ -1,0 +1,1 @@
+"""Fuzzing: hostile input for every parser, and generated networks for emission (`make fuzz`)."""

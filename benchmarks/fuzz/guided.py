@@ -1,0 +1,2 @@
+def start(folder, seconds): return None
+def collect(guide, folder): return {}
