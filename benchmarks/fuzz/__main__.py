@@ -61,7 +61,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--inputs", type=int, default=INPUTS, help=f"through the parsers  [{INPUTS}]")
     parser.add_argument("--networks", type=int, default=NETWORKS, help=f"through emission  [{NETWORKS}]")
     parser.add_argument("--seconds", type=float, default=0, help="stop after so many  [when all is done]")
-    parser.add_argument("--guided", type=float, default=0, help="seconds of coverage-guided fuzzing beside it (atheris)")
+    parser.add_argument(
+        "--guided", type=float, default=0, help="seconds of coverage-guided fuzzing beside it (atheris)"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", nargs="*", default=[], help="targets")
@@ -145,13 +147,17 @@ def _progress(total: dict[str, Tally], seconds: float) -> str:
 
 
 def _summary(total: dict[str, Tally], seconds: float) -> str:
-    lines = [f"{'target':16} {'inputs':>9} {'accepted':>9} {'refused':>9} {'findings':>8} {'mean ms':>8} {'slowest s':>9}"]
+    lines = [
+        f"{'target':16} {'inputs':>9} {'accepted':>9} {'refused':>9} {'findings':>8} {'mean ms':>8} {'slowest s':>9}"
+    ]
     for name, tally in total.items():
         count = sum(tally.counts.values())
         good = tally.counts["accepted"] + tally.counts["compared"]
         refused = tally.counts["refused"] + tally.counts["no finite loss to compare"]
         mean = 1000 * tally.seconds / max(count, 1)
-        lines.append(f"{name:16} {count:9,} {good:9,} {refused:9,} {len(tally.findings):8} {mean:8.2f} {tally.slowest:9.2f}")
+        lines.append(
+            f"{name:16} {count:9,} {good:9,} {refused:9,} {len(tally.findings):8} {mean:8.2f} {tally.slowest:9.2f}"
+        )
     lines.append(_progress(total, seconds).strip())
     return "\n".join(lines)
 

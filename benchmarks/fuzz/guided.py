@@ -1,2 +1,6 @@
-def start(folder, seconds): return None
-def collect(guide, folder): return {}
+def start(folder, seconds):
+    return None
+
+
+def collect(guide, folder):
+    return {}

@@ -24,17 +24,43 @@ from derive.model.specification import from_toml, to_toml
 from derive.model.tables import ACTIVATIONS, DTYPES, INITIALIZATIONS, LOSSES, OPTIMIZERS, ROW_ACTIVATIONS, SCHEDULES
 
 NAMES: dict[str, Any] = {
-    **{name: getattr(np, name) for name in ("exp", "log", "log1p", "expm1", "sqrt", "tanh", "sinh", "cosh", "sin", "cos")},
+    **{
+        name: getattr(np, name)
+        for name in ("exp", "log", "log1p", "expm1", "sqrt", "tanh", "sinh", "cosh", "sin", "cos")
+    },
     **{"atan": np.arctan, "asinh": np.arcsinh, "erf": np.vectorize(math.erf, otypes=[float]), "abs": np.abs},
     **{"max": np.maximum, "min": np.minimum, "where": np.where, "pi": np.pi, "e": np.e},
 }
-LEAVES = ("z", "z", "z", "beta*z", "2*z", "-z", "z/3", "z**2", "0.5", "1", "beta", "3", "1/7", "0.1*z", "pi", "1e-3*z", "z**3")
+LEAVES = (
+    "z",
+    "z",
+    "z",
+    "beta*z",
+    "2*z",
+    "-z",
+    "z/3",
+    "z**2",
+    "0.5",
+    "1",
+    "beta",
+    "3",
+    "1/7",
+    "0.1*z",
+    "pi",
+    "1e-3*z",
+    "z**3",
+)
 WRAPS = ("exp(-({})**2)", "tanh({})", "sin({})", "cos({})", "atan({})", "erf({})", "asinh({})", "log(1 + exp({}))", "1/(1 + exp({}))",
          "sqrt(1 + ({})**2)", "max({}, 0)", "min({}, 1)", "abs({})", "where(z > 0.25, {}, z - 0.25)", "expm1(-({})**2)",
          "log1p(({})**2)", "cosh({})", "({})**2", "({})**3", "where({} > 0, z, beta*z)", "max(min({}, 1), -1)")  # fmt: skip
 OWN_LOSSES = (
     *("(a - y)**4", "log(cosh(a - y)) + (a - y)**2/4", "abs(a - y) + (a - y)**2", "sqrt(1 + (a - y)**2) - 1"),
-    *("where(a - y > 0, 2*(a - y)**2, (a - y)**2)", "log(1 + (a - y)**2)", "(a - y)**2 * (1 + a**2)", "exp(-(a - y)**2) + a**2"),
+    *(
+        "where(a - y > 0, 2*(a - y)**2, (a - y)**2)",
+        "log(1 + (a - y)**2)",
+        "(a - y)**2 * (1 + a**2)",
+        "exp(-(a - y)**2) + a**2",
+    ),
 )
 NOTHING_ELSE = {"numpy", "typing", "__future__"}
 
@@ -50,7 +76,7 @@ def expression(rng: random.Random, depth: int = 3) -> str:
 
 def network(rng: random.Random) -> tuple[Architecture, str]:
     """An architecture with everything that a specification can ask for, and a style. Raises DeriveError if refused."""
-    depth = rng.choice((1, 1, 2, 2, 2, 3))
+    depth = rng.choice((1, 1, 1, 1, 2, 2, 3))
     functions = [_function(rng, label) for label in range(depth)]
     loss: Any = rng.choice([*LOSSES, *LOSSES, {"name": "own_loss", "expression": rng.choice(OWN_LOSSES)}])
     if loss == "binary_cross_entropy":
@@ -76,9 +102,13 @@ def network(rng: random.Random) -> tuple[Architecture, str]:
         dtype=rng.choice((*DTYPES, "float64", "float64")),
         name=rng.choice(("net", "network", "a1", "theta_", "N", "np", "W1", "loss", "X")),
         layers=layers,
-        penalty=rng.choice((None, None, {"l2": 0.01}, {"l1": 0.1, "half": False}, {"l2": 0.5, "l1": 0.25, "over_samples": True})),
+        penalty=rng.choice(
+            (None, None, {"l2": 0.01}, {"l1": 0.1, "half": False}, {"l2": 0.5, "l1": 0.25, "over_samples": True})
+        ),
         sample_weights=rng.random() < 0.15,
-        initialization=rng.choice([*(name for name in INITIALIZATIONS if name != "variance_preserving"), {"name": "normal", "scale": 0.7}]),
+        initialization=rng.choice(
+            [*(name for name in INITIALIZATIONS if name != "variance_preserving"), {"name": "normal", "scale": 0.7}]
+        ),
         schedule=rng.choice([*SCHEDULES, {"name": "step", "every": 7, "warm_up": 5}]),
         clip=rng.choice((None, None, 1.0, 1e-3)),
     ), rng.choice(("fast", "readable"))

@@ -19,6 +19,7 @@ import numpy as np
 import sympy as sp
 
 from derive.algebra.gradient import differentiate
+from derive.algebra.notation import L
 from derive.codegen.contained import foreign
 from derive.codegen.data import read_data
 from derive.codegen.emit import emit, load
@@ -78,17 +79,57 @@ def _text_seeds() -> list[str]:
 
 
 FORMULAS = (
-    *("diag(f'(z[l])) @ W[l+1].T @ delta[l+1]", "delta2.T @ a1", "(delta2 @ W2) * f'(z1)", "(a2 - y) / N", "outer(delta1, x)"),
-    *("sum(delta2)", "1 - a1**2", "W2.T @ delta2", "d(c, b[l])", "d(loss, W[l][i, j])", "norm(a2 - y)**2 / 2", "inv(W1 @ W1.T)"),
-    *("sum(W[l][i, k] * a[l-1][k], k)", "a[l](x)", "f2(z2)", "exp(-z1) / (1 + exp(-z1))**2", "sum(n[l] * (n[l-1] + 1), l, 1, L)"),
-    *("tanh(W1 @ x + b1)", "w[l][i]", "count(W[l])", "a2(x)", "sqrt(2) * W1.T", "0.5 * delta2 @ W2 * (1 - tanh(z1)**2)"),
+    *(
+        "diag(f'(z[l])) @ W[l+1].T @ delta[l+1]",
+        "delta2.T @ a1",
+        "(delta2 @ W2) * f'(z1)",
+        "(a2 - y) / N",
+        "outer(delta1, x)",
+    ),
+    *(
+        "sum(delta2)",
+        "1 - a1**2",
+        "W2.T @ delta2",
+        "d(c, b[l])",
+        "d(loss, W[l][i, j])",
+        "norm(a2 - y)**2 / 2",
+        "inv(W1 @ W1.T)",
+    ),
+    *(
+        "sum(W[l][i, k] * a[l-1][k], k)",
+        "a[l](x)",
+        "f2(z2)",
+        "exp(-z1) / (1 + exp(-z1))**2",
+        "sum(n[l] * (n[l-1] + 1), l, 1, L)",
+    ),
+    *(
+        "tanh(W1 @ x + b1)",
+        "w[l][i]",
+        "count(W[l])",
+        "a2(x)",
+        "sqrt(2) * W1.T",
+        "0.5 * delta2 @ W2 * (1 - tanh(z1)**2)",
+    ),
 )
 ANSWERS = ("delta1 = (delta2 @ W2) * (1 - a1**2)", "dW1 = delta1.T @ x", "db2 = sum(delta2)", "delta2 = (a2 - y) / N",
            "da1 = delta2 @ W2", "delta[l] = (delta[l+1] @ W[l+1]) * f'(z[l])", "dW[l] = delta[l].T @ a[l-1]")  # fmt: skip
 EXPRESSIONS = (
     *(text.split(";")[0] for text in ACTIVATIONS.values()),
-    *("max(min(z, 1), -1)", "abs(abs(z) - 1)", "z*exp(-z**2/2) + 0.1*z", "atan(2*z) + log1p(z**2)", "sqrt(1 + z**2) - 1"),
-    *("sinh(z)/cosh(z)", "expm1(-z**2)*sin(z)", "(1 + z**2)**(1/4)", "2**z/(1 + 2**z)", "beta*z + tanh(beta*z)", "asinh(z)"),
+    *(
+        "max(min(z, 1), -1)",
+        "abs(abs(z) - 1)",
+        "z*exp(-z**2/2) + 0.1*z",
+        "atan(2*z) + log1p(z**2)",
+        "sqrt(1 + z**2) - 1",
+    ),
+    *(
+        "sinh(z)/cosh(z)",
+        "expm1(-z**2)*sin(z)",
+        "(1 + z**2)**(1/4)",
+        "2**z/(1 + 2**z)",
+        "beta*z + tanh(beta*z)",
+        "asinh(z)",
+    ),
 )
 
 
@@ -105,9 +146,7 @@ def _expression(text: str) -> None:
 
 def _formula(text: str) -> None:
     layout, _, formula = text.partition("|")
-    l = sp.Symbol("l", integer=True, positive=True)
-    scope = Scope("rows" if layout == "rows" else "columns", {"l": (sp.Integer(2), sp.Symbol("L", integer=True, positive=True) - 1)}, least=3)
-    assert l is not None
+    scope = Scope("rows" if layout == "rows" else "columns", {"l": (sp.Integer(2), L - 1)}, least=3)
     FormulaReader(scope).read(formula)
 
 
@@ -128,7 +167,18 @@ def _text(text: str) -> None:
 
 def _options(text: str) -> None:
     parts = text.split("\x1f")
-    fields = ("layers", "hidden", "output", "loss", "optimizer", "momentum", "clip", "schedule", "initialization", "name")
+    fields = (
+        "layers",
+        "hidden",
+        "output",
+        "loss",
+        "optimizer",
+        "momentum",
+        "clip",
+        "schedule",
+        "initialization",
+        "name",
+    )
     Request(**dict(zip(fields, (part or None for part in parts), strict=False))).architecture()  # type: ignore[arg-type]
 
 
@@ -158,7 +208,11 @@ def _certificate_seeds() -> list[str]:
 def _answer_seeds() -> list[str]:
     line = {"sheet": "3-4-2 seed 1", "exercise": 1, "quantity": "delta1", "layout": "rows", "answer": "delta2 @ W2",
             "verdict": "incorrect", "slip": "missing-derivative"}  # fmt: skip
-    return [json.dumps(line) + "\n", (json.dumps(line) + "\n") * 3, json.dumps({**line, "verdict": "correct", "slip": None})]
+    return [
+        json.dumps(line) + "\n",
+        (json.dumps(line) + "\n") * 3,
+        json.dumps({**line, "verdict": "correct", "slip": None}),
+    ]
 
 
 def _archives() -> list[bytes]:
@@ -184,20 +238,35 @@ def _safetensors_seeds() -> list[bytes]:
 
 
 PARSERS: dict[str, Parser] = {
-    "specification": Parser(from_toml, _specification_seeds, 4),
-    "expression": Parser(_expression, lambda: EXPRESSIONS, 4),
-    "loss": Parser(lambda text: Loss("own", text), lambda: [r.definition.split(";")[0] for r in LOSSES.values() if "delta" not in r.definition], 2),
-    "definition": Parser(define, lambda: [f"own = {text}" for text in ACTIVATIONS.values()], 1),
-    "constants": Parser(read_definition.__wrapped__, lambda: list(ACTIVATIONS.values()), 1),
-    "options": Parser(_options, lambda: ["3-4-2\x1ftanh\x1fsoftmax\x1fcross_entropy\x1fadam\x1f\x1f1.5\x1fcosine\x1fhe_normal\x1fnet", "64-32-10\x1frelu\x1fidentity\x1f\x1fsgd\x1f0.9"], 2),
-    "formula": Parser(_formula, lambda: [f"{layout}|{text}" for layout in ("rows", "columns") for text in FORMULAS], 4),
-    "answer": Parser(_answer, lambda: ANSWERS, 4),
-    "text": Parser(_text, _text_seeds, 3),
-    "certificate": Parser(_file(read_certificate, ".json"), _certificate_seeds, 2),
-    "record": Parser(_file(read_answers, ".jsonl"), _answer_seeds, 2),
-    "module": Parser(_module, lambda: [_emitted()[0]], 1),
-    "data": Parser(_file(lambda path: read_data(path, NETWORK), ".npz"), _archives, 2, binary=True),
-    "parameters": Parser(_file(lambda path: load_parameters(path, _emitted()[1]), ".npz"), _archives, 2, binary=True),
-    "safetensors": Parser(_file(lambda path: load_parameters(path, _emitted()[1]), ".safetensors"), _safetensors_seeds, 2, binary=True),
+    "specification": Parser(from_toml, _specification_seeds, 40),
+    "expression": Parser(_expression, lambda: EXPRESSIONS, 30),
+    "loss": Parser(
+        lambda text: Loss("own", text),
+        lambda: [r.definition.split(";")[0] for r in LOSSES.values() if "delta" not in r.definition],
+        20,
+    ),
+    "definition": Parser(define, lambda: [f"own = {text}" for text in ACTIVATIONS.values()], 10),
+    "constants": Parser(read_definition.__wrapped__, lambda: list(ACTIVATIONS.values()), 10),
+    "options": Parser(
+        _options,
+        lambda: [
+            "3-4-2\x1ftanh\x1fsoftmax\x1fcross_entropy\x1fadam\x1f\x1f1.5\x1fcosine\x1fhe_normal\x1fnet",
+            "64-32-10\x1frelu\x1fidentity\x1f\x1fsgd\x1f0.9",
+        ],
+        20,
+    ),
+    "formula": Parser(
+        _formula, lambda: [f"{layout}|{text}" for layout in ("rows", "columns") for text in FORMULAS], 50
+    ),
+    "answer": Parser(_answer, lambda: ANSWERS, 40),
+    "text": Parser(_text, _text_seeds, 25),
+    "certificate": Parser(_file(read_certificate, ".json"), _certificate_seeds, 20),
+    "record": Parser(_file(read_answers, ".jsonl"), _answer_seeds, 20),
+    "module": Parser(_module, lambda: [_emitted()[0]], 3),
+    "data": Parser(_file(lambda path: read_data(path, NETWORK), ".npz"), _archives, 20, binary=True),
+    "parameters": Parser(_file(lambda path: load_parameters(path, _emitted()[1]), ".npz"), _archives, 20, binary=True),
+    "safetensors": Parser(
+        _file(lambda path: load_parameters(path, _emitted()[1]), ".safetensors"), _safetensors_seeds, 20, binary=True
+    ),
 }
 """Name → the parser."""

@@ -1,1 +1,2 @@
-def check(): return 0
+def check():
+    return 0

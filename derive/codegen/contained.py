@@ -19,7 +19,9 @@ ARRAYS = ("T", "shape", "size", "ndim", "dtype", "dot", "sum", "max", "mean", "r
 """Attributes of an array that compute with it and lead nowhere else."""
 NUMPY = (*UNARY, *BINARY, *COMPARISONS, *CHOICES, *FUNCTIONS, "matmul", "abs", "absolute", "empty", "zeros", "ones")
 SYNTAX: tuple[type[ast.AST], ...] = (ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.expr_context, ast.keyword)
-PLAIN = (*(ast.IfExp, ast.If, ast.For, ast.Pass, ast.AugAssign, ast.BoolOp, ast.Slice, ast.List, ast.Starred, ast.Expr),)
+PLAIN = (
+    *(ast.IfExp, ast.If, ast.For, ast.Pass, ast.AugAssign, ast.BoolOp, ast.Slice, ast.List, ast.Starred, ast.Expr),
+)
 UNSAFE = (ast.Mod, ast.LShift)
 """Operators that make long texts and long numbers of short ones; `%` formats."""
 HARMLESS = ("abs", "len", "float", "int", "bool", "sum", "min", "max", "zip", "range", "tuple", "list", "enumerate")

@@ -138,7 +138,7 @@ def activation(value: str | Activation, own: dict[str, Activation] | None = None
     """The activation that `value` names, from the table or from `own`."""
     if isinstance(value, Activation):
         return value
-    if own and value in own:
+    if own and isinstance(value, str) and value in own:
         return own[value]
     known = built_in(value) if isinstance(value, str) else None
     if known is None:

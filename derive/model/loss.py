@@ -44,7 +44,7 @@ class Loss:
             raise DeriveError(f"{where}: the expression has to be text, not {shorten(self.expression)}")
         constants = self.constants.items() if isinstance(self.constants, Mapping) else self.constants
         object.__setattr__(self, "constants", tuple((str(key), value) for key, value in constants))
-        if self.targets not in TARGETS:
+        if not isinstance(self.targets, str) or self.targets not in TARGETS:
             raise unknown("kind of targets", self.targets, TARGETS, where)
         if self == built_in_loss(self.name):
             return

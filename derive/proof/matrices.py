@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Mapping
 from itertools import count
-from typing import ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import sympy as sp
 
@@ -49,6 +49,9 @@ class LabelReader(ScalarReader):
                 "l = 1..L gives another",
             )
         return self.names[name]
+
+    def compare(self, operator: str, left: sp.Expr, right: sp.Expr, node: ast.AST) -> Any:
+        self.fail(node, "a comparison is no layer")
 
 
 class ShapeError(FormulaError):

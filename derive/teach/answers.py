@@ -112,7 +112,8 @@ def _answer(line: str, where: str) -> Answer:
         plain(entry[key], f"{where}: {key}")
     if entry["verdict"] not in get_args(Verdict):
         raise DeriveError(f"{where}: {shorten(entry['verdict'])} is no verdict")
-    if entry.get("slip") is not None and entry["slip"] not in BY_TAG:
+    slip = entry.get("slip")
+    if slip is not None and not (isinstance(slip, str) and slip in BY_TAG):
         raise DeriveError(f"{where}: {shorten(entry['slip'])} is no slip's tag")
     return Answer(**{"slip": None, **entry})
 

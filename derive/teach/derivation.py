@@ -22,7 +22,6 @@ from derive.proof.answers import Asked, Line, ask, read_line, split_line
 from derive.teach.grading import Grade, judge, read_layout, refused
 
 
-
 @dataclass(frozen=True)
 class GradedLine:
     """One line of a derivation, and its grade."""
