@@ -127,7 +127,8 @@ def _in_exponential(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
         return None
     unit = step * multiples[0][1]
     replaced = expr.replace(lambda e: isinstance(e, sp.exp) and e.has(Z), lambda e: E ** sp.cancel(e.args[0] / unit))
-    return sp.together(replaced), unit
+    rational = sp.together(replaced)
+    return (rational, unit) if rational.is_rational_function(E) else None
 
 
 def _multiples(expr: sp.Expr) -> list[tuple[sp.Rational, sp.Expr]]:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from derive.model.budget import budget
@@ -228,7 +229,9 @@ def _check_trainable(formula: sp.Expr, expression: str, jumps: bool = False) -> 
                 f"{shorten(expression)} jumps at z = {sp.N(kink, 4)} from {sp.N(below, 4)} to "
                 f"{sp.N(above, 4)}, so it is not differentiable there"
             )
-    if formula.diff(Z) == 0:
+    slope = formula.diff(Z)
+    probes += [(left + right) / 2 for left, right in pairwise(kinks)]
+    if slope == 0 or all(_value(slope, probe, expression) == 0 for probe in probes):
         raise FormulaError(f"{shorten(expression)} has derivative 0 everywhere")
 
 
