@@ -62,6 +62,8 @@ OWN_LOSSES = (
         "exp(-(a - y)**2) + a**2",
     ),
 )
+OWN_NAMES = ("own", "own1", "loss", "np", "predict", "theta", "X", "W1", "float", "value", "tanh_derivative", "own_loss", "t")
+"""What a user may call an activation, whether or not something in the module is called so already."""
 NOTHING_ELSE = {"numpy", "typing", "__future__"}
 
 
@@ -78,7 +80,7 @@ def network(rng: random.Random) -> tuple[Architecture, str]:
     """An architecture with everything that a specification can ask for, and a style. Raises DeriveError if refused."""
     depth = rng.choice((1, 1, 1, 1, 2, 2, 3))
     functions = [_function(rng, label) for label in range(depth)]
-    loss: Any = rng.choice([*LOSSES, *LOSSES, {"name": "own_loss", "expression": rng.choice(OWN_LOSSES)}])
+    loss: Any = rng.choice([*LOSSES, *LOSSES, {"name": rng.choice(OWN_NAMES), "expression": rng.choice(OWN_LOSSES)}])
     if loss == "binary_cross_entropy":
         functions[-1] = "sigmoid"
     if loss == "cross_entropy":
@@ -119,7 +121,7 @@ def _function(rng: random.Random, label: int) -> str | Activation:
         return rng.choice([*ACTIVATIONS, *ROW_ACTIVATIONS])
     text = expression(rng)
     constants = (("beta", rng.choice((1.0, 0.5, -0.25, 1e-7, 3.0, 1.25))),) if "beta" in text else ()
-    return Activation(f"own{label}", text, constants, ("beta",) if constants and rng.random() < 0.3 else ())
+    return Activation(rng.choice(OWN_NAMES) + "_" * label, text, constants, ("beta",) if constants and rng.random() < 0.3 else ())
 
 
 def checked(given: tuple[Architecture, str], emitter: Callable[..., str] = emit) -> str:

@@ -14,6 +14,7 @@ from derive.algebra.gradient import differentiate
 from derive.codegen.emit import emit
 from derive.model.errors import DeriveError
 from derive.model.specification import to_toml
+from derive.model.tables import ACTIVATIONS
 
 MOST = {"emission": 40}
 """Inputs until a fault has to be found; of the parsers 400."""
@@ -45,7 +46,7 @@ def _without_constants(derivation: Any, style: str) -> str:
     """An emission that takes every constant of a user's own activation for 2, whatever the specification says."""
     architecture = derivation.architecture
     functions = [
-        replace(f, constants=tuple((key, 2.0) for key, _ in f.constants)) if f.name.startswith("own") else f
+        replace(f, constants=tuple((key, 2.0) for key, _ in f.constants)) if f.name not in ACTIVATIONS and not f.trained and f.elementwise else f
         for f in architecture.activations
     ]
     changed = replace(architecture, activations=tuple(functions))

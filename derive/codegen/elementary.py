@@ -58,8 +58,22 @@ def kinks(*exprs: sp.Expr) -> list[sp.Expr]:
     points = {point for expr in exprs for point in breakpoints(expr)}
     for difference in _differences(exprs):
         if difference.is_polynomial(Z):
-            points |= set(sp.Poly(difference, Z).real_roots())
-    return sorted(points, key=lambda point: float(point))
+            points |= set(_roots(sp.Poly(difference, Z)))
+    ordered = sorted(points, key=lambda point: (float(point), point.count_ops()))
+    return [point for before, point in zip([None, *ordered], ordered, strict=False) if not _same(before, point)]
+
+
+def _same(one: sp.Expr | None, other: sp.Expr) -> bool:
+    """Whether two numbers are one and the same, written in two ways."""
+    return one is not None and abs(sp.N(one - other, 50)) < sp.Rational(1, 10**40)
+
+
+def _roots(polynomial: sp.Poly) -> list[sp.Expr]:
+    """The real roots, exactly; SymPy's real_roots takes rational coefficients only."""
+    if polynomial.degree() == 1:
+        slope, constant = polynomial.all_coeffs()
+        return [-constant / slope]
+    return list(polynomial.real_roots())
 
 
 def _differences(exprs: Iterable[sp.Expr]) -> Iterator[sp.Expr]:

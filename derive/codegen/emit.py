@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -26,6 +25,7 @@ from derive.codegen.eased import eased
 from derive.codegen.header import command, title
 from derive.codegen.kernels import used
 from derive.codegen.lower import lower, lower_scalar
+from derive.codegen.naming import template_folders
 from derive.codegen.notes import note
 from derive.codegen.printed import LOSS, as_tuple, commented
 from derive.codegen.schedule import leaves
@@ -286,10 +286,8 @@ def _needed(statements: list[Assign], results: set[str]) -> list[Assign]:
 
 def _environment() -> Environment:
     """Jinja, strict about names, with the templates of the wheel or of the source tree."""
-    package = Path(sys.modules["derive"].__file__ or "").parent
-    folders = [package / "templates", package.parent / "templates"]
     return Environment(
-        loader=FileSystemLoader(folders),
+        loader=FileSystemLoader(template_folders()),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

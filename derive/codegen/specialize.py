@@ -13,11 +13,13 @@ from derive.algebra.program import Program
 from derive.algebra.simplify import simplified
 from derive.codegen.cached import A, from_output
 from derive.codegen.logarithms import Functions, with_logarithms
+from derive.codegen.naming import free
 from derive.codegen.precise import precise
 from derive.codegen.stable import stable
 from derive.model.architecture import Architecture
 from derive.model.definition import Definition, written
 from derive.model.expression import Z
+from derive.model.tables import ACTIVATIONS, LOSSES
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,19 @@ class _Names:
 
 
 def _named(architecture: Architecture) -> dict[str, _Names]:
+    names = {name: name for f in architecture.activations if (name := f.name) in ACTIVATIONS} | {"absolute": "absolute"}
+    loss = architecture.loss
+    if loss.name in LOSSES:
+        names[loss.name] = loss.name
+    for f in architecture.activations:
+        if f.name not in names:
+            names[f.name] = free(f.name, set(names.values()))
     known = {
-        f"f{label}": _Names(f.name, written(Definition(f.expression, f.constants, f.trained)))
+        f"f{label}": _Names(names[f.name], written(Definition(f.expression, f.constants, f.trained)))
         for label, f in enumerate(architecture.activations, 1)
     }
-    loss = architecture.loss
-    known["h"] = _Names(loss.name, f"{written(Definition(loss.expression, loss.constants))}, where z = {_inner(loss)}")
+    own = loss.name if loss.name in LOSSES else free(loss.name, set(names.values()))
+    known["h"] = _Names(own, f"{written(Definition(loss.expression, loss.constants))}, where z = {_inner(loss)}")
     known["absolute"] = _Names("absolute", "abs(z)")
     return known
 
