@@ -74,7 +74,7 @@ def pull_back(derivation: Derivation) -> Sensitivity:
     Below da^L the sweep is the same for every loss, so it is that of `input_gradient`, unless it knows no da^L.
     """
     forward = derivation.forward
-    last = output(derivation.architecture.depth)
+    last = forward.tensors[output(derivation.architecture.depth).name]  # with a residual, its axis is that of a^k
     weights = Tensor(adjoint_name(last.name), last.axes)
     inputs = (*forward.inputs, weights)
     swept = input_gradient(derivation).program.equations

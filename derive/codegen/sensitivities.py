@@ -80,15 +80,15 @@ def _concrete(found: Iterable[Sensitivity], derivation: Derivation) -> tuple[lis
     for each, uses in zip(found, USES, strict=True):
         program = each.program if uses is None else with_slopes(each.program, derivation, uses)
         programs.append((each, [e for e in program.equations if e.tensor.name not in known]))
-    once = tuple(dict.fromkeys(e for _, equations in programs for e in equations))
-    forward, written, helpers = specialize(replace(derivation, gradient=Program((), once)), helpers=True)
-    concrete = dict(zip(once, written.equations, strict=True))
-    result = []
-    for each, equations in programs:
+    result, helpers = [], []
+    for each, equations in programs:  # one by one, since da^L is an input of one and an equation of another
+        gradient = Program((), tuple(equations))
+        forward, written, called = specialize(replace(derivation, gradient=gradient), helpers=True)
         # the whole forward program: f' may be written in terms of an a that nothing else needs
-        own = Program(each.program.inputs, (*forward.equations, *(concrete[e] for e in equations)))
+        own = Program(each.program.inputs, (*forward.equations, *written.equations))
         result.append(needed(without_zeros(own), each.results))
-    return result, helpers
+        helpers += called
+    return result, tuple(dict.fromkeys(helpers))
 
 
 def _parts(program: Program, forward: set[str], back: set[str]) -> tuple[list[Equation], ...]:
