@@ -176,7 +176,7 @@ def _trained(where: str, names: object, constants: dict[str, float]) -> tuple[st
         raise DeriveError(f'{where}: trained is {shorten(names)}; write a list of constants, as in ["beta"]')
     found = tuple(names)
     for name in found:
-        if name not in constants:
+        if not isinstance(name, str) or name not in constants:
             raise DeriveError(f"{where}: the trained constant {shorten(name)} has no value to start from")
         if name in RESERVED or (name[0] == "d" and name[1:] in RESERVED):
             raise DeriveError(f"{where}: {name!r} stands for something else in every network; rename the constant")

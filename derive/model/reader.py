@@ -44,6 +44,8 @@ def parse(text: str, what: str = "expression") -> ast.expr:
                 "write names and operators with plain letters",
                 position + 1,
             )
+        if character == "#":  # what follows would be read by nobody, and written into what is emitted
+            raise FormulaError(f"# at column {position + 1} of the {what}: a comment has no place here", position + 1)
     line = " ".join(text.split())
     try:
         with warnings.catch_warnings():
