@@ -12,6 +12,7 @@
 #   make trust      how accurate activations and losses are as emitted: writes docs/numerical-trust.md
 #   make generated  the committed modules again, from generated/*.toml
 #   make mutants    faults planted in emitted modules: the audit has to catch every one
+#   make kills      200 trainings killed at random moments: gone on with, they have to end with the same bytes
 #   make mutation   mutation testing of derive/proof itself, on a random sample of 300
 #   make clean      remove what these targets made
 
@@ -20,7 +21,7 @@ READY := .venv/.ready
 MODULES := generated/first_readable.py generated/first_fast.py generated/four_layers.py generated/higham.py \
            generated/digits.py
 
-.PHONY: demo bench test slow browser figures grading vocabulary peers trust interop generated clean mutants mutation FORCE
+.PHONY: demo bench test slow browser figures grading vocabulary peers trust interop generated clean mutants kills mutation FORCE
 
 demo: $(READY)
 	$(BIN)/derive demo
@@ -68,6 +69,9 @@ generated: $(MODULES)
 
 mutants: $(READY)
 	$(BIN)/python -m benchmarks.mutants
+
+kills: $(READY)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.kills
 
 mutation: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mutation]'

@@ -47,6 +47,9 @@ ACTIVATIONS: dict[str, Function] = {
 }
 """Name → PyTorch's function of z and of the trained constants."""
 
+TWICE = ACTIVATIONS | {"hardsigmoid": lambda z: torch.clamp(z / 6 + 1 / 2, 0, 1)}
+"""The same, written so that PyTorch can differentiate it twice: it has no second derivative of its hardsigmoid."""
+
 LOSSES: dict[str, Function] = {
     "least_squares": lambda a, y: functional.mse_loss(a, y, reduction="none").sum(1) / 2,
     "mean_absolute": lambda a, y: functional.l1_loss(a, y, reduction="none").sum(1),
@@ -73,8 +76,10 @@ def targets(kind: str, rng: np.random.Generator, shape: tuple[int, int]) -> Any:
     return drawn[kind]()
 
 
-def outputs(architecture: Architecture, parts: dict[str, Any], X: Any) -> Any:
-    """a^L at the parameters W1, b1, …, as PyTorch computes it."""
+def outputs(
+    architecture: Architecture, parts: dict[str, Any], X: Any, functions: dict[str, Function] = ACTIVATIONS
+) -> Any:
+    """a^L at the parameters W1, b1, … and with the masks mask1, …, as PyTorch computes it."""
     found = [X]
     for label, (function, options) in enumerate(zip(architecture.activations, architecture.layers, strict=True), 1):
         z = functional.linear(found[-1], parts[f"W{label}"], parts[f"b{label}"])
@@ -82,14 +87,22 @@ def outputs(architecture: Architecture, parts: dict[str, Any], X: Any) -> Any:
             z = functional.layer_norm(z, z.shape[1:], parts[f"gain{label}"], parts[f"shift{label}"])
         elif options.normalization == "rms_norm":
             z = functional.rms_norm(z, z.shape[1:], parts[f"gain{label}"], eps=1e-5)
-        a = ACTIVATIONS[function.name](z, *(parts[f"{name}{label}"] for name in function.trained))
+        a = functions[function.name](z, *(parts[f"{name}{label}"] for name in function.trained))
+        a = a * parts[f"mask{label}"] if options.dropout else a
         found.append(a + found[label - options.residual] if options.residual else a)
     return found[-1]
 
 
-def loss(architecture: Architecture, parts: dict[str, Any], X: Any, Y: Any, weights: Any = None) -> Any:
+def loss(
+    architecture: Architecture,
+    parts: dict[str, Any],
+    X: Any,
+    Y: Any,
+    weights: Any = None,
+    functions: dict[str, Function] = ACTIVATIONS,
+) -> Any:
     """The loss of the architecture, with its penalty."""
-    each = LOSSES[architecture.loss.name](outputs(architecture, parts, X), Y)
+    each = LOSSES[architecture.loss.name](outputs(architecture, parts, X, functions), Y)
     each = each if weights is None else each * weights
     chosen, penalty = architecture.penalty, torch.zeros(())
     for label in range(1, architecture.depth + 1):

@@ -152,7 +152,7 @@ def scanned(name: str, dtype: str) -> Row:
         architecture = Architecture((1, 1), (name,), loss=LINEAR, dtype=dtype)
         text = emit(differentiate(architecture), style)
         module: Any = load(text)
-        module._explained = lambda result, X, Y=None: result
+        module._finite = lambda array, name: None
         theta = _unit(module)
         with np.errstate(over="raise", invalid="raise", divide="raise"):
             found, along = [module.predict(theta, z[:, None])[:, 0]], [module.jacobian(theta, z[:, None])[:, 0, 0]]

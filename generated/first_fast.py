@@ -13,6 +13,11 @@ Certificate: 43 formulas proved; 2 printed slips refuted, as they have to be. `d
 
 from __future__ import annotations
 
+import glob
+import json
+import os
+import time
+import zlib
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +34,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:11e888b115845a6dc89f7234c0c20132ea0891dccb63409f4b24833ed69e8cc2"
+DIGEST = "sha256:967019e8efd4db3a9c38cf029e31097ce9714323fd25f24118440f2c8d67efbb"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -84,14 +89,16 @@ def initialize(rng=None):
 def standardize(X):
     """X with every column shifted to mean 0 and scaled to variance 1, and the mean and scale used.
 
-    A column that is constant is only shifted: its scale is 1.
+    A column whose entries differ by rounding errors at most counts as constant and is only shifted: its scale is 1.
     """
     X = _matrix("X", X, n0)
-    _finite(X, "X")
-    mean = X.mean(axis=0)
-    scale = X.std(axis=0)
-    scale[scale == 0] = 1
-    return (X - mean) / scale, mean, scale
+    exponent = np.frexp(np.abs(X).max(axis=0))[1]
+    unit = np.ldexp(0.5, np.maximum(exponent, -1000))  # X / unit is exact, and no square of it overflows
+    Z = X / unit  # in float64, also if X is not
+    constant = np.ptp(Z, axis=0) <= 10 * np.finfo(DTYPE).eps
+    mean = np.where(constant, Z[0], Z.mean(axis=0))
+    scale = np.where(constant, 1 / unit, Z.std(axis=0))
+    return tuple(a.astype(DTYPE) for a in ((Z - mean) / scale, mean * unit, scale * unit))
 
 
 def predict(theta, X):
@@ -102,7 +109,7 @@ def predict(theta, X):
     a1 = np.tanh(z1)  # a^1 = f(z^1), f = tanh
     z2 = a1 @ W2.T + b2  # z^2 = W^2 a^1 + b^2
     a2 = z2  # a^2 = f(z^2), f = identity
-    return _explained(a2, X)
+    return a2
 
 
 def loss(theta, X, Y):
@@ -116,7 +123,7 @@ def loss(theta, X, Y):
     a2 = z2  # a^2 = f(z^2), f = identity
     c = ((a2 - Y) ** 2).sum(axis=1) / 2  # c[s] = sum((a[L][s,i] - y[s,i])**2 / 2, i)
     value = c.sum() / N  # loss = sum(c[s], s) / N
-    return float(_explained(value, X, Y))
+    return float(value)
 
 
 def loss_and_gradient(theta, X, Y):
@@ -124,7 +131,7 @@ def loss_and_gradient(theta, X, Y):
     X, Y = _data(X, Y)
     gradient = np.empty(PARAMETER_COUNT, DTYPE)
     value = _sweep(unpack(theta), unpack(gradient), _buffers(len(X)), X, Y, scale=1)
-    return _explained(value, X, Y), gradient
+    return value, gradient
 
 
 def _buffers(N):
@@ -210,8 +217,7 @@ def step(theta, state, X, Y, learning_rate=0.1):
     If that is not finite, nothing is updated.
     """
     X, Y = _data(X, Y)
-    value = _step(theta, state, X, Y, learning_rate)
-    return value if abs(value) < np.inf else _explained(value, X, Y)
+    return _step(theta, state, X, Y, _rate(learning_rate))
 
 
 def _step(theta, state, X, Y, learning_rate):
@@ -266,8 +272,7 @@ def hessian_vector_product(theta, v, X, Y):
     vdb1 = vdelta1.sum(axis=0)  # dc/db^1 along v
     vdW1 = vdelta1.T @ X  # dc/dW^1 along v
 
-    product = pack(Parameters(vdW1, vdb1, vdW2, vdb2))
-    return _explained(product, X, Y)
+    return pack(Parameters(vdW1, vdb1, vdW2, vdb2))
 
 
 def input_gradient(theta, X, Y):
@@ -283,7 +288,7 @@ def input_gradient(theta, X, Y):
     da1 = delta2 @ W2  # dc/da^1 = (W^2)^T delta^2
     delta1 = da1 * (1 - a1**2)  # delta^1 = dc/db^1 = f'(z^1) dc/da^1
     da0 = delta1 @ W1  # dc/da^0 = (W^1)^T delta^1
-    return _explained(da0, X, Y)
+    return da0
 
 
 def jacobian(theta, X):
@@ -303,7 +308,7 @@ def jacobian(theta, X):
         delta1 = da1 * df1  # da^2[k]/dz^1
         da0 = delta1 @ W1  # da^2[k]/da^0
         result[:, k] = da0
-    return _explained(result, X)
+    return result
 
 
 class DivergedError(ArithmeticError):
@@ -366,6 +371,8 @@ def train(
     validation=None,
     callback=None,
     patience=None,
+    checkpoint=None,
+    checkpoint_seconds=None,
 ):
     """Train from `theta`, which is left as it is; returns the trained theta and the history.
 
@@ -375,38 +382,74 @@ def train(
     With `patience`, training stops after so many epochs without a lower validation loss; what comes
     back is the theta of the epoch with the lowest, which is `history["best_epoch"]`, counted from 0.
     Raises DivergedError, which holds the last finite parameters, for a loss or parameters that are not finite.
+
+    `checkpoint` is the path of a file that is written at the start, after each epoch or else whenever
+    `checkpoint_seconds` have passed, and at the end. If the training is stopped, however that happens, the same
+    call goes on from there, and ends with the same bits as if it had not been stopped; `callback` may then see an
+    epoch again. Raises ValueError for a damaged checkpoint and for that of another training, and OSError if it
+    cannot be written; the last good one is kept.
     """
     theta = _theta(theta).copy()
     X, Y = _data(X, Y)
     _finite(theta, "theta")
-    _finite(X, "X")
-    _finite(Y, "Y")
     for name, value in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
         if name == "patience" and value is None:
             continue
-        if value != int(value) or value < 1:
-            raise ValueError(f"{name} is {value!r}; expected a whole number of at least 1")
-    if not 0 < learning_rate < np.inf:
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{name} is {value!r}; expected an integer of at least 1")
+    if not _rate(learning_rate) > 0:
         raise ValueError(f"learning_rate is {learning_rate!r}; expected a positive number")
     if patience is not None and validation is None:
         raise ValueError(f"patience is {patience!r} without validation; expected validation=(X, Y) to watch")
-    rng = np.random.default_rng(rng)
+    if validation is not None:
+        try:
+            validation = _data(*validation)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"validation is no pair (X, Y) that can be used: {error}") from None
+    if checkpoint_seconds is not None and (checkpoint is None or not _is_number(checkpoint_seconds)):
+        raise ValueError(f"checkpoint_seconds is {checkpoint_seconds!r}; expected a number >= 0, and a checkpoint")
+    seed, rng = rng, np.random.default_rng(rng)
     state = new_state(theta)
     data = X, Y
     rooms = [np.empty((min(batch_size, len(X)), *a.shape[1:]), DTYPE) for a in data]  # each batch is gathered here
     history = {"loss": []} if validation is None else {"loss": [], "validation_loss": []}
-    lowest, best = np.inf, theta
-    for epoch in range(epochs):
-        opening = theta.copy()
-        order = rng.permutation(len(X))
-        total = 0.0
-        for start in range(0, len(X), batch_size):
+    lowest, best, opening = np.inf, theta.copy(), theta.copy()
+    done, total, drawn = 0, 0.0, None  # of an epoch: samples visited, their losses, the generator when it began
+    if checkpoint is not None:
+        training = {
+            "the module": DIGEST,
+            "theta": _checksum(theta),
+            "X": _checksum(X),
+            "Y": _checksum(Y),
+            "validation": None if validation is None else [_checksum(a) for a in validation],
+            "epochs": int(epochs),
+            "batch_size": int(batch_size),
+            "learning_rate": float(learning_rate),
+            "patience": None if patience is None else int(patience),
+            "rng": None if seed is None else json.dumps(rng.bit_generator.state, default=np.ndarray.tolist),
+        }
+        arrays = {"theta": theta, "opening": opening, "best": best}
+        checkpoint = _Checkpoint(checkpoint, checkpoint_seconds, training, arrays, state, rng)
+        done, total, lowest, history, drawn = checkpoint.begin(done, total, lowest, history, drawn)
+        order = checkpoint.order(drawn, len(X)) if done else None
+    for epoch in range(len(history["loss"]), epochs):
+        if patience is not None and epoch - history.get("best_epoch", epoch) > patience:
+            break
+        if not done:  # otherwise a checkpoint was written within this epoch
+            opening[...] = theta
+            drawn = rng.bit_generator.state
+            order = rng.permutation(len(X))
+            total = 0.0
+        for start in range(done, len(X), batch_size):
             rows = order[start : start + batch_size]
             batch = [a.take(rows, 0, room[: len(rows)], "clip") for a, room in zip(data, rooms)]
             value = _step(theta, state, *batch, learning_rate)
             if not abs(value) < np.inf:  # as NaN is not
                 raise _diverged("the loss", epoch, start // batch_size, history, theta, opening, *batch)
             total += len(rows) * value
+            if checkpoint is not None and start + batch_size < len(X) and checkpoint.due(False):
+                checkpoint.write(start + batch_size, total, lowest, history, drawn)
+        done = 0
         if not np.isfinite(theta).all():
             raise _diverged("theta", epoch, start // batch_size, history, theta, opening, *batch)
         history["loss"].append(total / len(X))
@@ -417,11 +460,14 @@ def train(
                 raise _diverged("the validation loss", *place, history, theta, opening, *validation)
             history["validation_loss"].append(value)
             if patience is not None and value < lowest:
-                lowest, best, history["best_epoch"] = value, theta.copy(), epoch
+                best[...] = theta
+                lowest, history["best_epoch"] = value, epoch
         if callback is not None:
             callback(epoch, history)
-        if patience is not None and epoch - history["best_epoch"] >= patience:
-            break
+        if checkpoint is not None and checkpoint.due(True):
+            checkpoint.write(0, 0.0, lowest, history, None)
+    if checkpoint is not None:
+        checkpoint.write(0, 0.0, lowest, history, None)
     return (theta if patience is None else best), history
 
 
@@ -447,12 +493,32 @@ def check_gradient(theta, X, Y):
 
 
 def _real(name, value):
-    array = np.asarray(value)
-    if array.dtype != DTYPE:
-        if array.dtype.kind not in "fiub":
-            raise ValueError(f"{name} has dtype {array.dtype}; expected real numbers")
-        array = array.astype(DTYPE)
-    return array
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} cannot be made an array: {error}") from None
+    if array is not value and np.ma.is_masked(value):
+        raise ValueError(f"{name} is a masked array with entries missing; expected a number in every entry")
+    return array if array.dtype == DTYPE else _converted(name, array, value)
+
+
+def _converted(name, array, value):
+    """`array`, which `value` was made, in DTYPE."""
+    if array.dtype.kind not in "fiubO":
+        raise ValueError(f"{name} has dtype {array.dtype}; expected real numbers")
+    if array.dtype.kind == "O" and array.ndim == 0:
+        raise ValueError(f"{name} is {type(value)}; expected an array of real numbers")
+    if array.dtype.kind == "O":
+        numbers, most = (int, float, np.integer, np.floating, np.bool_), float(np.finfo(float).max)
+        for place, entry in np.ndenumerate(array):
+            if not isinstance(entry, numbers) or isinstance(entry, int) and abs(entry) > most:
+                raise ValueError(f"{name}{list(place)} is {entry!r:.60}, {type(entry)}; expected a real number")
+    with np.errstate(over="ignore"):
+        result = array.astype(DTYPE)
+    if not np.isfinite(result).all() and np.isfinite(array.astype(np.longdouble)).all():
+        place = np.argwhere(~np.isfinite(result))[0].tolist()
+        raise ValueError(f"{name}{place} is {array[tuple(place)]!s}, which is too large for {DTYPE}")
+    return result
 
 
 def _theta(theta, name="theta"):
@@ -473,6 +539,7 @@ def _matrix(name, value, columns):
         raise ValueError(
             f"{name} has shape {array.shape}; expected (N, {columns}), one row for each of N >= 1 samples"
         )
+    _finite(array, name)
     return array
 
 
@@ -485,15 +552,134 @@ def _data(X, Y):
 
 
 def _finite(array, name):
-    if not all(np.isfinite(array[k : k + 4096]).all() for k in range(0, len(array), 4096)):  # it may be a memmap
-        place = np.argwhere(~np.isfinite(array))[0].tolist()
-        raise ValueError(f"{name}{place} is {array[tuple(place)]}; expected a finite number in every entry")
+    for k in range(0, len(array), 4096):  # it may be a memmap
+        part = array[k : k + 4096]
+        if not abs(np.vdot(part, part)) < np.inf and not np.isfinite(part).all():  # as squares may overflow
+            place = np.argwhere(~np.isfinite(part))[0].tolist()
+            shown = [place[0] + k, *place[1:]]
+            raise ValueError(f"{name}{shown} is {part[tuple(place)]}; expected a finite number in every entry")
 
 
-def _explained(result, X, Y=None):
-    """`result`; if it is not finite because of the data, the error says where."""
-    if not np.isfinite(result).all():
-        _finite(X, "X")
-        if Y is not None:
-            _finite(Y, "Y")
-    return result
+def _is_number(value):
+    """Whether it is a finite number, and not negative."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and 0 <= value < np.inf
+
+
+def _rate(learning_rate):
+    if not _is_number(learning_rate):
+        raise ValueError(f"learning_rate is {learning_rate!r}; expected a positive number")
+    return learning_rate
+
+
+# Checkpoints: what `train` needs to go on where it was stopped, in a .npz file that is whole at every moment.
+
+
+class _Checkpoint:
+    """The file at `path`: arrays that `train` updates in place and, as JSON, the numbers that go with them.
+
+    `training` says what is trained, on what and how: a file in which it says something else is refused.
+    """
+
+    def __init__(self, path, seconds, training, arrays, state, rng):
+        self.path = os.path.realpath(os.fsdecode(path))
+        self.seconds, self.training, self.arrays, self.state, self.rng = seconds, training, arrays, state, rng
+
+    def begin(self, *numbers):
+        """The numbers to go on with, and everything else in its place: from the file or, without one, as it is.
+
+        Either way the file is written, so that what is in the way shows before any work is done.
+        """
+        for leftover in glob.glob(f"{glob.escape(self.path)}.{'[0-9a-f]' * 16}.tmp"):  # of a run that was killed
+            _remove(leftover)
+        numbers = self.read() or numbers
+        self.write(*numbers)
+        return numbers
+
+    def due(self, epoch_ends):
+        """Whether it is time to write: at the end of an epoch or, if that is given, after so many seconds."""
+        return epoch_ends if self.seconds is None else time.monotonic() - self.written >= self.seconds
+
+    def order(self, drawn, N):
+        """The order of an epoch's samples, drawn again by the generator as it was then."""
+        now, self.rng.bit_generator.state = self.rng.bit_generator.state, drawn
+        order = self.rng.permutation(N)
+        self.rng.bit_generator.state = now
+        return order
+
+    def read(self):
+        try:
+            file = open(self.path, "rb")
+        except FileNotFoundError:
+            return None
+        try:
+            with file, np.load(file, allow_pickle=False) as saved:
+                if sum(part.file_size for part in saved.zip.infolist()) > os.path.getsize(self.path):
+                    raise ValueError("it is compressed")
+                rest = json.loads(saved["rest"].tobytes())
+                other = [key for key, value in self.training.items() if rest["training"].get(key) != value]
+                for name, array in self.arrays.items() if not other else ():
+                    if saved[name].shape != array.shape or saved[name].dtype != array.dtype:
+                        raise ValueError(f"{name} has other entries")
+                    array[...] = saved[name]
+            if not other:
+                self.rng.bit_generator.state = rest["generator"]
+            done, total, lowest, history, drawn = rest["numbers"]
+        except Exception as error:  # of whatever type: the file may hold anything
+            raise ValueError(
+                f"{self.path} is a damaged checkpoint, or none ({error}); put a copy of it in its place, or remove "
+                "it to begin again"
+            ) from None
+        if other:
+            raise ValueError(
+                f"{self.path} is the checkpoint of another training: {', '.join(other)} differ; expected the "
+                "arguments that it was begun with; name another file, or remove this one to begin again"
+            )
+        return done, total, lowest, history, drawn
+
+    def write(self, *numbers):
+        """Put a new file, once it is complete and on the disk, in the place of the old one."""
+        rest = {"training": self.training, "numbers": numbers, "generator": self.rng.bit_generator.state}
+        text = json.dumps(rest, default=np.ndarray.tolist)
+        try:
+            try:
+                self.replace(text)
+            except FileNotFoundError:  # another run has just begun with this file, and cleared up
+                self.replace(text)
+        except OSError as error:
+            what = f"the checkpoint cannot be written ({error.strerror or error}); what was there is kept"
+            raise OSError(error.errno, what, self.path) from None
+        self.written = time.monotonic()
+
+    def replace(self, text):
+        temporary = f"{self.path}.{os.urandom(8).hex()}.tmp"
+        try:
+            with open(temporary, "xb") as file:
+                np.savez(file, rest=np.frombuffer(text.encode(), np.uint8), **self.arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self.path)
+        finally:
+            _remove(temporary)
+        try:
+            folder = os.open(os.path.dirname(self.path), os.O_RDONLY)
+            try:
+                os.fsync(folder)  # so that the new name is on the disk too
+            finally:
+                os.close(folder)
+        except OSError:  # not every system has a way to
+            pass
+
+
+def _remove(path):
+    try:
+        os.remove(path)
+    except OSError:  # it is not there any more
+        pass
+
+
+def _checksum(array):
+    """The shape of an array and the CRC-32 of its entries."""
+    total = 0
+    for k in range(0, len(array), 4096):  # it may be a memmap
+        total = zlib.crc32(np.ascontiguousarray(array[k : k + 4096]), total)
+    return f"{array.shape}, {total:08x}"

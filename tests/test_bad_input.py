@@ -238,6 +238,7 @@ def test_the_demo_names_its_extra(derive, monkeypatch, tmp_path):
 def test_ctrl_c_in_a_real_process(tmp_path):
     code = (
         "import signal, sys, derive.model.specification as s, derive.commands.options as o\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background starts with it ignored
         "o.read_specification = lambda path: signal.raise_signal(signal.SIGINT)\n"
         "from derive.cli import main; sys.exit(main(['verify', 'x.toml']))"
     )

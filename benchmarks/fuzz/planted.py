@@ -46,7 +46,9 @@ def _without_constants(derivation: Any, style: str) -> str:
     """An emission that takes every constant of a user's own activation for 2, whatever the specification says."""
     architecture = derivation.architecture
     functions = [
-        replace(f, constants=tuple((key, 2.0) for key, _ in f.constants)) if f.name not in ACTIVATIONS and not f.trained and f.elementwise else f
+        replace(f, constants=tuple((key, 2.0) for key, _ in f.constants))
+        if f.name not in ACTIVATIONS and not f.trained and f.elementwise
+        else f
         for f in architecture.activations
     ]
     changed = replace(architecture, activations=tuple(functions))
@@ -56,7 +58,9 @@ def _without_constants(derivation: Any, style: str) -> str:
 def _halved(derivation: Any, style: str) -> str:
     """An emission whose loss and gradient are both half of what they should be: no check of one against the other."""
     text = emit(derivation, style)
-    return text.replace("return float(value)", "return float(value) / 2").replace("_explained(value,", "_explained(value / 2,")
+    return text.replace("return float(value)", "return float(value) / 2").replace(
+        "_explained(value,", "_explained(value / 2,"
+    )
 
 
 def _reaching_out(derivation: Any, style: str) -> str:

@@ -45,22 +45,19 @@ def loss(name: str | Loss, label: Label) -> tuple[Equation, ...]:
 
 
 def sample_loss(chosen: Loss, label: Label) -> tuple[Equation, ...]:
-    """c of each sample, the sum over the units; where c = h(r), with an equation for r."""
+    """c of each sample, the sum over the units; with an equation for each r of which a part of it is a function."""
     a, y = VARIABLES()
     axes = output(label).axes
     entries = {a: output(label)[SAMPLE, UNIT], y: target(label)[SAMPLE, UNIT]}
-    before: tuple[Equation, ...] = ()
-    formula = chosen.formula
-    if chosen.combined is not None:
-        combination = Tensor("r", axes)
-        before = (Equation(combination, (SAMPLE, UNIT), chosen.combined[0].xreplace(entries)),)
-        each = opaque("h")(combination[SAMPLE, UNIT])
-        coefficient = sp.S.One
-    else:
-        coefficient, rest = formula.as_coeff_Mul()
-        each = rest.xreplace(entries)
-    value = coefficient * sp.Sum(each, (UNIT, 1, axes[1]))
-    return (*before, Equation(Tensor("c", (N,)), (SAMPLE,), value))
+    combinations: dict[str, Equation] = {}
+    calls: dict[sp.Basic, sp.Basic] = {}
+    for part in chosen.parts:
+        combination = Tensor(part.tensor, axes)
+        combinations[part.tensor] = Equation(combination, (SAMPLE, UNIT), part.r.xreplace(entries))
+        calls[part.whole] = opaque(part.function)(combination[SAMPLE, UNIT])
+    coefficient, rest = chosen.formula.xreplace(calls).as_coeff_Mul()
+    value = coefficient * sp.Sum(rest.xreplace(entries), (UNIT, 1, axes[1]))
+    return (*combinations.values(), Equation(Tensor("c", (N,)), (SAMPLE,), value))
 
 
 def _mean(weight: sp.Expr) -> sp.Expr:
@@ -96,8 +93,7 @@ def functions(architecture: Architecture) -> dict[str, tuple[sp.Expr, tuple[sp.S
         for label, f in enumerate(architecture.activations, 1)
         if f.elementwise
     }
-    if architecture.loss.combined is not None:
-        found["h"] = (architecture.loss.combined[1], (Z,))
+    found |= {part.function: (part.h, (Z,)) for part in architecture.loss.parts}
     if architecture.penalty.l1:
         found["absolute"] = (sp.Piecewise((Z, Z > 0), (-Z, Z < 0), (sp.S.Zero, True)), (Z,))
     return found

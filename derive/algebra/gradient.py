@@ -72,6 +72,10 @@ def differentiate(architecture: Architecture) -> Derivation:
     return Derivation(architecture, program, gradient, steps)
 
 
+OF_THE_TEXT = re.compile(r"[za](\d+|\[.*\])")
+"""Tensors whose derivatives the text's formulas speak about."""
+
+
 def adjoint_name(name: str) -> str:
     """The text's name for the derivative of the loss by a tensor: delta2 for z2, dW2 for W2."""
     return "delta" + name[1:] if re.fullmatch(r"z(\d+|\[.*\])", name) else "d" + name
@@ -102,7 +106,7 @@ def reverse(
         tensor = Tensor(adjoint_name(name), program.tensors[name].axes)
         if len(paths[name]) > 1:
             steps.append(Step("sum over paths", tensor[home[name]], total, total))
-        if name in wanted or set(home[name]) <= total.free_symbols:
+        if name in wanted or OF_THE_TEXT.fullmatch(name) or set(home[name]) <= total.free_symbols:
             equations.append(Equation(tensor, home[name], total))
             adjoints[name] = tensor
         else:  # the same along an index, as 1/N is for every c: it needs no tensor of its own

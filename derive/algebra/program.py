@@ -7,14 +7,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
+from typing import TypeVar
 
 import sympy as sp
 
-from derive.algebra.notation import Largest
+from derive.algebra.notation import Largest, index
 from derive.model.errors import DeriveError
+
+Step = TypeVar("Step")
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,18 @@ class Equation:
     @property
     def target(self) -> sp.Expr:
         return self.tensor[self.indices]
+
+    def at(self, indices: tuple[sp.Expr, ...]) -> sp.Expr:
+        """The value at other indices; a sum over a letter that is one of them gets another letter."""
+        given = {str(name) for each in indices for name in each.free_symbols}
+        bound = {name for total in self.value.atoms(sp.Sum, Largest) for name, _, _ in total.limits}
+        taken = given | {str(name) for name in self.value.free_symbols | bound}
+        moved: dict[sp.Basic, sp.Basic] = dict(zip(self.indices, indices, strict=True))
+        for name in sorted((name for name in bound if str(name) in given), key=str):
+            letter = next(new for k in count(1) if (new := f"{name}{'_' * k}") not in taken)
+            taken.add(letter)
+            moved[name] = index(letter)
+        return self.value.xreplace(moved)
 
     @cached_property
     def reads(self) -> frozenset[str]:
@@ -77,12 +93,32 @@ class Program:
         """The equation that defines each tensor."""
         return {e.tensor.name: e for e in self.equations}
 
+    def needed(self, results: Iterable[str]) -> Program:
+        """The program without the equations that the results do not need."""
+        kept = needed(self.equations, results, lambda e: e.tensor.name, lambda e: e.reads)
+        return Program(self.inputs, tuple(kept))
+
     def __str__(self) -> str:
         return "\n".join(map(str, self.equations))
 
     def _repr_latex_(self) -> str:
-        rows = r" \\ ".join(f"{sp.latex(e.target)} &= {sp.latex(e.value)}" for e in self.equations)
+        from derive.algebra.typeset import typeset  # SymPy's LaTeX printer is slow to import
+
+        rows = r" \\ ".join(f"{typeset(e.target)} &= {typeset(e.value)}" for e in self.equations)
         return rf"$\begin{{aligned}} {rows} \end{{aligned}}$"
+
+
+def needed(
+    steps: Iterable[Step], results: Iterable[str], written: Callable[[Step], str], read: Callable[[Step], Iterable[str]]
+) -> list[Step]:
+    """The steps, of any kind and in order, that the named results need: `written` and `read` say what a step does."""
+    names = set(results)
+    kept = []
+    for step in reversed(list(steps)):
+        if written(step) in names:
+            kept.append(step)
+            names |= set(read(step))
+    return kept[::-1]
 
 
 def entries(expr: sp.Expr) -> list[sp.Indexed]:

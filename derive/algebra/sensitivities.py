@@ -74,11 +74,11 @@ def pull_back(derivation: Derivation) -> Sensitivity:
     Below da^L the sweep is the same for every loss, so it is that of `input_gradient`, unless it knows no da^L.
     """
     forward = derivation.forward
-    last = forward.tensors[output(derivation.architecture.depth).name]  # with a residual, its axis is that of a^k
+    last = forward.tensors[output(derivation.architecture.depth).name]
     weights = Tensor(adjoint_name(last.name), last.axes)
     inputs = (*forward.inputs, weights)
     swept = input_gradient(derivation).program.equations
-    below = needed(Program(inputs, tuple(e for e in swept if e.tensor != weights)), ["da0"])
+    below = Program(inputs, tuple(e for e in swept if e.tensor != weights)).needed(["da0"])
     reads = {name for equation in below.equations for name in equation.reads}
     if weights.name in reads and not reads & {"y", "N"}:  # nothing of the loss is left but da^L
         return Sensitivity(below, ("da0",))
@@ -88,15 +88,4 @@ def pull_back(derivation: Derivation) -> Sensitivity:
 
 def _sensitivity(program: Program, results: Iterable[str]) -> Sensitivity:
     wanted = tuple(results)
-    return Sensitivity(needed(program, wanted), wanted)
-
-
-def needed(program: Program, results: Iterable[str]) -> Program:
-    """`program` without the equations that the results do not need."""
-    names = set(results)
-    kept = []
-    for equation in reversed(program.equations):
-        if equation.tensor.name in names:
-            kept.append(equation)
-            names |= equation.reads
-    return Program(program.inputs, tuple(reversed(kept)))
+    return Sensitivity(program.needed(wanted), wanted)

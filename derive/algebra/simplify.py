@@ -76,14 +76,14 @@ class _Local:
 
     def unfolded(self, expr: sp.Expr) -> sp.Expr:
         """`expr` with its adjoints and the parts of the activation written out, but not within functions."""
-        calls: dict[sp.Basic, sp.Basic] = {call: sp.Dummy() for call in expr.atoms(sp.Function)}
+        calls: dict[sp.Basic, sp.Basic] = {call: sp.Dummy() for call in expr.atoms(sp.Function, sp.Max, sp.Min)}
         plain = expr.xreplace(calls)
         replaced = {}
         for entry in entries(plain):
             name = str(entry.base.label)
             equation = self.known.get(name) or self.parts.get(name)
             if equation is not None:
-                replaced[entry] = equation.value.xreplace(dict(zip(equation.indices, entry.indices, strict=True)))
+                replaced[entry] = equation.at(entry.indices)
         back = {symbol: call for call, symbol in calls.items()}
         return self.unfolded(plain.xreplace(replaced).xreplace(back)) if replaced else expr
 

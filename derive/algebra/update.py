@@ -23,11 +23,21 @@ class UpdateProgram:
     assignments: tuple[tuple[str, sp.Expr], ...]
 
 
+CHOICES = {"abs": sp.Abs, "max": sp.Max, "min": sp.Min}
+
+
 class UpdateReader(ScalarReader):
-    """Reads update equations, in which a number may have a counter as its exponent: beta1**t."""
+    """Reads update equations, in which a number may have a counter in its exponent: beta1**t, 0**(t - 1).
+
+    Nothing is differentiated, so |u|, max and min stay what they are.
+    """
+
+    def call(self, name: str, arguments: list[ast.expr], node: ast.AST) -> sp.Expr:
+        read = super().call(name, arguments, node)
+        return CHOICES[name](*(self.visit(argument) for argument in arguments)) if name in CHOICES else read
 
     def power(self, base: sp.Expr, exponent: sp.Expr, node: ast.AST) -> sp.Expr:
-        if base.is_number and isinstance(exponent, sp.Symbol):
+        if base.is_number and isinstance(exponent.as_coeff_Add()[1], sp.Symbol):
             return sp.Pow(base, exponent)
         return super().power(base, exponent, node)
 

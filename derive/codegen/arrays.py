@@ -6,6 +6,7 @@ A node is an operation on whole arrays; `axes` are the symbolic sizes of its res
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -78,6 +79,7 @@ OPERATIONS: dict[str, Operation] = {
     "greater": Operation("{} > {}", 5, "greater"),
     "greater_equal": Operation("{} >= {}", 5, "greater_equal"),
     "where": Operation("np.where({}, {}, {})"),
+    "full": Operation("np.full({}, {}, DTYPE)"),
     "transpose": Operation("{}.T"),
     "column": Operation("{}[:, np.newaxis]"),
     "sum": Operation("{}.sum()"),
@@ -131,6 +133,8 @@ def written(node: Node, outer: int = 0) -> str:
     if node.operation == "call":
         return f"{node.text}({', '.join(written(a) for a in node.arguments)})"
     operation = operation_of(node.operation)
+    if node.operation == "full":
+        return operation.written.format(f"({as_tuple(node.axes)})", *(written(a) for a in node.arguments))
     if operation.ufunc == node.operation and node.operation.startswith("_"):
         return operation.written.format(", ".join(written(a) for a in node.arguments))
     tight = operation.binds
@@ -143,3 +147,9 @@ def written(node: Node, outer: int = 0) -> str:
         base, _, exponent = text.rpartition("**") if len(parts) == 1 else (parts[0], "", parts[1])
         text = f"{base} ** {exponent}"  # as formatters set it
     return f"({text})" if tight < outer else text
+
+
+def as_tuple(parts: Iterable[object]) -> str:
+    """The inside of a tuple display: with one part, a comma makes it a tuple."""
+    shown = [str(part) for part in parts]
+    return ", ".join(shown) + "," * (len(shown) == 1)

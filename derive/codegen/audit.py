@@ -25,6 +25,8 @@ from derive.codegen.frame import changed, constants
 from derive.codegen.rounds import Round, rounds_of
 from derive.codegen.stand_in import NotUnderstoodError
 from derive.model.architecture import Architecture
+from derive.model.errors import DeriveError
+from derive.model.limits import LIMITS
 from derive.model.specification import from_toml, to_toml
 from derive.proof.certificate import Certificate, Verdict
 
@@ -58,6 +60,10 @@ def audit(
     stated = constants(text, str(source) if is_path else "the module")
     specified = from_toml(stated["SPEC"], "SPEC")
     architecture = architecture or specified
+    if architecture.parameter_count > LIMITS["audited"].most:
+        raise DeriveError(
+            f"{LIMITS['audited'].exceeded(architecture.parameter_count)}; --no-audit leaves the audit out"
+        )
     verdicts: list[Verdict] = []
     for found in _verdicts(text, stated, architecture, progress or (lambda what, done: None)):
         verdicts += found

@@ -11,7 +11,7 @@ import builtins
 from collections.abc import Iterator
 from functools import lru_cache
 
-from derive.codegen.frame import syntax, written_for
+from derive.codegen.frame import CHECKPOINTING, WRITERS, syntax, written_for
 from derive.codegen.stand_in import BINARY, CHOICES, COMPARISONS, FUNCTIONS, UNARY
 from derive.model.architecture import Architecture
 
@@ -24,31 +24,47 @@ PLAIN = (
 )
 UNSAFE = (ast.Mod, ast.LShift)
 """Operators that make long texts and long numbers of short ones; `%` formats."""
+REACHING = frozenset(CHECKPOINTING)
 HARMLESS = ("abs", "len", "float", "int", "bool", "sum", "min", "max", "zip", "range", "tuple", "list", "enumerate")
 """Functions of Python that a module may call besides those that derive's own text calls."""
 
 
 def foreign(text: str, architecture: Architecture) -> list[str]:
-    """What `text` uses besides what derive writes for this architecture, each with its line; empty if it may be run."""
-    known = _vocabulary(architecture)
+    """What `text` uses besides what derive writes for this architecture, each with its line; empty if it may be run.
+
+    Statements that stand in derive's own text are left out: `train`, for one, reaches files.
+    """
+    written, known = _written(architecture), _vocabulary(architecture)
     tree = syntax(text)
     own = _defined(tree)
-    found = []
-    for node in ast.walk(tree):
-        for word in _words(node, own):
-            if word not in known:
-                found.append(f"{word[0]} {word[1]}".rstrip() + f" in line {getattr(node, 'lineno', 1)}")
-    return list(dict.fromkeys(found))
+    found = {
+        f"{kind} {word}".rstrip() + f" in line {getattr(node, 'lineno', 1)}": None
+        for statement in tree.body
+        if ast.dump(statement) not in written
+        for node in ast.walk(statement)
+        for kind, word in _words(node, own)
+        if (kind, word) not in known
+    }
+    return list(found)
+
+
+@lru_cache(maxsize=16)
+def _written(architecture: Architecture) -> frozenset[str]:
+    return frozenset(ast.dump(node) for text in written_for(architecture) for node in syntax(text).body)
 
 
 @lru_cache(maxsize=16)
 def _vocabulary(architecture: Architecture) -> frozenset[tuple[str, str]]:
+    """What the functions that reach no file use."""
     words = {("the attribute", name) for name in (*ARRAYS, *NUMPY)} | {("the name", name) for name in HARMLESS}
     words |= {("the syntax", kind.__name__) for kind in PLAIN}
     for text in written_for(architecture):
         tree = syntax(text)
         own = _defined(tree)
-        words |= {word for node in ast.walk(tree) for word in _words(node, own)}
+        for statement in tree.body:
+            used = {getattr(node, "id", "") for node in ast.walk(statement)}
+            if not used & REACHING and getattr(statement, "name", "") not in WRITERS:
+                words |= {word for node in ast.walk(statement) for word in _words(node, own)}
     return frozenset(words)
 
 
@@ -82,4 +98,4 @@ def _defined(tree: ast.AST) -> frozenset[str]:
                 names.add(name)
             case ast.alias(name=name, asname=other):
                 names.add(other or name)
-    return frozenset(names - set(dir(builtins)))
+    return frozenset(names - set(dir(builtins)) - REACHING - set(WRITERS))

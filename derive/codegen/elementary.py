@@ -258,7 +258,7 @@ class _Walk:
             return result * self.kernel(sp.exp(self.meaning(number * primitive)))
         symbols = sorted(top[1].free_symbols, key=str)
         if symbols and sp.Poly(top[1], *symbols).LC().is_negative:
-            number, primitive = -number, -primitive
+            number, primitive = -number, sp.expand(-top[1]) / bottom[1]
         return result * self.kernel(sp.exp(self.meaning(primitive) / number.q)) ** number.p
 
     def logarithm(self, argument: sp.Expr) -> sp.Expr:
@@ -271,6 +271,6 @@ class _Walk:
                 result += sign * power * (sp.log(prime) if prime == 1 else self.kernel(sp.log(prime)))
             for factor, power in factors:
                 meaning = self.meaning(factor)
-                inner = meaning.args[0] if isinstance(meaning, sp.exp) else self.kernel(sp.log(meaning))
+                inner = self.visit(meaning.args[0]) if isinstance(meaning, sp.exp) else self.kernel(sp.log(meaning))
                 result += sign * power * inner
         return result

@@ -18,16 +18,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from derive import __version__
 from derive.algebra.gradient import Derivation, adjoint_name, differentiate
-from derive.algebra.program import Program
+from derive.algebra.program import Program, needed
 from derive.algebra.tangent import tangent_name
-from derive.codegen.arrays import Assign, written
+from derive.codegen.arrays import Assign, as_tuple, written
 from derive.codegen.eased import eased
 from derive.codegen.header import command, title
 from derive.codegen.kernels import used
 from derive.codegen.lower import lower, lower_scalar
 from derive.codegen.naming import template_folders
 from derive.codegen.notes import note
-from derive.codegen.printed import LOSS, as_tuple, commented
+from derive.codegen.printed import LOSS, commented
 from derive.codegen.schedule import leaves
 from derive.codegen.sensitivities import sensitivities
 from derive.codegen.specialize import Helper, specialize
@@ -90,7 +90,7 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
     names = [p.name for p in parameters]
     adjoints = [adjoint_name(name) for name in names]
     output = f"a{architecture.depth}"
-    needed = _needed([lower(e, note(e, architecture)) for e in gradient.equations], set(adjoints))
+    backward = _needed([lower(e, note(e, architecture)) for e in gradient.equations], set(adjoints))
     context: dict[str, Any] = {
         "title": title(architecture),
         "version": __version__,
@@ -119,8 +119,8 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
         "helpers": [_helper(h) for h in dict.fromkeys((*helpers, *further.helpers))],
         "predict_lines": _lines(settled, architecture, {output}),
         "loss_lines": _lines(settled, architecture, {LOSS}),
-        "forward_lines": _lines(forward, architecture, {LOSS, *(leaf for s in needed for leaf in leaves(s.value))}),
-        "gradient_lines": [_line(s) for s in needed],
+        "forward_lines": _lines(forward, architecture, {LOSS, *(leaf for s in backward for leaf in leaves(s.value))}),
+        "gradient_lines": [_line(s) for s in backward],
         **{part: [_line(s) for s in statements] for part, statements in further.parts.items()},
         **_inputs(architecture),
         **update(architecture, style),
@@ -275,13 +275,7 @@ def _tensors(forward: Program, derivation: Derivation) -> list[dict[str, Any]]:
 
 
 def _needed(statements: list[Assign], results: set[str]) -> list[Assign]:
-    kept = []
-    needed = set(results)
-    for statement in reversed(statements):
-        if statement.target in needed:
-            kept.append(statement)
-            needed |= set(leaves(statement.value))
-    return kept[::-1]
+    return needed(statements, results, lambda s: s.target, lambda s: leaves(s.value))
 
 
 def _environment() -> Environment:

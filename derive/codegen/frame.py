@@ -25,16 +25,31 @@ from derive.model.tables import STYLES
 FRAME = (
     *("unpack", "pack", "initialize", "standardize", "train", "check_gradient", "new_state", "Parameters", "State"),
     *("scheduled", "_orthogonal", "DivergedError", "_overflow", "_diverged"),
-    *("_real", "_theta", "_in_place", "_matrix", "_data", "_finite", "_explained", "_prepare"),
-    *("_one_hot", "_targets", "_weights", "_mask"),
+    *("_real", "_theta", "_in_place", "_matrix", "_data", "_finite", "_prepare"),
+    *("_one_hot", "_targets", "_weights", "_mask", "_converted", "_is_number", "_rate"),
+    *("_Checkpoint", "_remove", "_checksum"),
 )
 """What emitted modules have around their equations, all of them or those that need it."""
 
 DOOR = (
-    *("_theta", "_in_place", "_matrix", "_data", "_finite", "_explained", "_one_hot", "_weights", "_mask"),
-    *("_prepare", "float"),
+    *("_theta", "_in_place", "_matrix", "_data", "_finite", "_one_hot", "_weights", "_mask"),
+    *("_prepare", "_rate", "float"),
 )
 """Calls that do nothing to good input; each function has to make those that derive writes."""
+
+CHECKPOINTING = ("glob", "json", "os", "time", "zlib")
+"""What emitted modules import for `train` to write checkpoints with."""
+
+IMPORTS = (
+    "from __future__ import annotations",
+    "from typing import NamedTuple",
+    "import numpy as np",
+    *(f"import {name}" for name in CHECKPOINTING),
+)
+"""What emitted modules import, each in a line of its own."""
+
+WRITERS = ("open", "_Checkpoint", "_remove", "train")
+"""What reaches files; it is for the functions around the equations only."""
 
 
 def constants(text: str, where: str) -> dict[str, Any]:
@@ -76,7 +91,20 @@ def changed(text: str, architecture: Architecture) -> list[str]:
     style = "fast" if "_sweep" in found else "readable"
     emitted = _emitted(architecture, style)
     different = {name for name in (*FRAME, *called(_text(architecture, style))) if found.get(name) != emitted.get(name)}
-    return sorted(different | _doors(text, architecture, style))
+    return sorted(different | _doors(text, architecture, style) | set(_reaching_out(text)))
+
+
+def _reaching_out(text: str) -> Iterator[str]:
+    """What else than the functions around the equations imports, or uses what checkpoints are written with."""
+    for node in ast.parse(text).body:
+        name = getattr(node, "name", f"line {node.lineno}")
+        if name in FRAME or ast.unparse(node) in IMPORTS:
+            continue
+        for inner in ast.walk(node):
+            named = getattr(inner, "id", "")
+            if isinstance(inner, ast.Import | ast.ImportFrom) or named in (*CHECKPOINTING, *WRITERS):
+                yield name
+                break
 
 
 def exact_functions(text: str, architecture: Architecture) -> dict[str, Any]:
@@ -145,5 +173,5 @@ def _at_door(function: ast.FunctionDef) -> Iterator[str]:
         if isinstance(node, ast.If | ast.IfExp) and re.search(r"isfinite|np\.inf", ast.unparse(node.test)):
             yield ast.dump(node)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DOOR:
-            rest = node.args[1:] if node.func.id == "_explained" else [] if node.func.id == "float" else node.args
+            rest = [] if node.func.id == "float" else node.args
             yield " ".join([node.func.id, *map(ast.dump, rest)])

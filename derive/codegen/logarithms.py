@@ -15,6 +15,7 @@ import sympy as sp
 
 from derive.algebra.notation import is_opaque, opaque
 from derive.algebra.program import Program, entries
+from derive.model.expression import Z
 
 Functions: TypeAlias = Mapping[str, tuple[sp.Expr, tuple[sp.Symbol, ...]]]
 """What opaque functions stand for: an expression, and the symbols of its arguments."""
@@ -40,13 +41,45 @@ def with_logarithms(
     return replace(program, equations=tuple(equations)), composed
 
 
+def with_outputs(program: Program, known: Functions) -> tuple[Program, Functions]:
+    """`program` with h(f(z)) as one opaque function of z where it applies a function h to the output of an activation.
+
+    What a module computes from an output is a function of z to its audit, so the truth has to know it as one.
+    """
+    composed: dict[str, tuple[sp.Expr, tuple[sp.Symbol, ...]]] = {}
+
+    def output(entry: sp.Expr) -> sp.Expr:
+        """The activation's call that the entry is, if it is one."""
+        while isinstance(entry, sp.Indexed) and (definition := program.definitions.get(str(entry.base.label))):
+            entry = definition.at(entry.indices)
+        return entry
+
+    def rewritten(call: sp.Expr) -> sp.Expr:
+        found = {entry: output(entry) for entry in entries(call)}
+        inner = next(iter(found.values()), call)
+        if len(found) != 1 or len(call.args) != 1 or not is_opaque(inner):
+            return call
+        formula, symbols = known[inner.func.activation]
+        argument = call.args[0].xreplace(dict.fromkeys(found, formula))
+        whole = known[call.func.activation][0].subs(Z, argument) if is_opaque(call) else call.func(argument)
+        name = f"{call.func}({call.args[0].xreplace(dict.fromkeys(found, sp.Symbol(inner.func.activation)))})"
+        composed[name] = (whole, symbols)
+        return opaque(name, *(0,) * len(symbols))(*inner.args)
+
+    equations = []
+    for equation in program.equations:
+        calls = {call: rewritten(call) for call in equation.value.atoms(sp.Function)}
+        equations.append(replace(equation, value=equation.value.xreplace(calls)) if calls else equation)
+    return replace(program, equations=tuple(equations)), composed
+
+
 def _defined(expr: sp.Expr, program: Program) -> sp.Expr:
     """`expr` with every entry of a product, quotient or activation replaced by what defines it."""
     replaced = {}
     for entry in entries(expr):
         equation = program.definitions.get(str(entry.base.label))
         if equation is not None and (equation.value.is_Mul or equation.value.is_Pow or is_opaque(equation.value)):
-            replaced[entry] = equation.value.xreplace(dict(zip(equation.indices, entry.indices, strict=True)))
+            replaced[entry] = equation.at(entry.indices)
     return expr.xreplace(replaced)
 
 
@@ -56,7 +89,7 @@ def _split(factor: sp.Expr, program: Program) -> sp.Expr:
     if isinstance(base, sp.Indexed):
         equation = program.definitions.get(str(base.base.label))
         if equation is not None and isinstance(equation.value, sp.exp):
-            return power * equation.value.args[0].xreplace(dict(zip(equation.indices, base.indices, strict=True)))
+            return power * equation.at(base.indices).args[0]
     return power * sp.log(base)
 
 

@@ -61,7 +61,7 @@ def _node(equation: Equation) -> Node:
     sizes = dict(zip(equation.indices, equation.tensor.axes, strict=True))
     for total in equation.value.atoms(sp.Sum, Largest):
         sizes |= {i: high for i, _, high in total.limits}
-    return _Lowering(sizes).lower(equation.value, equation.indices)
+    return _Lowering(sizes).whole(equation)
 
 
 def lower_scalar(expr: sp.Expr, names: dict[str, tuple[sp.Expr, ...]]) -> Node:
@@ -82,6 +82,12 @@ class _Lowering:
         """The indices of `order` that occur free in `expr`."""
         free = expr.free_symbols
         return tuple(i for i in order if i in free)
+
+    def whole(self, equation: Equation) -> Node:
+        """The equation's value with all axes of its tensor, written out along those that it is the same along."""
+        if self.axes_of(equation.value, equation.indices) == equation.indices:
+            return self.lower(equation.value, equation.indices)
+        return Node("full", (self.spread(equation.value, equation.indices),), equation.tensor.axes)
 
     def lower(self, expr: sp.Expr, order: Axes) -> Node:
         """`expr` as an array whose axes are those of its indices, in the given order."""
@@ -214,9 +220,8 @@ class _Lowering:
             return Node("divide", (number(1), self.lower(expr.base**-expr.exp, own)), sizes)
         if expr.base == sp.E:
             return Node("exp", (self.lower(expr.exp, own),), sizes)
-        if expr.exp.is_Rational and expr.exp.q == 2:  # x**(3/2) = x * sqrt(x): powers of floats are slow
-            whole = expr.exp - sp.Rational(1, 2)
-            return Node("multiply", (self.lower(expr.base**whole, own), Node("sqrt", (base,), sizes)), sizes)
+        if expr.exp.is_Rational and expr.exp.q == 2:  # sqrt(x)**3: an audit does not know that sqrt(x)**2 is x
+            return Node("power", (Node("sqrt", (base,), sizes), number(expr.exp.p)), sizes)
         return Node("power", (base, self.lower(expr.exp, own)), sizes)
 
     def choice(self, expr: sp.Piecewise, own: Axes) -> Node:

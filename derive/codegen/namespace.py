@@ -1,4 +1,4 @@
-"""The `np` that a module under audit imports, and the run of its exact text: no files, no other imports.
+"""The `np` that a module under audit imports, and the run of its exact text: no files, nothing else that is imported.
 
 In exact arithmetic a literal such as 0.9 is the number that it writes, not the float64 nearest to it.
 """
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from derive.codegen.frame import syntax
+from derive.codegen.frame import CHECKPOINTING, syntax
 from derive.codegen.stand_in import BINARY, CHOICES, COMPARISONS, FUNCTIONS, UNARY, NotUnderstoodError, StandIn
 
 PASSED = ("dtype", "ndarray", "newaxis", "float64", "float32", "inf", "finfo", "argwhere", "errstate")
@@ -41,7 +41,7 @@ class Namespace:
 
     def __init__(self, owner: StandIn) -> None:
         self.empty, self.zeros, self.ones, self.asarray = owner.empty, owner.zeros, owner.ones, owner.asarray
-        self.array = owner.asarray
+        self.full, self.array = owner.full, owner.asarray
         self.random = SimpleNamespace(default_rng=np.random.default_rng)
         self.pi = owner.array(owner.neurons.constant(sp.pi))
         self.where, self.copyto = owner.where, owner.copyto
@@ -91,8 +91,18 @@ ALLOWED = (
 )
 
 
+class Unused:
+    """In place of a module that checkpoints are written with: it may be imported, and nothing of it be used."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotUnderstoodError(f"{self._name}.{name}")
+
+
 def run(text: str, stand_in: StandIn, name: str) -> dict[str, Any]:
-    """The globals of a module after its exact text has run on the stand-in, without files or other imports."""
+    """The globals of a module after its exact text has run on the stand-in, with no files and no other imports."""
     numpy = Namespace(stand_in)
 
     def import_(module: str, *_: Any) -> Any:
@@ -100,6 +110,8 @@ def run(text: str, stand_in: StandIn, name: str) -> dict[str, Any]:
             return numpy
         if module in ("typing", "__future__"):
             return importlib.import_module(module)
+        if module in CHECKPOINTING:
+            return Unused(module)
         raise NotUnderstoodError(f"import {module}")
 
     names = {key: getattr(builtins, key) for key in ALLOWED}
@@ -107,29 +119,34 @@ def run(text: str, stand_in: StandIn, name: str) -> dict[str, Any]:
         "__builtins__": {**names, "__import__": import_, "float": lambda value: value},
         "__name__": name,
     }
-    scope[EXACT] = lambda number: stand_in.array(stand_in.number(number))
+
+    def exact(number: Any) -> Any:
+        return stand_in.array(stand_in.number(number))
+
+    def quotient(left: Any, right: Any) -> Any:
+        whole = isinstance(left, int) and isinstance(right, int) and right != 0
+        return exact(f"{left}/{right}") if whole else left / right
+
+    scope |= {EXACT: exact, QUOTIENT: quotient}
     tree = syntax(text)
     tree = ast.fix_missing_locations(_Literals().visit(tree))
     exec(compile(tree, f"<{name} under audit>", "exec"), scope)
     return scope
 
 
-EXACT = "_exact_number"
+EXACT, QUOTIENT = "_exact_number", "_exact_quotient"
 
 
 class _Literals(ast.NodeTransformer):
-    """Makes every literal that is no whole number the exact number that it writes, and 1 / 3 the third."""
+    """Makes every literal that is no whole number the exact number that it writes, and 1 / 3 or 1 / N the fraction."""
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        return _exactly(node, repr(node.value)) if isinstance(node.value, float) else node
+        return _called(node, EXACT, ast.Constant(repr(node.value))) if isinstance(node.value, float) else node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        match node:
-            case ast.BinOp(left=ast.Constant(value=int(p)), op=ast.Div(), right=ast.Constant(value=int(q))) if q:
-                return _exactly(node, f"{p}/{q}")
-        return self.generic_visit(node)
+        self.generic_visit(node)
+        return _called(node, QUOTIENT, node.left, node.right) if isinstance(node.op, ast.Div) else node
 
 
-def _exactly(node: ast.AST, number: str) -> ast.AST:
-    call = ast.Call(ast.Name(EXACT, ast.Load()), [ast.Constant(number)], [])
-    return ast.copy_location(call, node)
+def _called(node: ast.AST, function: str, *arguments: ast.expr) -> ast.AST:
+    return ast.copy_location(ast.Call(ast.Name(function, ast.Load()), list(arguments), []), node)

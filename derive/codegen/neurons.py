@@ -48,12 +48,14 @@ class Neurons:
     seed: int
     points: Sequence[sp.Rational]
     locals: list[Local] = field(default_factory=list)
+    data: set[int] = field(default_factory=set)
+    """Entries that are data. They are no neuron's z: what is computed from one is a number of its own."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self._handles: dict[Local, int] = {}
         self._points: dict[int, sp.Rational] = {0: sp.S.Zero}
-        self._pinned: dict[int, sp.Rational] = {}
+        self._pinned: dict[int, sp.Rational] = {0: sp.S.Zero}
         self._kernels: dict[tuple[Any, ...], int] = {}
         self._resolved: dict[Local, int] = {}
 
@@ -67,6 +69,13 @@ class Neurons:
             self.locals.append(local)
             self._handles[local] = -len(self.locals)
         return self._handles[local]
+
+    def number(self, local: Local) -> int:
+        """The residue of `local` as an entry of its own, with the representative of `local`."""
+        handle = self.handle(local)
+        value = self.resolve(handle)
+        self._points.setdefault(value, self.real(handle))
+        return self.handle(Local(value, Z)) if value in self.data else value
 
     def local(self, value: int) -> Local:
         """What an entry of an array stands for; a residue is z itself."""
@@ -96,6 +105,10 @@ class Neurons:
         """The real number that represents an entry."""
         local = self.local(value)
         return local.expr if local.zeta is None else _at(local.expr, self.point(local.zeta))
+
+    def order(self, value: int) -> tuple[sp.Expr, int]:
+        """What tells which of two entries is larger, also where their representatives are the same."""
+        return self.real(value), self.resolve(value)
 
     def resolve(self, value: int) -> int:
         """The residue of an entry."""

@@ -24,9 +24,3 @@ def printed(instructions: Iterable[Instruction], stored: Iterable[str] = ()) -> 
         *before, last = lines(instruction, stored)
         result += [*before, commented(last, instruction.note)]
     return result
-
-
-def as_tuple(parts: Iterable[object]) -> str:
-    """The inside of a tuple display: with one part, a comma makes it a tuple."""
-    shown = [str(part) for part in parts]
-    return ", ".join(shown) + "," * (len(shown) == 1)

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from derive.codegen.arrays import COMPARISONS, Assign, Node, elementwise, name, operation_of, written
+from derive.algebra.program import needed
+from derive.codegen.arrays import COMPARISONS, Assign, Node, Size, elementwise, name, operation_of, written
 
 VIEWS = frozenset({"name", "number", "transpose", "column", "call"})
 """Operations that cost nothing and are written where they are used."""
@@ -47,7 +48,7 @@ def leaves(node: Node) -> Iterable[str]:
 def flatten(statements: Iterable[Assign]) -> list[Instruction]:
     """One instruction for every operation; equal operations are computed once, copies are read through."""
     result: list[Instruction] = []
-    known: dict[tuple[str, tuple[Node, ...]], Node] = {}
+    known: dict[tuple[str, tuple[Node, ...], tuple[Size, ...]], Node] = {}
     copies: dict[str, Node] = {}
 
     def value(node: Node, target: str, note: str) -> Node:
@@ -60,7 +61,7 @@ def flatten(statements: Iterable[Assign]) -> list[Instruction]:
         rebuilt = replace(node, arguments=arguments)
         if node.operation in VIEWS or (not node.axes and not target):
             return rebuilt
-        key = (node.operation, arguments)
+        key = (node.operation, arguments, node.axes)
         if key not in known:
             leaf = name(target or f"t{len(result)}", node.axes)
             known[key] = leaf
@@ -76,13 +77,7 @@ def flatten(statements: Iterable[Assign]) -> list[Instruction]:
 
 def prune(instructions: list[Instruction], results: Iterable[str]) -> list[Instruction]:
     """The instructions that the named results need."""
-    needed = set(results)
-    kept: list[Instruction] = []
-    for instruction in reversed(instructions):
-        if instruction.target in needed:
-            kept.append(instruction)
-            needed |= instruction.reads
-    return kept[::-1]
+    return needed(instructions, results, lambda i: i.target, lambda i: i.reads)
 
 
 @dataclass(frozen=True)
@@ -174,6 +169,8 @@ def lines(instruction: Instruction, stored: Iterable[str] = ()) -> list[str]:
         return [f"{target} = {written(Node(instruction.operation, instruction.arguments))}"]
     if instruction.operation in REDUCTIONS:
         return [REDUCTIONS[instruction.operation].format(arguments[0], target)]
+    if instruction.operation == "full":
+        return [f"np.copyto({target}, {arguments[0]})"]
     if instruction.operation == "where":
         condition, inside, outside = arguments
         start = [] if outside == target else [f"np.copyto({target}, {outside})"]

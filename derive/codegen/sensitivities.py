@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from derive.algebra.gradient import Derivation, adjoint_name
 from derive.algebra.program import Equation, Program
-from derive.algebra.sensitivities import Sensitivity, hessian_vector, input_gradient, needed, pull_back
+from derive.algebra.sensitivities import Sensitivity, hessian_vector, input_gradient, pull_back
 from derive.algebra.tangent import tangent_name
 from derive.codegen.arrays import Assign, Node, name
 from derive.codegen.lower import lower
@@ -76,19 +76,18 @@ USES = (2, None, 1)
 def _concrete(found: Iterable[Sensitivity], derivation: Derivation) -> tuple[list[Program], tuple[Helper, ...]]:
     """The programs with their activations written out, all from the same forward equations."""
     known = derivation.forward.definitions
-    programs = []
+    programs: list[Program] = []
+    helpers: list[Helper] = []
     for each, uses in zip(found, USES, strict=True):
         program = each.program if uses is None else with_slopes(each.program, derivation, uses)
-        programs.append((each, [e for e in program.equations if e.tensor.name not in known]))
-    result, helpers = [], []
-    for each, equations in programs:  # one by one, since da^L is an input of one and an equation of another
-        gradient = Program((), tuple(equations))
-        forward, written, called = specialize(replace(derivation, gradient=gradient), helpers=True)
+        own = Program((), tuple(e for e in program.equations if e.tensor.name not in known))
+        # one at a time: da^L is an input of one program and an equation of another
+        forward, written, called = specialize(replace(derivation, gradient=own), helpers=True)
         # the whole forward program: f' may be written in terms of an a that nothing else needs
-        own = Program(each.program.inputs, (*forward.equations, *written.equations))
-        result.append(needed(without_zeros(own), each.results))
+        whole = Program(each.program.inputs, (*forward.equations, *written.equations))
+        programs.append(without_zeros(whole).needed(each.results))
         helpers += called
-    return result, tuple(dict.fromkeys(helpers))
+    return programs, tuple(dict.fromkeys(helpers))
 
 
 def _parts(program: Program, forward: set[str], back: set[str]) -> tuple[list[Equation], ...]:

@@ -19,6 +19,7 @@ from derive.codegen.stable import stable
 from derive.model.architecture import Architecture
 from derive.model.definition import Definition, written
 from derive.model.expression import Z
+from derive.model.loss import Loss
 from derive.model.tables import ACTIVATIONS, LOSSES
 
 
@@ -60,14 +61,20 @@ def _named(architecture: Architecture) -> dict[str, _Names]:
         for label, f in enumerate(architecture.activations, 1)
     }
     own = loss.name if loss.name in LOSSES else free(loss.name, set(names.values()))
-    known["h"] = _Names(own, f"{written(Definition(loss.expression, loss.constants))}, where z = {_inner(loss)}")
+    known |= _loss_names(loss, own)
     known["absolute"] = _Names("absolute", "abs(z)")
     return known
 
 
-def _inner(loss: object) -> str:
-    combined = getattr(loss, "combined", None)
-    return str(combined[0]) if combined else ""
+def _loss_names(loss: Loss, own: str) -> dict[str, _Names]:
+    """The names of the functions h(r) that the loss has, numbered if there are several."""
+    definition = written(Definition(loss.expression, loss.constants))
+    found = {}
+    for number, part in enumerate(loss.parts, 1):
+        name = own if len(loss.parts) == 1 else f"{own}_part{number}"
+        what = definition if part.whole == loss.formula else f"a part of {definition}"
+        found[part.function] = _Names(name, f"{what}, where z = {part.r}")
+    return found
 
 
 def specialize(derivation: Derivation, helpers: bool = False) -> tuple[Program, Program, tuple[Helper, ...]]:

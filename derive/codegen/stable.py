@@ -189,7 +189,7 @@ def _logarithm(argument: sp.Expr) -> sp.Expr:
         return sp.log(_smooth(argument))
     rational, u = found
     top, bottom = sp.fraction(sp.cancel(rational))
-    if not _has_sign_of_z(u):
+    if not _has_sign_of_z(u) or not (top.is_polynomial(E) and bottom.is_polynomial(E)):
         return sp.log(_smooth(argument))
     logarithm, below, above = sp.S.Zero, 0, 0  # below * u and above * u: the largest terms for u < 0 and u > 0
     for part, sign in ((top, 1), (bottom, -1)):

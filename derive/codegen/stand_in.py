@@ -16,6 +16,7 @@ import sympy as sp
 
 from derive.algebra.residues import PRIME, inverse, matmul
 from derive.codegen.neurons import Local, Neurons, as_written, combined
+from derive.model.expression import Z
 
 
 class NotUnderstoodError(Exception):
@@ -146,6 +147,9 @@ class StandIn:
     def ones(self, shape: Any, dtype: Any = None, **_: Any) -> Any:
         return self.array(np.ones(shape, np.int64))
 
+    def full(self, shape: Any, value: Any, dtype: Any = None, **_: Any) -> Any:
+        return self.array(np.full(shape, self.entries(value)))
+
     def asarray(self, value: Any, dtype: Any = None, **_: Any) -> Any:
         if isinstance(value, self.exact):
             return value
@@ -201,11 +205,15 @@ class StandIn:
         if name in BINARY:
             return self.each(lambda u, v: self.combine(name, u, v), *exact)
         real = self.neurons.real
+        if name == "absolute" and exact[0].ndim == 1:  # of vectors such as theta: no neuron's z
+            residues = self.each(self.neurons.resolve, *exact)
+            return self.each(lambda u: u if real(u) >= 0 else self.neurons.number(Local(u, -Z)), residues)
         if name == "absolute":
             return self.each(lambda u: u if real(u) >= 0 else self.local(UNARY["negative"], u), *exact)
         if name in CHOICES:
             decide = CHOICES[name]
-            return self.each(lambda u, v: u if decide(real(u), real(v)) else v, *exact)
+            size = self.neurons.order if exact[0].ndim == 1 else real
+            return self.each(lambda u, v: u if decide(size(u), size(v)) else v, *exact)
         raise NotUnderstoodError(f"np.{name}")
 
     def known(self, function: Callable[..., sp.Expr]) -> Callable[..., Any]:
@@ -240,14 +248,18 @@ class StandIn:
 
     def local(self, operation: Callable[[sp.Expr], sp.Expr], value: int) -> int:
         local = self.neurons.local(value)
-        return self.neurons.handle(Local(local.zeta, combined(operation, local.expr)))
+        return self.entry(Local(local.zeta, combined(operation, local.expr)), value)
+
+    def entry(self, local: Local, *operands: int) -> int:
+        """What stands for `local`, which was computed from these entries, in an array."""
+        return (self.neurons.number if self.neurons.data.intersection(operands) else self.neurons.handle)(local)
 
     def combine(self, name: str, left: int, right: int) -> int:
         """Two entries: an expression in one z if they share it, a residue if not."""
         u, v = self.neurons.local(left), self.neurons.local(right)
         if u.zeta is None or v.zeta is None or u.zeta == v.zeta:
             zeta = v.zeta if u.zeta is None else u.zeta
-            return self.neurons.handle(Local(zeta, combined(BINARY[name], u.expr, v.expr)))
+            return self.entry(Local(zeta, combined(BINARY[name], u.expr, v.expr)), left, right)
         a, b = self.neurons.resolve(left), self.neurons.resolve(right)
         if name == "divide":
             return a * inverse(b) % PRIME
@@ -316,6 +328,20 @@ class StandIn:
             raise NotUnderstoodError("np.copyto where numbers stand, not truth values")
         np.copyto(target.view(np.ndarray), self.entries(source), where=np.asarray(where, bool))
 
+    def einsum(self, subscripts: str, *operands: Any) -> Any:
+        """Products summed over the letters that are not in the result, each letter along one axis."""
+        inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+        letters = inputs.split(",")
+        if "." in subscripts or not arrow or any(len(set(own)) != len(own) for own in letters):
+            raise NotUnderstoodError(f"np.einsum with {subscripts!r}")
+        order = "".join(dict.fromkeys(output + inputs.replace(",", "")))
+        product: Any = np.ones((1,) * len(order), dtype=np.int64)
+        for own, operand in zip(letters, operands, strict=True):
+            entries = self.resolved(operand).transpose([own.index(x) for x in order if x in own])
+            lengths = iter(entries.shape)
+            product = product * entries.reshape([next(lengths) if x in own else 1 for x in order]) % PRIME
+        return self.array(product.sum(axis=tuple(range(len(output), len(order)))) % PRIME)
+
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "dot": lambda np_, left, right, out=None: np_.product(left, right, out),
@@ -332,5 +358,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "mean": lambda np_, array, axis=None, keepdims=False: np_.mean(array, axis, keepdims),
     "transpose": lambda np_, array: array.T,
     "outer": lambda np_, left, right: np_.product(left.reshape(-1, 1), right.reshape(1, -1)),
+    "einsum": lambda np_, subscripts, *operands: np_.einsum(subscripts, *operands),
     "reshape": lambda np_, array, shape: array.reshape(shape),
 }

@@ -9,10 +9,11 @@ import sympy as sp
 
 from derive.algebra.gradient import Derivation
 from derive.algebra.notation import N, size
+from derive.codegen.arrays import as_tuple
 from derive.codegen.faster import counted, faster
 from derive.codegen.lower import lower
 from derive.codegen.notes import note
-from derive.codegen.printed import LOSS, as_tuple, printed
+from derive.codegen.printed import LOSS, printed
 from derive.codegen.schedule import allocate, flatten, prune
 from derive.codegen.seed import RATE, scaled
 from derive.codegen.specialize import specialize

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from derive.algebra.evaluate import ROOT, Arithmetic, evaluate
-from derive.algebra.forward import concrete, forward, functions, parameter_tensors
+from derive.algebra.forward import WEIGHTS, concrete, forward, functions, parameter_tensors
 from derive.algebra.notation import N, size
 from derive.algebra.program import Program
 from derive.algebra.residues import PRIME, Dual, Duals, Residues, residue
-from derive.codegen.logarithms import Functions, with_logarithms
-from derive.codegen.neurons import Neurons, as_written
+from derive.codegen.logarithms import Functions, with_logarithms, with_outputs
+from derive.codegen.neurons import Local, Neurons, as_written
+from derive.codegen.stand_in import NotUnderstoodError
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
 
@@ -64,6 +65,15 @@ class Truth:
         """The same without dropout: every mask is 1."""
         data = {name: np.ones_like(v) if name.startswith("mask") else v for name, v in self.data.items()}
         return replace(self, data=data)
+
+    def apply(self, function: Any, *arrays: Any) -> Any:
+        """A function of the program, or its derivative, at residues."""
+        return self._apply(function, *arrays)
+
+    @property
+    def arithmetic(self) -> Arithmetic:
+        """Residues, of which those are the largest whose representatives are."""
+        return self._arithmetic
 
     @cached_property
     def _arithmetic(self) -> Arithmetic:
@@ -119,13 +129,16 @@ class _Rows(Residues):
 
 def drawn(architecture: Architecture, samples: int, seed: int, neurons: Neurons) -> Truth:
     """The specification at random parameters and random data."""
-    program, composed = with_logarithms(forward(architecture), functions(architecture))
+    known = functions(architecture)
+    program, logarithms = with_logarithms(forward(architecture), known)
+    program, further = with_outputs(program, known | logarithms)
     draw = np.random.default_rng(seed).integers
     sizes = {N: samples, **{size(k): n for k, n in enumerate(architecture.sizes)}}
     data = {t.name: draw(1, PRIME, tuple(sizes[a] for a in t.axes)) for t in program.inputs}
     if architecture.loss.targets == "distribution":
         data["y"][:, -1] = (1 - data["y"][:, :-1].sum(axis=1)) % PRIME
-    return Truth(architecture, program, sizes, data, neurons, composed)
+    neurons.data |= {int(entry) for name in ("a0", "y", WEIGHTS.name) for entry in np.ravel(data.get(name, []))}
+    return Truth(architecture, program, sizes, data, neurons, {**logarithms, **further})
 
 
 def names_of(architecture: Architecture) -> list[str]:
@@ -150,15 +163,26 @@ def expression(expr: sp.Expr, values: dict[str, Any], neurons: Neurons) -> Any:
         return residue(as_written(expr))
     if isinstance(expr, sp.Symbol):
         return values[str(expr)]
-    if isinstance(expr, sp.Pow) and expr.exp == sp.Rational(1, 2):
+    if isinstance(expr, sp.Pow) and expr.exp.is_Rational and not expr.exp.is_Integer:
         inside = expression(expr.base, values, neurons)
-        return np.array([neurons.function(sp.sqrt(Z), int(entry)) for entry in inside], dtype=np.int64)
+        return np.array([neurons.function(Z**expr.exp, int(entry)) for entry in inside], dtype=np.int64)
     if isinstance(expr, sp.Pow):
         exponent = int(expr.exp.subs({s: int(values[str(s)]) for s in expr.exp.free_symbols}))
         return Residues().power(np.asarray(expression(expr.base, values, neurons)), exponent)
     arguments = [expression(argument, values, neurons) for argument in expr.args]
+    if isinstance(expr, sp.Abs | sp.Max | sp.Min):
+        return np.vectorize(partial(_chosen, expr.func, neurons), otypes=[np.int64])(*arguments)
     if isinstance(expr, sp.Add):
         return reduce(lambda u, v: (u + v) % PRIME, arguments)
     if isinstance(expr, sp.Mul):
         return reduce(lambda u, v: u * v % PRIME, arguments)
-    raise NotImplementedError(f"{expr.func.__name__} in an update")
+    raise NotUnderstoodError(f"{expr.func.__name__} in an update")
+
+
+def _chosen(function: Any, neurons: Neurons, first: int, second: int | None = None) -> int:
+    """|u|, the larger or the smaller of two residues, by their representatives."""
+    u = int(first)
+    if function == sp.Abs:
+        return u if neurons.real(u) >= 0 else neurons.number(Local(u, -Z))
+    v = int(second or 0)
+    return (max if function == sp.Max else min)(u, v, key=neurons.order)

@@ -53,7 +53,7 @@ def blindspots(samples: str, as_json: bool, **given: Any) -> int:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    from derive.proof.asked import NOT_ASKED, formula
+    from derive.proof.asked import formula, not_asked
 
     yield f"{report.setting.shown}"
     yield ""
@@ -71,7 +71,7 @@ def _lines(report: Report) -> Iterator[str]:
         if unseen
         else f"The example reveals all {len(report.findings)} slips."
     )
-    for tag, why in NOT_ASKED.items():
+    for tag, why in not_asked(report.setting.around).items():
         yield f"Not asked about: {tag}, since {why}."
     if report.proposal is None:
         yield "No small example with these activations reveals them all."
@@ -93,7 +93,7 @@ def _shown(finding: Finding) -> str:
 
 
 def _dict(report: Report) -> dict[str, Any]:
-    from derive.proof.asked import NOT_ASKED, formula
+    from derive.proof.asked import formula, not_asked
 
     return {
         "example": _setting(report.setting),
@@ -108,7 +108,7 @@ def _dict(report: Report) -> dict[str, Any]:
             }
             for finding in report.findings
         ],
-        "not_asked": NOT_ASKED,
+        "not_asked": not_asked(report.setting.around),
         "proposal": _setting(report.proposal) if report.proposal else None,
     }
 
@@ -118,5 +118,6 @@ def _setting(setting: Setting) -> dict[str, Any]:
         "sizes": list(setting.sizes),
         "samples": setting.samples,
         "activations": [f.name if f else "any" for f in setting.activations],
+        "residual": list(setting.around),
         "numbers": setting.count,
     }

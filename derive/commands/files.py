@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 from derive.model.errors import DeriveError
@@ -26,8 +25,7 @@ def write_whole(path: Path, text: str | bytes) -> None:
             return
         if before is not None and not os.access(target, os.W_OK):
             raise PermissionError(None, "the file is write-protected")
-        mode = stat.S_IMODE(before) if before is not None else 0o666 & ~_umask()
-        _replace(target, data, mode)
+        _replace(target, data, stat.S_IMODE(before) if before is not None else None)
     except OSError as error:
         raise DeriveError(f"{path}: cannot be written: {_reason(error, target)}") from None
 
@@ -45,17 +43,21 @@ def check_writable(path: Path) -> None:
         raise DeriveError(f"{path}: cannot be written: no permission to write into {folder}")
 
 
-def _replace(target: Path, data: bytes, mode: int) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=".tmp", dir=target.parent)
+def _replace(target: Path, data: bytes, mode: int | None) -> None:
+    """Put a file with this mode, or that of a new file, in the place of the target."""
+    name = target.with_name(f".{target.name[:40]}.{os.urandom(8).hex()}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(name, flags, 0o666 if mode is None else 0o600)  # less the umask
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(mode)
-        Path(name).replace(target)
+        if mode is not None:
+            name.chmod(mode)
+        name.replace(target)
     except BaseException:  # also on Ctrl-C
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
         raise
 
 
@@ -64,12 +66,6 @@ def _mode(path: Path) -> int | None:
         return path.stat().st_mode
     except FileNotFoundError:
         return None
-
-
-def _umask() -> int:
-    value = os.umask(0o077)
-    os.umask(value)
-    return value
 
 
 def _reason(error: OSError, target: Path) -> str:

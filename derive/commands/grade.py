@@ -99,7 +99,7 @@ def _grade_file(path: Path, request: Request, layout: str, as_json: bool) -> int
     else:
         for line in lines:
             click.echo(f"{line.mark} {line.number:3}  {line.text}")
-            if line.grade.verdict != "correct" or line.grade.message.startswith("Right, as it follows"):
+            if line.grade.verdict != "correct" or line.grade.message.startswith("Right, "):
                 click.echo(f"       {line.grade.message}")
         click.echo(", ".join(f"{count} {verdict}" for verdict, count in counts(lines).items()))
     statuses = {STATUS[line.grade.verdict] for line in lines}

@@ -112,7 +112,7 @@ class Request:
         """The layers, with what the options say about all else put over what `base` says."""
         settings: dict[str, Any] = {}
         if base is not None:
-            settings = {key: getattr(base, key) for key in SETTINGS}
+            settings = {key: getattr(base, key) for key in (*SETTINGS, "layers")}
         settings |= {key: value for key in ("loss", "dtype", "name") if (value := getattr(self, key)) is not None}
         if self.optimizer is not None or self.momentum is not None:
             settings["optimizer"] = self._update(settings.get("optimizer", Update()))

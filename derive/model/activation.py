@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from derive.model.budget import budget
 from derive.model.definition import read_definition
 from derive.model.errors import DeriveError, FormulaError, shorten, unknown
+from derive.model.limits import LIMITS
 from derive.model.names import identifier
 from derive.model.reader import parse
 from derive.model.tables import ACTIVATIONS, ROW_ACTIVATIONS
@@ -66,6 +67,8 @@ class Activation:
             raise DeriveError(f"{where}: the expression has to be text, not {shorten(self.expression)}")
         constants = self.constants.items() if isinstance(self.constants, dict) else self.constants
         object.__setattr__(self, "constants", tuple((str(key), _constant(where, key, v)) for key, v in constants))
+        if len(self.constants) > LIMITS["constants"].most:
+            raise DeriveError(f"{where}: {LIMITS['constants'].exceeded(len(self.constants))}")
         object.__setattr__(self, "trained", _trained(where, self.trained, dict(self.constants)))
         if self == built_in(self.name):
             return

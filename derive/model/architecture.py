@@ -107,7 +107,8 @@ class Architecture:
                     f"activations: layer {label} has one unit, of which {function.name} is always the same"
                 )
         chosen = loss_function(loss)
-        check_fit(chosen, functions[-1])
+        options = layer_options(layers, checked)
+        check_fit(chosen, functions[-1], options[-1])
         if not isinstance(sample_weights, bool):
             raise DeriveError(f"sample_weights is {shorten(sample_weights)}; expected true or false")
         if dtype not in DTYPES:
@@ -119,7 +120,7 @@ class Architecture:
             "optimizer": _update(optimizer),
             "dtype": dtype,
             "name": identifier(name, "network"),
-            "layers": layer_options(layers, checked),
+            "layers": options,
             "penalty": read_penalty(penalty),
             "sample_weights": sample_weights,
             "initialization": Start.of(initialization),
@@ -138,12 +139,14 @@ class Architecture:
     @cached_property
     def parameter_count(self) -> int:
         """The number of parameters: for plain layers the sum over l of n_l (n_{l-1} + 1)."""
-        count = 0
-        for below, n, options, function in zip(self.sizes, self.sizes[1:], self.layers, self.activations, strict=False):
-            normalization = NORMALIZATIONS.get(options.normalization)
-            count += n * (below + 1) + len(function.trained)
-            count += n * len(normalization.parameters) if normalization else 0
-        return count
+        return sum(self.parameters_of(label) for label in range(1, self.depth + 1))
+
+    def parameters_of(self, label: int) -> int:
+        """The number of parameters of one of the layers 1..L."""
+        below, n = self.sizes[label - 1 : label + 1]
+        normalization = NORMALIZATIONS.get(self.layers[label - 1].normalization)
+        scales = n * len(normalization.parameters) if normalization else 0
+        return n * (below + 1) + scales + len(self.activations[label - 1].trained)
 
     @property
     def plain(self) -> bool:
@@ -172,12 +175,15 @@ class Architecture:
     def _repr_html_(self) -> str:
         """The layers as a table, for notebooks."""
         rows = "".join(
-            f"<tr><td>{k}</td><td>{n}</td><td>{escape(f.name)}</td>"
-            f"<td>{n} × {below}</td><td>{n * (below + 1)}</td></tr>"
-            for k, (below, n, f) in enumerate(zip(self.sizes, self.sizes[1:], self.activations, strict=False), 1)
+            f"<tr><td>{k}</td><td>{n}</td><td>{escape(f.name)}</td><td>{escape(options.words)}</td>"
+            f"<td>{n} × {below}</td><td>{self.parameters_of(k)}</td></tr>"
+            for k, (below, n, f, options) in enumerate(
+                zip(self.sizes, self.sizes[1:], self.activations, self.layers, strict=False), 1
+            )
         )
-        head = "<tr><th>layer</th><th>units</th><th>activation</th><th>W</th><th>parameters</th></tr>"
-        first = f"<tr><td>0</td><td>{self.sizes[0]}</td><td></td><td></td><td></td></tr>"
+        head = "".join(f"<th>{word}</th>" for word in ("layer", "units", "activation", "besides", "W", "parameters"))
+        head = f"<tr>{head}</tr>"
+        first = f"<tr><td>0</td><td>{self.sizes[0]}</td><td></td><td></td><td></td><td></td></tr>"
         caption = f"{escape(self.name)}: {escape(str(self.loss))}, {self.parameter_count} parameters"
         return f"<table><caption>{caption}</caption><thead>{head}</thead><tbody>{first}{rows}</tbody></table>"
 

@@ -38,6 +38,17 @@ class LayerOptions:
         """Whether the layer is the text's: z = W a + b, a = f(z), and nothing else."""
         return self == LayerOptions()
 
+    @property
+    def words(self) -> str:
+        """What the layer has beside weights and activation, in words; "" if nothing."""
+        around = f"{self.residual} layers" if self.residual > 1 else "it"
+        parts = (
+            self.normalization,
+            f"residual around {around}" if self.residual else "",
+            f"dropout {self.dropout:g}" if self.dropout else "",
+        )
+        return ", ".join(filter(None, parts))
+
 
 OPTION_NAMES = tuple(field.name for field in fields(LayerOptions))
 

@@ -4,7 +4,7 @@ Input beyond a limit is refused in one line. The limits are far beyond what is o
 below them is read within about two seconds.
 
     >>> LIMITS["answer"].exceeded(2000)
-    '2000 characters in an answer; at most 1000 are read'
+    '2000 characters in an answer; at most 1000'
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Limit:
     def exceeded(self, found: object = "") -> str:
         """The message about `found` of them; without a number if counting was given up."""
         count = f"{found} {self.of}" if found != "" else f"too many {self.of}"
-        return f"{count}; at most {self.most} are read"
+        return f"{count}; at most {self.most}"
 
 
 LIMITS: dict[str, Limit] = {
@@ -48,7 +48,7 @@ LIMITS: dict[str, Limit] = {
     "name": Limit(60, "characters in a name"),
     "width": Limit(10**7, "units in a layer"),
     "parameters": Limit(10**9, "parameters of a network"),
-    "audited": Limit(10**8, "parameters of a module under audit"),
+    "audited": Limit(10**8, "parameters of an audited module"),
     "samples": Limit(10**9, "samples of an example"),
     # Formulas
     "formula": Limit(4000, "characters in a formula"),

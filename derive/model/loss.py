@@ -1,13 +1,14 @@
 """Losses: c for one unit of the output, an expression in its value a and its target y.
 
-c of a sample is the sum over the units, and the loss the mean over the samples. Where the expression depends on
-a and y through one combination only (a - y, or y*a), it is read as a function of that combination: c = h(r),
-so that kinks have a place on the line, and stable forms are found as for an activation.
+c of a sample is the sum over the units, and the loss the mean over the samples. A part that has branches, or functions
+of functions, has to depend on a and y through one combination only, such as a - y or y*a: it is read as a function of
+that combination, h(r), so that kinks have a place on the line, and stable forms are found as for an activation.
+Where the whole expression is of this kind, c = h(r).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,28 @@ from typing import TYPE_CHECKING, Any
 from derive.model.budget import budget
 from derive.model.definition import read_definition
 from derive.model.errors import DeriveError, FormulaError, shorten, unknown
+from derive.model.limits import LIMITS
 from derive.model.names import identifier
 from derive.model.tables import LOSSES, TARGETS
 
 if TYPE_CHECKING:
     import sympy as sp
+
+
+MOST_COMBINATIONS = 3
+COMBINATIONS = tuple("r" * count for count in range(1, MOST_COMBINATIONS + 1))
+"""The tensors that hold the combinations of a and y."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of c, an expression in a and y: h(r), with r a polynomial in a and y and h in `model.expression.Z`."""
+
+    whole: sp.Expr
+    r: sp.Expr
+    h: sp.Expr
+    tensor: str
+    function: str
 
 
 @dataclass(frozen=True)
@@ -44,6 +62,8 @@ class Loss:
             raise DeriveError(f"{where}: the expression has to be text, not {shorten(self.expression)}")
         constants = self.constants.items() if isinstance(self.constants, Mapping) else self.constants
         object.__setattr__(self, "constants", tuple((str(key), value) for key, value in constants))
+        if len(self.constants) > LIMITS["constants"].most:
+            raise DeriveError(f"{where}: {LIMITS['constants'].exceeded(len(self.constants))}")
         if not isinstance(self.targets, str) or self.targets not in TARGETS:
             raise unknown("kind of targets", self.targets, TARGETS, where)
         if self == built_in_loss(self.name):
@@ -66,16 +86,10 @@ class Loss:
         return self.name
 
     def _check(self) -> None:
-        import sympy as sp
-
         a, _ = VARIABLES()
         if not self.formula.has(a):
             raise FormulaError(f"{shorten(self.expression)} does not depend on the output a")
-        if self.formula.has(sp.Piecewise) and self.combined is None:
-            raise FormulaError(
-                f"{shorten(self.expression)} has branches, so it may depend on a and y through one combination only, "
-                "such as a - y or y*a, and compare that with numbers"
-            )
+        _ = self.parts
 
     @cached_property
     def formula(self) -> sp.Expr:
@@ -94,10 +108,34 @@ class Loss:
             self.combined or self.formula.is_polynomial(*VARIABLES())
         )
 
-    @cached_property
+    @property
     def combined(self) -> tuple[sp.Expr, sp.Expr] | None:
-        """(r, h) with c = h(r), r a polynomial in a and y, h in `model.expression.Z`; None if c has no such form."""
-        return _combined(self.formula)
+        """(r, h) where the whole of c is h(r); None if c has no such form."""
+        whole = [part for part in self.parts if part.whole == self.formula]
+        return (whole[0].r, whole[0].h) if whole else None
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """What of c is read as h(r). Raises FormulaError for a part that would have to be, and cannot."""
+        found = []
+        for node in _to_combine(self.formula):
+            form = _form(node)
+            if form is None:
+                raise FormulaError(
+                    f"{shorten(self.expression)}: a part with branches, or with functions of functions, may depend on "
+                    "a and y through one combination only, such as a - y or y*a, and compare that with numbers"
+                )
+            found.append((node, *form))
+        combinations = list(dict.fromkeys(r for _, r, _ in found))
+        if len(combinations) > MOST_COMBINATIONS:
+            raise FormulaError(
+                f"{shorten(self.expression)} has branches, or functions of functions, in {len(combinations)} "
+                f"combinations of a and y; at most {MOST_COMBINATIONS} can be kept apart"
+            )
+        return tuple(
+            Part(node, r, h, COMBINATIONS[combinations.index(r)], "h" * (1 + place))
+            for place, (node, r, h) in enumerate(found)
+        )
 
 
 def VARIABLES() -> tuple[sp.Symbol, sp.Symbol]:
@@ -107,20 +145,51 @@ def VARIABLES() -> tuple[sp.Symbol, sp.Symbol]:
     return sp.Symbol("a", real=True), sp.Symbol("y", real=True)
 
 
-def _combined(formula: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
+def _to_combine(formula: sp.Expr) -> Iterator[sp.Expr]:
+    """The parts of `formula`, from the outside inwards, that are to be functions of one combination of a and y."""
+    import sympy as sp
+
+    if formula.is_rational_function(*VARIABLES()):
+        return
+    if _form(formula) is not None:
+        yield formula
+    elif isinstance(formula, sp.Add | sp.Mul) or (isinstance(formula, sp.Pow) and formula.exp.is_Integer):
+        for argument in formula.args:
+            yield from _to_combine(argument)
+    elif _nested(formula):
+        yield formula
+
+
+def _nested(formula: sp.Expr) -> bool:
+    """Whether `formula` has branches, functions of functions, or functions below a fraction line."""
+    import sympy as sp
+
+    a, y = VARIABLES()
+    return formula.has(sp.Piecewise) or any(
+        not argument.is_rational_function(a, y)
+        for node in formula.atoms(sp.Function, sp.Pow)
+        if not (isinstance(node, sp.Pow) and node.exp.is_Integer and node.exp.is_positive)
+        for argument in node.args
+    )
+
+
+def _form(formula: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
+    """(r, h) with formula = h(r), if there are such."""
     import sympy as sp
 
     from derive.model.expression import Z
 
     a, y = VARIABLES()
-    if formula.is_polynomial(a, y):
-        return None  # nothing to gain: it is as it should be computed
-    found = {_monic(relation.lhs - relation.rhs) for relation in formula.atoms(sp.core.relational.Relational)}
-    for r in found or {a - y}:
-        if r is None or len(found) > 1 or sp.degree(r, a) != 1:
-            return None
-        solved = sp.solve(r - Z, a)[0]
-        h = _without_y(formula, solved)
+    compared = {_monic(relation.lhs - relation.rhs) for relation in formula.atoms(sp.core.relational.Relational)}
+    if len(compared) > 1 or not formula.has(a):
+        return None
+    functions = formula.atoms(sp.Function) - formula.atoms(sp.Piecewise)
+    arguments = {_monic(argument) for f in functions for argument in f.args if argument.has(a)}
+    usual = (a - y, a * y, a + y, *sorted((r for r in arguments if r not in (None, a)), key=str))
+    for r in compared or (*usual, *([a] if _nested(formula) else [])):
+        if r is None or sp.degree(r, a) != 1:
+            continue
+        h = _without_y(formula, sp.solve(r - Z, a)[0])
         if h is not None and not h.has(a, y):
             return r, h
     return None

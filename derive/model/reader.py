@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 import warnings
 from typing import Any, ClassVar, NoReturn
 
@@ -31,8 +32,11 @@ OPERATORS: dict[type[ast.operator], str] = {
 COMPARISONS: dict[type[ast.cmpop], str] = {ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<="}
 
 
-def parse(text: str, what: str = "expression") -> ast.expr:
-    """The syntax tree of `text`, or a FormulaError that says where it cannot be read."""
+def parse(text: str, what: str = "expression", written: str = "") -> ast.expr:
+    """The syntax tree of `text`, or a FormulaError that says where it cannot be read.
+
+    `written` is what a person wrote, if `text` is something else of the same length.
+    """
     if len(text) > LIMITS["formula"].most:
         raise FormulaError(f"the {what} is too long: {LIMITS['formula'].exceeded(len(text))}")
     if not text.strip():
@@ -53,15 +57,31 @@ def parse(text: str, what: str = "expression") -> ast.expr:
             warnings.simplefilter("ignore", DeprecationWarning)
             tree = ast.parse(line, mode="eval").body
     except SyntaxError as error:
-        column = error.offset or 0
-        raise FormulaError(
-            f"the {what} {shorten(line)} does not parse: {error.msg} at column {column}", column
-        ) from None
+        column = error.offset or len(line) + 1
+        shown = shorten(" ".join(written.split()) or line)
+        expected = _expected(line, column) or error.msg
+        raise FormulaError(f"the {what} {shown} does not parse: {expected} at column {column}", column) from None
     except (ValueError, RecursionError, MemoryError):
         raise FormulaError(f"the {what} {shorten(line)} does not parse: nested too deeply") from None
     if deeper_than(tree, MAX_DEPTH):
         raise FormulaError(f"the {what} is nested more than {MAX_DEPTH} levels deep")
     return tree
+
+
+def _expected(line: str, column: int) -> str:
+    """What should stand at the column where a line does not parse, in words; "" if only Python can say it."""
+    before, rest = line[: column - 1].rstrip(), line[column - 1 :].lstrip()
+    word = re.match(r"\w+|\S?", rest)
+    found = word[0] if word else ""
+    if line[column - 1 : column] == "(" and line.count("(") > line.count(")"):
+        return "'(' is never closed, a ) is missing for the one"
+    if found == ")" and line.count(")") > line.count("("):
+        return "')' closes nothing, where it stands"
+    if re.search(r"[-+*/@(,<>]$", before) or not before:
+        return f"a quantity, a number or ( is expected, {f'but {shorten(found)} stands' if found else 'but it ends'}"
+    if re.search(r"[\w)\].]$", before) and re.match(r"[\w(]", found):
+        return f"an operator such as * or @ is expected before {shorten(found)}"
+    return ""
 
 
 def deeper_than(tree: ast.AST, limit: int) -> bool:

@@ -167,7 +167,11 @@ OPTIMIZERS: dict[str, Optimizer] = {
         {"momentum": 0.0},
     ),
     "momentum": Optimizer(
-        ("v = momentum * v + (1 - dampening) * g", "theta = theta - learning_rate * v"),
+        (
+            "t = t + 1",
+            "v = momentum * v + (1 - dampening * (1 - 0**(t - 1))) * g",  # 0**(t - 1): the first g is whole
+            "theta = theta - learning_rate * v",
+        ),
         {"momentum": 0.9, "dampening": 0.0},
     ),
     "nesterov": Optimizer(
@@ -217,7 +221,8 @@ OPTIMIZERS: dict[str, Optimizer] = {
 """With a constant at zero the equations simplify, and a state that is no longer used disappears.
 
 What libraries do differently is a constant: where epsilon stands (beside the root, or inside it), whether
-the moments are corrected for their start at zero (`bias_correction`, 1 or 0), how much of g enters v.
+the moments are corrected for their start at zero (`bias_correction`, 1 or 0), how much of g enters v after the
+first step (1 - `dampening`, as in PyTorch).
 """
 
 

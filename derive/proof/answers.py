@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,17 +11,27 @@ import sympy as sp
 
 from derive.model.errors import DeriveError, FormulaError, shorten
 from derive.model.limits import LIMITS
-from derive.proof.grammar import FormulaReader
-from derive.proof.matrices import PlaceError, ShapeError
+from derive.proof.answer_reader import AnswerReader
+from derive.proof.letters import Letters, known
+from derive.proof.matrices import LayerError, PlaceError, ShapeError
 from derive.proof.scope import Scope
+from derive.proof.spelling import LETTERS, SIGNS
 from derive.proof.term_reader import AbsentError, TermReader
 from derive.proof.terms import Labels, Term, numbered, relative
-from derive.proof.values import ONE, QUANTITIES, Layout, Value
+from derive.proof.values import ONE, Layout, Quantity, Value
 
 GRADED = ("delta", "dW", "db", "da", "z", "a")
 MAX_LENGTH = LIMITS["answer"].most
 
-QUANTITY = re.compile(rf"({'|'.join(GRADED)})\s*(?:(\d{{1,4}})|\[\s*(l|L|\d{{1,4}})\s*(?:([+-])\s*(\d{{1,4}}))?\s*\])")
+QUANTITY = re.compile(r"([A-Za-z]+)\s*(?:(\d{1,4})|\[\s*(l|L|\d{1,4})\s*(?:([+-])\s*(\d{1,4}))?\s*\])")
+FRACTION = re.compile(
+    r"d\s*\(?\s*(?:loss|cost|[A-Za-z])\s*\)?\s*/\s*d\s*([A-Za-z]+)(.*)"
+    r"|d\(\s*(?:loss|c)\s*,\s*([A-Za-z]+)([^()]*)\)"
+)
+"""dL/dW2 or d(loss, W2) for dW2."""
+NUMBERING = re.compile(r"^\s*\(?\d{1,3}[.)]\s+")
+DEFINITION = re.compile(r"([^=<>!()]*)(\([^=<>!()]*\)[^=<>!()]*)?=(?!=)(.*)", re.DOTALL)
+"""A line `delta2 = …`: what stands on the left, and what on the right."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +79,25 @@ class Line:
         return self.shape_error is None and not self.shape and not self.place_error
 
 
-def ask(text: str, depth: int) -> Asked:
-    """The quantity that `text` names in a network of `depth` layers. Raises FormulaError."""
-    found = QUANTITY.fullmatch(text.strip())
-    if not found:
+def ask(text: str, network: int | Letters) -> Asked:
+    """The quantity that `text` names in a network, or in a plain one of so many layers. Raises FormulaError."""
+    letters = known(network)
+    depth = letters.depth
+    written = "".join(SIGNS.get(character, character) for character in text.strip())
+    if fraction := FRACTION.fullmatch(written):
+        by, layer = fraction[1] or fraction[3], fraction[2] or fraction[4]
+        of = letters.plain(LETTERS.get(by, by))
+        text = written = f"{letters.derivatives.get(of, of)}{layer}"
+    found = QUANTITY.fullmatch(written)
+    base = letters.plain(LETTERS.get(found[1], found[1])) if found else ""
+    if not found or base not in (*GRADED, *(d for d in letters.derivatives.values() if d in letters.extra)):
         raise FormulaError(
             f"{shorten(text)} is not a quantity that can be asked for: write {', '.join(GRADED[:4])} with a layer, "
             "as in delta2, dW1 or delta[l]"
         )
-    base, digits, name, sign, offset = found.groups()
-    first = QUANTITIES[base].first
+    text = base + written[len(found[1]) :]
+    _, digits, name, sign, offset = found.groups()
+    first = letters.all[base].first
     shift = int(f"{sign}{offset}") if sign else 0
     if name == "l":
         low = max(first, 1) - min(shift, 0)
@@ -86,44 +106,62 @@ def ask(text: str, depth: int) -> Asked:
             raise FormulaError(
                 f"{text} is about hidden layers, of which this network has none; ask for {base}[L] or {base}{depth}"
             )
-        own = sorted({low, max(low, high - 1), high})
+        own = letters.representatives(low, high)
         label = sp.Symbol("l", integer=True, positive=True) + shift
         return Asked(text.strip(), base, label, tuple(k + shift for k in own), "l", shift)
     layer = depth + shift if name == "L" else int(digits or name) + shift
     if not first <= layer <= depth:
         raise FormulaError(f"{text}: the network has no such layer; {base} exists in the layers {first}..{depth}")
+    if problem := letters.misplaced(base, (layer,)):
+        raise FormulaError(f"{text}: {problem}")
     return Asked(text.strip(), base, sp.Integer(layer), (layer,))
 
 
-def read_line(asked: Asked, formula: str, depth: int, layout: Layout) -> Line:
+def read_line(asked: Asked, formula: str, network: int | Letters, layout: Layout) -> Line:
     """The answer `formula`, with or without `delta2 =` in front. Raises FormulaError where it cannot be read."""
+    letters = known(network)
     if len(formula) > MAX_LENGTH:
         raise FormulaError(LIMITS["answer"].exceeded(len(formula)))
-    formula = _right_side(asked, formula)
-    place_error, value, shape_error = "", None, None
-    scope = _scope(asked, depth, layout)
-    reader = FormulaReader(scope)
-    try:
-        value = reader.read(formula)
-    except ShapeError as error:
-        shape_error = error
-    except PlaceError as error:
-        place_error = str(error)
+    formula = _right_side(asked, formula, letters)
+    scope = _scope(asked, letters, layout)
+    value, shape_error, place_error, wanted = _shaped(asked, formula, scope, letters)
+    if letters.tied and asked.variable and (shape_error or wanted):
+        for layer in asked.layers:  # where widths are equal because layers are added, l does not show it
+            fixed = replace(scope, variables={}, fixed=asked.values(layer), layer=sp.Integer(layer))
+            value, shape_error, place_error, wanted = _shaped(asked, formula, fixed, letters)
+            if shape_error or wanted:
+                break
     terms = {}
     for layer in asked.layers:
         try:
-            terms[layer] = TermReader(depth, asked.values(layer), layer).read(formula)
+            terms[layer] = TermReader(letters, asked.values(layer), layer, layout).read(formula)
         except AbsentError as error:
             place_error = place_error or str(error)
     if place_error and 0 < len(terms) < len(asked.layers):
         fewer = replace(asked, layers=tuple(terms))
-        return replace(read_line(fewer, formula, depth, layout), only=f"for l = {_range(fewer)}")
-    if value is None:
-        return Line(asked, formula.strip(), terms, shape_error, place_error=place_error)
-    target = FormulaReader(scope).quantity(asked.base, asked.label, None)  # type: ignore[arg-type]
-    if _stands_for(asked.base, value, target):
-        return Line(asked, formula.strip(), terms, place_error=place_error)
-    return Line(asked, formula.strip(), terms, None, value.shown, target.shown, place_error)
+        return replace(read_line(fewer, formula, letters, layout), only=f"for l = {_range(fewer)}")
+    shape = value.shown if value is not None and wanted else ""
+    return Line(asked, formula.strip(), terms, shape_error, shape, wanted, place_error)
+
+
+def _shaped(
+    asked: Asked, formula: str, scope: Scope, letters: Letters
+) -> tuple[Value | None, ShapeError | None, str, str]:
+    """The value of a formula, or what does not fit, or which layer is missing; and the wanted shape."""
+    reader = AnswerReader(scope, letters)
+    try:
+        value = reader.read(formula)
+    except ShapeError as error:
+        return None, error, "", ""
+    except PlaceError as error:
+        return None, None, str(error), ""
+    except LayerError as error:
+        if not scope.fixed:
+            raise
+        return None, None, str(error), ""
+    label = scope.layer if scope.layer is not None else asked.label
+    target = reader.quantity(asked.base, label, ast.Name(asked.base))
+    return value, None, "", "" if _stands_for(letters.all[asked.base], value, target) else target.shown
 
 
 def _range(asked: Asked) -> str:
@@ -131,46 +169,55 @@ def _range(asked: Asked) -> str:
     return str(low) if low == high else f"{low}..{high}"
 
 
-def _scope(asked: Asked, depth: int, layout: Layout) -> Scope:
+def _scope(asked: Asked, letters: Letters, layout: Layout) -> Scope:
     ranges = {}
     if asked.variable:
         low, high = min(asked.layers) - asked.offset, max(asked.layers) - asked.offset
         ranges[asked.variable] = (sp.Integer(low), sp.Integer(high))
-    return Scope(layout, ranges, sp.Integer(depth), layer=asked.label)
+    return Scope(layout, ranges, sp.Integer(letters.depth), layer=asked.label, tied=letters.tied)
 
 
-def _stands_for(base: str, value: Value, target: Value) -> bool:
+def _stands_for(quantity: Quantity, value: Value, target: Value) -> bool:
     """Whether the shapes agree; a bias may stand or lie, and a number is not a matrix."""
     if value.shape == target.shape:
         return True
-    return base == "db" and value.shape == target.shape[::-1] and ONE in value.shape
+    return not quantity.sampled and len(quantity.axes) == 1 and value.shape == target.shape[::-1] and ONE in value.shape
 
 
-def _right_side(asked: Asked, formula: str) -> str:
+def _right_side(asked: Asked, formula: str, letters: Letters) -> str:
     """What stands to the right of `delta2 =`, if that was written."""
-    left, equals, right = formula.partition("=")
-    if not equals or right.startswith("="):
+    found = DEFINITION.fullmatch(formula)
+    if not found:
         return formula
-    if "".join(left.split()) != "".join(asked.text.split()):
-        raise FormulaError(f"asked for is {asked.text}, but the line defines {shorten(left.strip())}", 1)
-    return right
+    left = f"{found[1]}{found[2] or ''}".strip()
+    if "".join(left.split()) != "".join(asked.text.split()) and not _names(asked, left, letters):
+        raise FormulaError(f"asked for is {asked.text}, but the line defines {shorten(left)}", 1)
+    return found[3]
+
+
+def _names(asked: Asked, left: str, letters: Letters) -> bool:
+    """Whether `left` is another way to write what is asked for."""
+    try:
+        return ask(left, letters).text == asked.text
+    except FormulaError:
+        return False
 
 
 def split_line(text: str) -> tuple[str, str]:
-    """("delta2", "…") of the line `delta2 = …`. Raises FormulaError."""
-    left, equals, right = text.partition("=")
+    """("delta2", "…") of the line `delta2 = …`, which may be numbered. Raises FormulaError."""
+    left, equals, right = NUMBERING.sub("", text, 1).rstrip(" ;").replace(":=", "=", 1).partition("=")
     if not equals or not left.strip() or not right.strip():
         raise FormulaError(f"{shorten(text.strip())} is not of the form quantity = formula")
     return left.strip(), right.strip()
 
 
-def readable_start(asked: Asked, formula: str, depth: int) -> Term | None:
+def readable_start(asked: Asked, formula: str, network: int | Letters) -> Term | None:
     """The longest beginning of `formula` that can be read, so that a learner sees how far it went."""
     words = re.findall(r"\s+|\w+|[^\w\s]", formula[:MAX_LENGTH])
     for end in range(len(words) - 1, max(0, len(words) - 40), -1):
         try:
             layer = asked.layers[0]
-            return TermReader(depth, asked.values(layer), layer).read("".join(words[:end]))
+            return TermReader(network, asked.values(layer), layer).read("".join(words[:end]))
         except DeriveError:
             continue
     return None

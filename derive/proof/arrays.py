@@ -33,6 +33,14 @@ class Arrays(ABC):
     def mean_over(self) -> Any:
         """What N stands for."""
 
+    def quantity(self, name: str) -> Any:
+        """A quantity as it stands in formulas."""
+        return self.values[name]
+
+    def width(self, layer: int) -> Any:
+        """n of a layer."""
+        raise UnfitError(f"n{layer}")
+
     @abstractmethod
     def applied(self, head: str, layer: int, array: Any) -> Any:
         """f, or f' where `head` is df, of every entry."""
@@ -55,13 +63,17 @@ class Arrays(ABC):
             return self.number(term.number)
         if term.head == "N":
             return self.mean_over()
+        if term.head == "n":
+            return self.width(term.layer)
         if not term.parts:
-            return self.values[term.head + ("" if term.layer == NO_LAYER else str(term.layer))]
+            return self.quantity(term.head + ("" if term.layer == NO_LAYER else str(term.layer)))
         parts = [self.value(part) for part in term.parts]
         if term.head == "inv":
             return self.inverse(parts[0])
         if term.head in OPERATIONS:
             return OPERATIONS[term.head](*parts)
+        if term.layer == NO_LAYER:
+            raise UnfitError(term.head)
         return self.applied(term.head, term.layer, parts[0])
 
 
@@ -73,5 +85,15 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "@": lambda x, y: x @ y,
     "T": lambda x: x.T,
     "negative": lambda x: -x,
+    "**": lambda x, y: x**y,
     "sum": lambda x: x.sum(axis=0, keepdims=True),
+    "units": lambda x: x.sum(axis=-1, keepdims=True),
+    "mean of units": lambda x: x.sum(axis=-1, keepdims=True) / x.shape[-1],
+    "sign": lambda x: 1 * (x > 0) - 1 * (x < 0),
+    "abs": abs,
+    "where": lambda c, x, y: c * x + (1 - c) * y,
+    ">": lambda x, y: 1 * (x > y),
+    "<": lambda x, y: 1 * (x < y),
+    ">=": lambda x, y: 1 * (x >= y),
+    "<=": lambda x, y: 1 * (x <= y),
 }

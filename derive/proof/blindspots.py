@@ -6,7 +6,7 @@ is hidden, the reason is found by trying: more samples, other widths, an activat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import combinations, product
@@ -19,7 +19,7 @@ from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.model.limits import LIMITS
 from derive.proof.arrays import UnfitError
-from derive.proof.asked import ASKED, LINES, NEEDS, form_of, layers_of, line_of
+from derive.proof.asked import LINES, NEEDS, Around, asked, form_of, has_fork, layers_of, line_of
 from derive.proof.example import Example
 from derive.proof.slips import Slip
 from derive.proof.terms import leaf
@@ -42,6 +42,7 @@ class Setting:
     sizes: tuple[int, ...]
     samples: int
     activations: tuple[Activation | None, ...]
+    around: Around = ()
 
     @property
     def count(self) -> int:
@@ -53,7 +54,13 @@ class Setting:
     def shown(self) -> str:
         """The example in words."""
         names = ", ".join(f.name if f else "any" for f in self.activations)
-        return f"{'-'.join(map(str, self.sizes))}, N = {self.samples}, {names}"
+        ends = [str(k) for k, own in enumerate(self.around, 1) if own]
+        past = f", with a residual connection at layer {' and '.join(ends)}" if ends else ""
+        return f"{'-'.join(map(str, self.sizes))}, N = {self.samples}, {names}{past}"
+
+    def resized(self, sizes: Sequence[int]) -> Setting:
+        """The same with other widths; those of layers that are added stay equal."""
+        return replace(self, sizes=tuple(sizes[first] for first in tied(self.around, len(sizes))))
 
 
 @dataclass(frozen=True)
@@ -96,21 +103,27 @@ def blindspots(architecture: Architecture, samples: int) -> Report:
         raise DeriveError(f"--layers: {architecture.depth} layers; an example to be looked at has at most {DEEPEST}")
     if not 1 <= samples <= MAX_SAMPLES:
         raise DeriveError(f"--samples: {samples} is not a number of samples from 1 to {MAX_SAMPLES}")
-    setting = Setting(architecture.sizes, samples, architecture.activations)
+    if not all(f.elementwise for f in architecture.activations) or any(o.normalization for o in architecture.layers):
+        raise DeriveError("softmax and normalisation: slips are tried in examples whose units are independent")
+    around = tuple(options.residual for options in architecture.layers)
+    setting = Setting(architecture.sizes, samples, architecture.activations, around if any(around) else ())
     findings = tuple(_explained(finding, setting) for finding in findings_of(setting))
     return Report(setting, findings, proposal(setting))
 
 
 def findings_of(setting: Setting) -> tuple[Finding, ...]:
     """How every slip shows in the example."""
-    return tuple(Finding(slip, tuple((k, _how(slip, k, setting)) for k in _layers(slip, setting))) for slip in ASKED)
+    return tuple(
+        Finding(slip, tuple((k, _how(slip, k, setting)) for k in _layers(slip, setting)))
+        for slip in asked(setting.around)
+    )
 
 
 def _layers(slip: Slip, setting: Setting) -> tuple[int, ...]:
     """The layers in which the slip can be made."""
     if slip.tag == "broadcast" and setting.sizes[-1] != 1:
         return ()
-    return layers_of(slip, len(setting.activations))
+    return layers_of(slip, len(setting.activations), setting.around)
 
 
 @lru_cache(maxsize=128)
@@ -119,13 +132,13 @@ def _example(setting: Setting, seed: int) -> Example:
     found = sorted({*setting.sizes, setting.samples} - {1})
     small = {1: 1} | {size: 2 + position for position, size in enumerate(found)}
     sizes = tuple(small[size] for size in setting.sizes)
-    return Example(sizes, small[setting.samples], setting.activations, seed, mean=setting.samples)
+    return Example(sizes, small[setting.samples], setting.activations, seed, setting.samples, setting.around)
 
 
 def _how(slip: Slip, layer: int, setting: Setting) -> How:
     """How a slip shows in one layer; hidden only if it is at all the random numbers that are tried."""
     name = line_of(slip)
-    form = form_of(slip, name, layer, len(setting.activations))
+    form = form_of(slip, name, layer, len(setting.activations), setting.around)
     assert form is not None
     for seed in SEEDS:
         example = _example(setting, seed)
@@ -148,7 +161,7 @@ def _distinct(setting: Setting) -> Setting:
     """Other widths, all different, and different from N; a single output stays."""
     widths = [n for n in range(2, len(setting.sizes) + 4) if n != setting.samples]
     last = 1 if setting.sizes[-1] == 1 else widths[len(setting.sizes) - 1]
-    return replace(setting, sizes=(*widths[: len(setting.sizes) - 1], last))
+    return setting.resized((*widths[: len(setting.sizes) - 1], last))
 
 
 Cause = tuple[str, Callable[[Setting], Setting]]
@@ -202,8 +215,11 @@ def _explained(finding: Finding, setting: Setting) -> Finding:
 def proposal(setting: Setting) -> Setting | None:
     """The example with the fewest numbers that reveals every slip, with the activations of `setting` if they can."""
     for functions in _pairs(setting):
-        if _reveals_all(Setting((2, 3, 1), 4, functions)):
-            return next((s for s in _small(functions) if _reveals_all(s)), None)
+        start = Setting((2, 3, 1), 4, functions)
+        if has_fork(setting.around):  # one hidden layer more, which the connection goes around
+            start = Setting((2, 3, 3, 1), 4, (functions[0], *functions), (0, 1, 0))
+        if _reveals_all(start):
+            return next((s for s in _small(start) if _reveals_all(s)), None)
     return None
 
 
@@ -220,14 +236,23 @@ def _pairs(setting: Setting) -> Iterator[tuple[Activation | None, ...]]:
         yield activation(other), activation(other)
 
 
-def _small(functions: tuple[Activation | None, ...]) -> list[Setting]:
-    widths = product(range(1, WIDEST + 1), repeat=len(functions) + 1)
-    found = [Setting(sizes, n, functions) for sizes in widths for n in range(1, MOST + 1)]
+def _small(start: Setting) -> list[Setting]:
+    widths = product(range(1, WIDEST + 1), repeat=len(start.sizes))
+    found = {replace(start.resized(sizes), samples=n) for sizes in widths for n in range(1, MOST + 1)}
     return sorted(found, key=lambda s: (s.count, s.samples, s.sizes))
 
 
 def _reveals_all(setting: Setting) -> bool:
     return all(
         bool(layers := _layers(slip, setting)) and all(_how(slip, k, setting) != "hidden" for k in layers)
-        for slip in ASKED
+        for slip in asked(setting.around)
     )
+
+
+def tied(around: Around, count: int) -> list[int]:
+    """For each of the layers 0, 1, … the first that has to have as many units, by a residual connection."""
+    first = list(range(count))
+    for layer, own in enumerate(around, 1):
+        if own:
+            first[layer] = first[layer - own]
+    return first

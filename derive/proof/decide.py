@@ -17,7 +17,7 @@ import sympy as sp
 from derive.algebra.gradient import Derivation
 from derive.algebra.program import Equation, Program
 from derive.model.errors import DeriveError
-from derive.model.loss import Loss
+from derive.model.loss import COMBINATIONS, Loss
 from derive.proof.canonical import SwellError, equal, unfold, unfold_once
 from derive.proof.certificate import Outcome, Verdict
 from derive.proof.claims import Claim
@@ -30,7 +30,10 @@ from derive.proof.worlds import World, world_for
 
 STAGES: tuple[tuple[str, ...], ...] = (
     (),
-    ("c", "loss", "da", "da_c", "db", "db_c", "dW", "dW_c"),
+    (
+        *("c", "loss", "da", "da_c", "db", "db_c", "dW", "dW_c"),
+        *(name for r in COMBINATIONS for name in (r, f"d{r}", f"d{r}_c")),
+    ),
     ("delta", "delta_c"),
     ("a",),
     ("z",),

@@ -124,7 +124,7 @@ def _between(equation: Equation, name: str, forward: Program) -> bool:
 def _put_in(expr: sp.Expr, definition: Equation) -> sp.Expr:
     """`expr` with the entries of one tensor replaced by their definition."""
     found = {
-        entry: definition.value.xreplace(dict(zip(definition.indices, entry.indices, strict=True)))
+        entry: definition.at(entry.indices)
         for entry in entries(expr)
         if str(entry.base.label) == definition.tensor.name
     }

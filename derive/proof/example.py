@@ -88,6 +88,8 @@ class Example(Arrays):
     seed: int
     mean: int = 0
     """What N stands for, if it is not the number of rows."""
+    around: tuple[int, ...] = ()
+    """For each layer around how many layers its residual connection goes; () if there is none."""
 
     def __post_init__(self) -> None:
         self.draw = random.Random(f"{self.sizes} {self.samples} {self.seed}")
@@ -101,9 +103,11 @@ class Example(Arrays):
             self.values[f"b{k}"] = self._random(1, self.sizes[k])
             self.values[f"z{k}"] = self.values[f"a{k - 1}"] @ self.values[f"W{k}"].T + self.values[f"b{k}"]
             self.values[f"a{k}"] = self.applied("f", k, self.values[f"z{k}"])
+            if self.around and (own := self.around[k - 1]):
+                self.values[f"a{k}"] = self.values[f"a{k}"] + self.values[f"a{k - own}"]
         for k in range(self.depth, 0, -1):
-            for base in ("delta", "dW", "db"):
-                self.values[f"{base}{k}"] = self.value(line(base, k, self.depth))
+            for base in ("da", "delta", "dW", "db") if self.around else ("delta", "dW", "db"):
+                self.values[f"{base}{k}"] = self.value(line(base, k, self.depth, self.around))
 
     def _random(self, rows: int, columns: int) -> Any:
         entries = [Fraction(self.draw.choice((-1, 1)) * self.draw.randint(1, WEIGHTS)) for _ in range(rows * columns)]

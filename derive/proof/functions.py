@@ -8,18 +8,24 @@ drawn as well, sign(-u) = -sign(u); relu' is then 0 or 1. All other functions ar
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from derive.algebra.forward import formula_in_z
+from derive.algebra.forward import concrete, formula_in_z
+from derive.algebra.forward import functions as meanings
+from derive.algebra.notation import named
 from derive.algebra.residues import PRIME, inverse, residue
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
 
+SMALL = 1000
+"""Residues up to this one, and their opposites, have the sign that they look to have."""
 PARTS = 12
 MULTIPLES = [sign * m for m in (1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 48) for sign in (1, -1)]
 """exp at m/12 of a known argument is known too."""
@@ -28,6 +34,18 @@ MULTIPLES = [sign * m for m in (1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 48) for sig
 def is_activation(function: Any) -> bool:
     """Whether a function of a program is a layer's activation, f1, f2, …, or its derivative."""
     return getattr(function, "activation", "")[:1] == "f"
+
+
+@cache
+def keeps_sign(activation: Activation) -> bool:
+    """Whether f is made of cases, f(0) = 0 and f' >= 0 everywhere, so that a = f(z) has the sign of z or is 0."""
+    if not activation.elementwise or activation.trained or not activation.formula.has(sp.Piecewise):
+        return False
+    formula, t = activation.formula, sp.Dummy("t", positive=True)
+    if formula.subs(Z, 0) != 0:
+        return False
+    slopes = (formula.diff(Z).subs(Z, side * t) for side in (1, -1))
+    return all(slope.is_nonnegative for slope in slopes)
 
 
 class NoResidueError(Exception):
@@ -43,22 +61,39 @@ class ResidueFunctions:
     architecture: Architecture | None = None
     known: dict[tuple[Any, int], int] = field(default_factory=dict)
     formulas: dict[tuple[int, int], sp.Expr] = field(default_factory=dict)
+    constants: dict[int, dict[sp.Basic, sp.Basic]] = field(default_factory=dict)
+    """For each layer the residues of its activation's trained constants."""
+    roots: set[int] = field(default_factory=set)
+    """Residues that are square roots of others, as far as one was taken."""
 
-    def __call__(self, function: Any, array: Any) -> Any:
-        """For `evaluate`: a function of one number, applied to each entry."""
-        if is_activation(function):
+    def __call__(self, function: Any, array: Any, *further: Any) -> Any:
+        """For `evaluate`: a function of one number, and of trained constants, applied to each entry."""
+        if is_activation(function) and not further:
             return self.activation(int(function.activation[1:]), function.order, array)
         if self.architecture is None:
             raise NoResidueError(str(function))
+        if further:
+            formula, _ = concrete(function, meanings(self.architecture))
+            return self.each(formula.xreplace(self.constants[int(function.activation[1:])]), array)
         return self.each(formula_in_z(function, self.architecture), array)
+
+    def settle(self, drawn: Mapping[str, int]) -> None:
+        """Fix the trained constants of the activations at the residues that were drawn, by names such as beta2."""
+        for layer, activation in enumerate(self.activations, 1):
+            own = {s: sp.Integer(drawn[named(name, layer)]) for name, s in activation.symbols.items()}
+            self.constants[layer] = own
 
     def activation(self, layer: int, order: int, array: Any) -> Any:
         """f of a layer, or its derivative, at each entry."""
         key = (layer, order)
         if key not in self.formulas:
-            formula = self.activations[layer - 1].initial
+            formula = self.activations[layer - 1].formula.xreplace(self.constants.get(layer, {}))
             self.formulas[key] = formula.diff(Z, order) if order else formula
-        return self.each(self.formulas[key], array)
+        values = self.each(self.formulas[key], array)
+        if order == 0 and keeps_sign(self.activations[layer - 1]):
+            for z, a in zip(array.ravel(), values.ravel(), strict=True):
+                self.know_sign(int(a), self.sign(int(z)))
+        return values
 
     def each(self, formula: sp.Expr, array: Any) -> Any:
         """A formula in Z at each entry."""
@@ -88,6 +123,8 @@ class ResidueFunctions:
                 return product
             case sp.Pow(base=base, exp=power) if power.is_Integer:
                 return pow(self.value(base, z), int(power), PRIME)
+            case sp.Pow(base=base, exp=power) if power.is_Rational and power.q == 2 and expr.has(Z):
+                return pow(self.root(self.value(base, z) % PRIME), int(power.p), PRIME)
             case sp.exp():
                 return self.exponential(self.value(expr.args[0], z) % PRIME)
             case sp.tanh():
@@ -119,8 +156,22 @@ class ResidueFunctions:
         if value == 0:
             return 0
         smaller = min(value, PRIME - value)
-        drawn = 1 if self.drawn(("sign", smaller)) % 2 else -1
+        drawn = 1 if smaller <= SMALL or self.drawn(("sign", smaller)) % 2 else -1
         return drawn if smaller == value else -drawn
+
+    def know_sign(self, value: int, sign: int) -> None:
+        """From now on `value` has this sign, unless it has one already."""
+        smaller = min(value, PRIME - value)
+        if value and sign:
+            self.known.setdefault((("sign", smaller), 0), 1 if (sign > 0) == (smaller == value) else 2)
+
+    def root(self, value: int) -> int:
+        """The square root that is a square itself, as that of a positive number is; a table for what has none."""
+        found = pow(value, (PRIME + 1) // 4, PRIME)
+        if found * found % PRIME != value:
+            return self.drawn(("root", value))
+        self.roots.add(found)
+        return found
 
     def exponential(self, value: int) -> int:
         if value == 0:

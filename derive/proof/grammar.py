@@ -77,7 +77,7 @@ class FormulaReader(MatrixReader):
             "count": self.count,
         }.get(name)
         if method is None:
-            self.fail(node, str(unknown("function", name, FUNCTIONS)))
+            self.fail(node, str(unknown("function", name, self.functions)))
         return method(arguments, node)
 
     def apply(self, function: ast.expr, arguments: list[ast.expr], node: ast.AST) -> Value:

@@ -15,6 +15,7 @@ import sympy as sp
 from derive.algebra.gradient import Derivation
 from derive.algebra.notation import N, index, named
 from derive.algebra.program import Equation, Program, Tensor, check
+from derive.model.loss import COMBINATIONS
 from derive.proof.canonical import SwellError, equal, unfold
 from derive.proof.certificate import Verdict
 from derive.proof.claims import Text
@@ -124,7 +125,7 @@ def output_derivative(derivation: Derivation) -> Verdict:
     name = named("da", depth)
     output = derivation.forward.tensors[named("a", depth)]
     left = Value(sp.IndexedBase(name)[SAMPLE, ROW], (output.axes[1], sp.S.One))
-    losses = {n: e for n, e in derivation.forward.definitions.items() if n in ("c", "loss")}
+    losses = {n: e for n, e in derivation.forward.definitions.items() if n in ("c", "loss", *COMBINATIONS)}
     p, q = sp.Dummy(integer=True, positive=True), sp.Dummy(integer=True, positive=True)  # not the loss's own indices
     truth = unfold(sp.Symbol("loss"), losses).diff(output[p, q]).xreplace({p: SAMPLE, q: ROW})
     label, formula = f"Derived, layer {depth}, {name}", f"d(loss, a{depth}) = diff(loss, a{depth})"
@@ -133,7 +134,8 @@ def output_derivative(derivation: Derivation) -> Verdict:
     equation = derivation.gradient.definitions.get(name)
     if equation is None:
         return Verdict(label, formula, "undecided", f"{name} is not derived")
-    renamed = equation.value.xreplace(dict(zip(equation.indices, (SAMPLE, ROW), strict=True)))
+    behind = {n: e for n, e in derivation.gradient.definitions.items() if n[1:] in COMBINATIONS}
+    renamed = unfold(equation.at((SAMPLE, ROW)), behind | losses)
     try:
         if equal(renamed, truth):
             return Verdict(label, formula, "proved", method, validity, note=f"derived: {equation}")

@@ -118,8 +118,10 @@ def chain_premise(loss_name: str | Loss) -> str:
         tensors = {str(entry.base.label) for entry in equation.value.atoms(sp.Indexed)}
         if extra := tensors - allowed[equation.tensor.name[0]]:
             return f"{equation.tensor.name} also reads {', '.join(sorted(extra))}"
-    for equation in loss(loss_name, L):
+    equations = loss(loss_name, L)
+    own = {named("a", L), "y", *(equation.tensor.name for equation in equations)}
+    for equation in equations:
         tensors = {str(entry.base.label) for entry in equation.value.atoms(sp.Indexed)}
-        if extra := tensors - {named("a", L), "y", "c"}:
+        if extra := tensors - own:
             return f"{equation.tensor.name} also reads {', '.join(sorted(extra))}"
     return ""

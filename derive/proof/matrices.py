@@ -43,11 +43,8 @@ class LabelReader(ScalarReader):
 
     def name(self, name: str, node: ast.AST) -> sp.Expr:
         if name not in self.names:
-            self.fail(
-                node,
-                f"no layer is called {name}: {' and '.join(self.names)} are labels here, and a range such as "
-                "l = 1..L gives another",
-            )
+            labels = f"{' and '.join(self.names)} {'are labels' if len(self.names) > 1 else 'is a label'}"
+            self.fail(node, f"no layer is called {name}: {labels} here, and a range such as l = 1..L gives another")
         return self.names[name]
 
     def compare(self, operator: str, left: sp.Expr, right: sp.Expr, node: ast.AST) -> Any:
@@ -93,7 +90,7 @@ class MatrixReader(Reader):
         rewritten = with_df(original)
         self.text = original
         with budget(f"the formula {shorten(original)}"):
-            value = self.visit(parse(rewritten, self.what))
+            value = self.visit(parse(rewritten, self.what, original))
         if not isinstance(value, Value):
             raise FormulaError(f"the formula {original!r} is not a value")
         return value

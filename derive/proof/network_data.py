@@ -8,8 +8,8 @@ the derived program at N = 1, once for each sample.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,10 @@ import sympy as sp
 from derive.algebra.evaluate import evaluate
 from derive.algebra.gradient import Derivation
 from derive.algebra.notation import N, named, size
-from derive.algebra.program import Program
+from derive.algebra.program import Program, Tensor
 from derive.algebra.residues import PRIME, Residues
 from derive.proof.functions import ResidueFunctions
-from derive.proof.terms import Term
-from derive.proof.truth import split_name
+from derive.proof.terms import Term, leaf, split_name
 from derive.proof.values import Layout
 
 Raw = dict[str, Any]
@@ -31,7 +30,8 @@ Raw = dict[str, Any]
 DISTINCT = ((3, (4, 2, 5, 6, 7)), (2, (3, 5, 4, 6, 7)))
 """N and the widths n0, n1, …, which repeat in deep networks; twice, so that N is told from a number."""
 COINCIDING = ((3, (3,)), (4, (4,)))
-SAMPLED = ("z", "a", "delta", "da")
+CANDIDATES, MOST_CANDIDATES = 8, 2048
+"""So many times as many samples are drawn, twice that for each root that is taken: half of all residues have none."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,11 @@ class Data:
     """One draw: the raw values (one for all samples in rows, one for each in columns), and what f does."""
 
     layout: Layout
-    depth: int
     samples: int
     sizes: Mapping[sp.Expr, int]
+    tensors: Mapping[str, Tensor]
+    given: frozenset[str]
+    """The tensors that are the same for all samples, since they are drawn."""
     raw: tuple[Raw, ...]
     functions: ResidueFunctions
     values: Mapping[Term, Any]
@@ -54,43 +56,98 @@ class Data:
         for sample, raw in enumerate(self.raw):
             own = {name: self.unstacked(term, new[term], sample) for name, term in names.items()}
             raws.append(evaluate(Program((), later), self.sizes, {**raw, **own}, self.functions, Residues()))
-        return _data(self.layout, self.depth, self.samples, self.sizes, tuple(raws), self.functions)
+        return replace(self, raw=tuple(raws), values=stacked(self.tensors, self.given, self.layout, raws))
+
+    def width(self, layer: int) -> int:
+        """n of a layer, by the axes of what the layer hands on."""
+        return self.sizes[self.tensors[named("a", layer)].axes[1]]
 
     def unstacked(self, term: Term, array: Any, sample: int) -> Any:
         """One sample's part of an array with three axes, as the program has it."""
         own = np.broadcast_to(array, self.values[term].shape)[sample]
-        if term.head == "dW" or self.layout == "rows":
-            return own[0] if term.head == "db" else own
-        return own[:, 0] if term.head == "db" else own.T
+        tensor = self.tensors[named(term.head, term.layer)]
+        turned = own.T if is_sampled(tensor) and self.layout == "columns" else own
+        return turned.reshape([self.sizes[axis] for axis in tensor.axes])
+
+
+def is_sampled(tensor: Tensor) -> bool:
+    """Whether every sample has its own."""
+    return tensor.axes[:1] == (N,)
 
 
 def draw(derivation: Derivation, layout: Layout, samples: int, widths: tuple[int, ...], seed: int) -> Data:
     """Random residues for everything that the network takes as given, and all that follows from them."""
-    depth = derivation.architecture.depth
+    architecture, forward = derivation.architecture, derivation.forward
     generator = random.Random(f"grading {seed}")
-    sizes: dict[sp.Expr, int] = {size(k): widths[k % len(widths)] for k in range(depth + 1)}
-    sizes[N] = samples
-    inputs = {t.name: _residues(tuple(sizes[axis] for axis in t.axes), generator) for t in derivation.forward.inputs}
-    if derivation.architecture.loss.targets == "distribution":
-        inputs["y"][:, -1] = (1 - inputs["y"][:, :-1].sum(axis=1)) % PRIME
-    functions = ResidueFunctions(derivation.architecture.activations, generator, derivation.architecture)
-    program = Program(derivation.forward.inputs, (*derivation.forward.equations, *derivation.gradient.equations))
-    if layout == "rows":
-        raw = (evaluate(program, sizes, inputs, functions, Residues()),)
-        return _data(layout, depth, samples, sizes, raw, functions)
-    sizes[N] = 1
-    of_samples = ("y", named("a", 0))
+    sizes: dict[sp.Expr, int] = {size(k): widths[k % len(widths)] for k in range(architecture.depth + 1)}
+    sizes[N] = _candidates(forward, samples)
+    inputs = {t.name: _residues(tuple(sizes[axis] for axis in t.axes), generator) for t in forward.inputs}
+    own_targets(architecture.loss.targets, inputs["y"], generator)
+    functions = ResidueFunctions(architecture.activations, generator, architecture)
+    functions.settle({name: int(array) for name, array in inputs.items() if array.ndim == 0})
+    of_samples = {t.name for t in forward.inputs if is_sampled(t)}
+    if sizes[N] != samples:
+        chosen = _with_roots(forward, sizes, inputs, functions, samples)
+        inputs = {name: array[chosen] if name in of_samples else array for name, array in inputs.items()}
+    program = Program(forward.inputs, (*forward.equations, *derivation.gradient.equations))
+    sizes[N] = samples if layout == "rows" else 1
+    parts = [slice(None)] if layout == "rows" else [slice(s, s + 1) for s in range(samples)]
     raws = tuple(
         evaluate(
             program,
             sizes,
-            {name: array[[s]] if name in of_samples else array for name, array in inputs.items()},
+            {name: array[part] if name in of_samples else array for name, array in inputs.items()},
             functions,
             Residues(),
         )
-        for s in range(samples)
+        for part in parts
     )
-    return _data(layout, depth, samples, sizes, raws, functions)
+    for raw in raws:
+        _know_exponentials(forward, sizes, raw, functions)
+    given = frozenset(inputs) - of_samples
+    return Data(
+        layout, samples, sizes, program.tensors, given, raws, functions, stacked(program.tensors, given, layout, raws)
+    )
+
+
+def _know_exponentials(program: Program, sizes: Mapping[sp.Expr, int], raw: Raw, functions: ResidueFunctions) -> None:
+    """Tell the functions what exp is of quantities that are made of logarithms, such as the output of log_softmax."""
+    for equation in program.equations:
+        power = sp.exp(equation.value)
+        if equation.value.has(sp.log) and not power.has(sp.log):
+            alone = Program((), (replace(equation, value=power),))
+            found = evaluate(alone, sizes, raw, functions, Residues())[equation.tensor.name]
+            for value, image in zip(raw[equation.tensor.name].ravel(), found.ravel(), strict=True):
+                functions.known["exp", int(value)] = int(image)
+
+
+def own_targets(kind: str, y: Any, generator: random.Random) -> None:
+    """Make the drawn targets what the loss asks for: rows that sum to 1, or signs."""
+    if kind == "distribution":
+        y[:, -1] = (1 - y[:, :-1].sum(axis=1)) % PRIME
+    if kind == "sign":
+        y[...] = np.where(y % 2, 1, PRIME - 1)
+
+
+def _roots(program: Program) -> list[str]:
+    """The tensors that are square roots, such as the deviation in a normalisation."""
+    return [e.tensor.name for e in program.equations if isinstance(e.value, sp.Pow) and e.value.exp == sp.S.Half]
+
+
+def _candidates(program: Program, samples: int) -> int:
+    roots = len(_roots(program))
+    return min(samples * CANDIDATES * 2**roots, MOST_CANDIDATES) if roots else samples
+
+
+def _with_roots(
+    program: Program, sizes: Mapping[sp.Expr, int], inputs: Raw, functions: ResidueFunctions, samples: int
+) -> Any:
+    """So many samples for which every root that the forward pass takes exists, if there are that many."""
+    values = evaluate(program, sizes, inputs, functions, Residues())
+    fine = np.ones(sizes[N], dtype=bool)
+    for name in _roots(program):
+        fine &= np.array([int(v) in functions.roots for v in values[name].ravel()])
+    return np.argsort(~fine, kind="stable")[:samples]
 
 
 def _residues(shape: tuple[int, ...], generator: random.Random) -> Any:
@@ -98,31 +155,26 @@ def _residues(shape: tuple[int, ...], generator: random.Random) -> Any:
     return np.array([generator.randrange(1, PRIME) for _ in range(count)], dtype=np.int64).reshape(shape)
 
 
-def _data(
-    layout: Layout,
-    depth: int,
-    samples: int,
-    sizes: Mapping[sp.Expr, int],
-    raw: tuple[Raw, ...],
-    functions: ResidueFunctions,
-) -> Data:
-    values = {}
-    for name in raw[0]:
-        base, layer = split_name(name)
-        if (stacked := stack(base, layout, [own[name] for own in raw])) is not None:
-            values[Term(base, (), layer)] = stacked
-    return Data(layout, depth, samples, sizes, raw, functions, values)
+def stacked(
+    tensors: Mapping[str, Tensor], given: Collection[str], layout: Layout, raws: Sequence[Raw]
+) -> dict[Term, Any]:
+    """Every quantity with three axes, from what programs gave, one for all samples or one for each."""
+    return {
+        leaf(*split_name(name)): stack(tensor, layout, [own[name] for own in (raws[:1] if name in given else raws)])
+        for name, tensor in tensors.items()
+    }
 
 
-def stack(base: str, layout: Layout, arrays: list[Any]) -> Any:
-    """The arrays of one quantity, one for all samples or one for each, with three axes; None for other names."""
-    if base in SAMPLED or base == "y":
-        return arrays[0][None] if layout == "rows" else np.stack([own.T for own in arrays])
-    if base == "W":
-        return arrays[0][None]
-    if base == "dW":
-        return np.stack(arrays)
-    if base in ("b", "db"):
-        own = arrays[:1] if base == "b" else arrays
-        return np.stack([a[None] if layout == "rows" else a[:, None] for a in own])
-    return None
+def stack(tensor: Tensor, layout: Layout, arrays: list[Any]) -> Any:
+    """The arrays of one tensor, one for all samples or one for each, with three axes."""
+    lying = layout == "rows"
+    match is_sampled(tensor), len(tensor.axes):
+        case True, 2:
+            return np.stack([own if lying else own.T for own in arrays])
+        case True, _:
+            return np.stack([own[:, None] for own in arrays])
+        case _, 2:
+            return np.stack(arrays)
+        case _, 1:
+            return np.stack([own[None] if lying else own[:, None] for own in arrays])
+    return np.stack([np.reshape(own, (1, 1)) for own in arrays])

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
+from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,13 +19,18 @@ import sympy as sp
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
 from derive.proof.grammar import ELEMENTWISE
-from derive.proof.small import SmallData, SmallFunctions, drawn_network
+from derive.proof.small import NoExactValueError, SmallData, SmallFunctions, drawn_network
 from derive.proof.terms import Term
 from derive.proof.values import Layout
 
 SIZES = (3, (2, 4, 3, 5))
-TRIES = 4
+TRIES = 24
 FAR = 1e-6
+EXACT_TRIES, FINE = 6, 991
+DEEPEST = 8
+"""In deeper networks exact fractions grow too long."""
+ORDERED = (">", "<", ">=", "<=", "where", "max", "min", "abs", "sign")
+"""Heads of terms that ask which of two numbers is larger."""
 
 
 class RealFunctions(SmallFunctions):
@@ -39,15 +46,44 @@ class RealFunctions(SmallFunctions):
 def differ(architecture: Architecture, layout: Layout, answer: Term, truth: Term) -> bool:
     """Whether both are finite real matrices of one shape that are far from equal."""
     for seed in range(TRIES):
-        functions = RealFunctions(architecture.activations, random.Random(f"reals {seed}"), architecture)
         try:
-            data = drawn_network(architecture, layout, *SIZES, functions)
+            data = _drawn(RealFunctions, architecture, layout, seed)
             given, right = (np.asarray(_value(data, term), dtype=float) for term in (answer, truth))
-        except (TypeError, ValueError, ZeroDivisionError, OverflowError, ArithmeticError, KeyError):
+        except (TypeError, ValueError, ArithmeticError, KeyError, NoExactValueError):
             continue  # a root of a negative number, or nothing that is a number
-        if given.shape == right.shape and np.isfinite(given).all():
-            return bool(np.max(np.abs(given - right)) > FAR * (1 + np.max(np.abs(right))))
+        finite = given.shape == right.shape and np.isfinite(given).all()
+        if finite and np.max(np.abs(given - right)) > FAR * (1 + np.max(np.abs(right))):
+            return True
     return False
+
+
+class Fine(SmallFunctions):
+    """Fractions from -2 to 2, so that every case of what has cases comes up."""
+
+    def drawn(self) -> Fraction:
+        return Fraction(self.draw.randint(-2 * FINE, 2 * FINE), FINE)
+
+
+@lru_cache(maxsize=64)
+def _drawn(kind: type[SmallFunctions], architecture: Architecture, layout: Layout, seed: int) -> SmallData:
+    functions = kind(architecture.activations, random.Random(f"{kind.__name__} {seed}"), architecture)
+    return drawn_network(architecture, layout, *SIZES, functions)
+
+
+def agree(architecture: Architecture, layout: Layout, answer: Term, truth: Term) -> bool:
+    """Whether both are equal, exactly, at fractions that know which of two is larger.
+
+    Residues have no order: of cases such as |u| < 1 and u > 1 they do not know that only one can be.
+    """
+    for seed in range(EXACT_TRIES if architecture.depth <= DEEPEST else 0):
+        try:
+            data = _drawn(Fine, architecture, layout, seed)
+            given, right = np.broadcast_arrays(data.value(answer, {}), data.value(truth, {}))
+            if not np.array_equal(given, right):
+                return False
+        except (NoExactValueError, ValueError, ArithmeticError):
+            return False
+    return architecture.depth <= DEEPEST
 
 
 def _value(data: SmallData, term: Term) -> Any:

@@ -16,16 +16,17 @@ from typing import Any
 import numpy as np
 
 from derive.algebra.gradient import Derivation, differentiate
+from derive.algebra.notation import named
 from derive.algebra.residues import PRIME, inverse
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
-from derive.proof.network_data import COINCIDING, DISTINCT, draw
-from derive.proof.slip_rules import Setting
-from derive.proof.slips import BY_TAG, SLIPS
+from derive.proof.network_data import COINCIDING, DISTINCT, draw, is_sampled
+from derive.proof.slip_rules import Setting, distributed
+from derive.proof.slips import BY_TAG, SLIPS, Slip
 from derive.proof.slopes import slope
 from derive.proof.terms import Term, entrywise, leaf, number
 from derive.proof.truth import truths
-from derive.proof.valuation import NoValueError, Residual, fraction, key, ratio
+from derive.proof.valuation import NoValueError, Residual, SingularError, fraction, key, ratio
 from derive.proof.values import Layout
 
 LEVELS = 3
@@ -75,7 +76,31 @@ class Bench:
 
     def is_right(self, base: str, layer: int, answer: Term) -> bool:
         """Whether the answer has the right value at distinct widths. Raises NoValueError if it has none."""
-        return all(_same(base, r.data.values[leaf(base, layer)], r.value(answer)) for r in self.distinct)
+        try:
+            return all(_equal(r.value(answer), leaf(base, layer), r) for r in self.distinct)
+        except NoValueError:
+            if self._never_right(base, layer, answer):
+                return False
+            raise
+
+    def gives(self, base: str, layer: int, answer: Term, plain: Bench) -> bool:
+        """Whether an answer, with the learner's own lines in it, has the value that is right altogether."""
+        try:
+            pairs = list(zip(self.distinct, plain.distinct, strict=True))
+            return all(_equal(own.value(answer), leaf(base, layer), right) for own, right in pairs)
+        except NoValueError:
+            return False
+
+    def _never_right(self, base: str, layer: int, answer: Term) -> bool:
+        """Whether an answer without a value at distinct widths is wrong, or has no inverse, where sizes coincide."""
+        singular = 0
+        for r in self.coinciding:
+            try:
+                if not _equal(r.value(answer), leaf(base, layer), r):
+                    return True
+            except SingularError:
+                singular += 1
+        return singular == len(self.coinciding)
 
     def key(self, base: str, layer: int, term: Term) -> Any:
         """The values of a term where sizes coincide."""
@@ -106,8 +131,13 @@ class Bench:
         """Every single slip in the truth; those in the line itself come before those in the lines above it."""
         for truth in self.truth(base, layer)[: levels + 1]:
             for slip in SLIPS:
-                for form in slip.slipped(truth, self.setting):
+                for form in dict.fromkeys(self._slipped(slip, truth, leaf(base, layer))):
                     yield slip.tag, form
+
+    def _slipped(self, slip: Slip, truth: Term, quantity: Term) -> Iterator[Term]:
+        """What the slip makes of the truth, of the truth with each path on its own, and of what it defines."""
+        for term in dict.fromkeys((truth, distributed(truth), quantity)):
+            yield from slip.slipped(term, self.setting)
 
     def pairs(self, base: str, layer: int) -> dict[Any, Found]:
         """Value, up to a factor → the two slips whose form has it, in the line itself; made when first needed."""
@@ -172,12 +202,13 @@ def _direction(values: list[Any]) -> Any:
     return tuple(parts)
 
 
-def _same(base: str, right: Any, answer: Any) -> bool:
-    """Whether both are equal; a bias may stand or lie, and a number stands for a matrix of it."""
-    if base == "db" and answer.shape[1:] == right.shape[:0:-1]:
-        answer = answer.swapaxes(1, 2)
+def _equal(given: Any, quantity: Term, at: Residual) -> bool:
+    """Whether a value is that of the quantity; a bias may stand or lie, and a number stands for a matrix of it."""
+    right, tensor = at.data.values[quantity], at.data.tensors[named(quantity.head, quantity.layer)]
+    if not is_sampled(tensor) and len(tensor.axes) == 1 and given.shape[1:] == right.shape[:0:-1]:
+        given = given.swapaxes(1, 2)
     try:
-        return bool((np.broadcast_to(answer, right.shape) == right).all())
+        return bool((np.broadcast_to(given, right.shape) == right).all())
     except ValueError:
         return False
 

@@ -46,6 +46,10 @@ class Scope:
     """Which sizes are taken to be equal, so that formulas whose shapes do not fit can be evaluated."""
     layer: Label = None
     """The layer of the quantity that is defined, which a bare f belongs to."""
+    fixed: Mapping[str, int] = field(default_factory=dict)
+    """Label variables that stand for one layer."""
+    tied: tuple[int, ...] = ()
+    """For each layer the first that has as many units; () if all may differ."""
 
     def symbol(self, name: str) -> sp.Symbol:
         """The symbol of a label variable."""
@@ -54,10 +58,13 @@ class Scope:
     @property
     def labels(self) -> dict[str, sp.Expr]:
         """What label names stand for."""
-        return {"L": self.depth, **{name: self.symbol(name) for name in self.variables}}
+        fixed = {name: sp.Integer(layer) for name, layer in self.fixed.items()}
+        return {"L": self.depth, **{name: self.symbol(name) for name in self.variables}, **fixed}
 
     def size(self, label: Label) -> sp.Symbol:
         """n_l, or the one size that all widths have."""
+        if self.tied and sp.sympify(label).is_Integer and 0 <= int(label) < len(self.tied):
+            return size(self.tied[int(label)])
         return size(label) if not self.coincide else sp.Symbol("n", integer=True, positive=True)
 
     @property
@@ -67,9 +74,7 @@ class Scope:
 
     def misplaced(self, label: sp.Expr, first: int) -> str:
         """What is wrong with a label of a quantity that begins in layer `first`; "" if nothing is."""
-        low = high = label
-        for name, (start, end) in self.variables.items():
-            low, high = low.subs(self.symbol(name), start), high.subs(self.symbol(name), end)
+        low, high = self.bounds(label)
         below = sp.expand(low - first).subs(self.depth, self.least) if self.depth == L else low - first
         above = sp.expand(self.depth - high)
         above = above.subs(L, self.least)
@@ -79,8 +84,16 @@ class Scope:
         if self.depth == L and self.least > 1:
             where += f" with L >= {self.least}"
         if above < 0 or below < 0:
-            return f"layer {label} does not exist for every {self.ranges or 'network'}: {where}"
+            every = f" for every {self.ranges or 'network'}" if self.variables or self.depth == L else ""
+            return f"layer {label} does not exist{every}: {where}"
         return ""
+
+    def bounds(self, label: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+        """The first and the last layer that a label stands for."""
+        low = high = label
+        for name, (start, end) in self.variables.items():
+            low, high = low.subs(self.symbol(name), start), high.subs(self.symbol(name), end)
+        return low, high
 
     @property
     def ranges(self) -> str:

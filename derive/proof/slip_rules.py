@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
+from itertools import combinations
 
 from derive.proof.terms import Term, derivative, entrywise, leaf, times, transposed
 from derive.proof.values import Layout
@@ -70,15 +71,20 @@ def _derivative_factor(term: Term) -> tuple[Term, Term] | None:
 
 
 def dropped(output: bool, term: Term, setting: Setting) -> Iterator[Term]:
+    """Without f'; also where what stands between z and a is no factor, as in a softmax."""
     found = _derivative_factor(term)
     if found and (found[1].layer == setting.depth) == output:
         yield found[0]
+    if term.head == "delta" and (term.layer == setting.depth) == output:
+        yield leaf("da", term.layer)
 
 
 def wrong_argument(term: Term, setting: Setting) -> Iterator[Term]:
-    if term.head != "df" or term.parts[0] != leaf("z", term.layer):
+    if term.head != "df" or term.parts[0].parts or term.parts[0].layer != term.layer:
         return
     layer = term.layer
+    if term.parts[0].head != "z":
+        yield derivative(layer)
     for other in (layer, layer - 1):
         yield derivative(layer, leaf("a", other))
     for other in setting.layers(layer - 1, layer + 1):
@@ -86,7 +92,8 @@ def wrong_argument(term: Term, setting: Setting) -> Iterator[Term]:
         yield derivative(layer, leaf("z", other))
     slope = setting.slopes[layer - 1] if setting.slopes else None
     if slope is not None:
-        for argument in (leaf("z", layer), leaf("a", layer - 1), *(leaf("a", k) for k in setting.layers(layer + 1))):
+        outputs = (layer - 1, layer, *setting.layers(layer + 1))  # a of the layer itself may hold a residual
+        for argument in (leaf("z", layer), *(leaf("a", k) for k in outputs)):
             yield slope(argument)
 
 
@@ -171,8 +178,45 @@ def crossed(term: Term, setting: Setting) -> Iterator[Term]:
 
 
 def one_path(term: Term, setting: Setting) -> Iterator[Term]:
+    """Some of the terms of a sum of errors, but not all."""
+    paths = _summed(term)
+    if not any(_is_error(part) for part in term.walk()):
+        return
+    for count in range(len(paths) - 1, 0, -1):
+        for chosen in combinations(paths, count):
+            yield reduce(_joined, chosen[1:], _alone(chosen[0]))
+
+
+def _is_error(part: Term) -> bool:
+    """A derivative, or the target that the first one begins with."""
+    return not part.parts and (part.head[0] == "d" or part.head == "y")
+
+
+def _summed(term: Term, sign: int = 1) -> list[tuple[int, Term]]:
+    """The terms of a sum with their signs; a single one where it is no sum."""
     if term.head == "+":
-        yield from term.parts
+        return [*_summed(term.parts[0], sign), *_summed(term.parts[1], sign)]
+    if term.head == "-" and term.parts[1].head != "y":
+        return [*_summed(term.parts[0], sign), *_summed(term.parts[1], -sign)]
+    return [(sign, term)]
+
+
+def _alone(signed: tuple[int, Term]) -> Term:
+    sign, term = signed
+    return term if sign > 0 else Term("negative", (term,))
+
+
+def _joined(total: Term, signed: tuple[int, Term]) -> Term:
+    sign, term = signed
+    return Term("+" if sign > 0 else "-", (total, term))
+
+
+def distributed(term: Term) -> Term:
+    """A product with a sum as a sum of products, so that each path has its own f'."""
+    if term.head == "*" and len(paths := _summed(term.parts[0])) > 1:
+        products = [(sign, entrywise(path, term.parts[1])) for sign, path in paths]
+        return reduce(_joined, products[1:], _alone(products[0]))
+    return term
 
 
 def unsummed(term: Term, setting: Setting) -> Iterator[Term]:

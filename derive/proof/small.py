@@ -18,7 +18,8 @@ import numpy as np
 import sympy as sp
 
 from derive.algebra.evaluate import Arithmetic, evaluate
-from derive.algebra.forward import formula_in_z
+from derive.algebra.forward import concrete, formula_in_z
+from derive.algebra.forward import functions as meanings
 from derive.algebra.gradient import Derivation, differentiate
 from derive.algebra.notation import N, named, size
 from derive.algebra.program import Program
@@ -26,10 +27,9 @@ from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
 from derive.proof.functions import is_activation
-from derive.proof.network_data import stack
+from derive.proof.network_data import is_sampled, stacked
 from derive.proof.slopes import slope
 from derive.proof.terms import Labels, Term, numbered, show
-from derive.proof.truth import split_name
 from derive.proof.values import Layout
 
 SMALL = (1, 2, 3, -1, -2)
@@ -71,9 +71,15 @@ class SmallFunctions:
     architecture: Architecture | None = None
     known: dict[tuple[Any, int, Fraction], Fraction] = field(default_factory=dict)
 
-    def __call__(self, function: Any, array: Any) -> Any:
-        if is_activation(function) or self.architecture is None:
+    def __call__(self, function: Any, array: Any, *further: Any) -> Any:
+        if (is_activation(function) and not any(function.orders[1:])) or self.architecture is None:
             return self.activation(int(function.activation[1:]), function.order, array)
+        if further:  # the derivative by a trained constant, which has the value that it starts from
+            formula, symbols = concrete(function, meanings(self.architecture))
+            start = dict(self.activations[int(function.activation[1:]) - 1].constants)
+            fixed = formula.xreplace({s: sp.Rational(str(start[s.name])) for s in symbols if s.name in start})
+            values = [self.named(fixed, Fraction(z)) for z in np.ravel(array)]
+            return np.array(values, dtype=object).reshape(np.shape(array))
         values = [self.named(formula_in_z(function, self.architecture), Fraction(z)) for z in np.ravel(array)]
         return np.array(values, dtype=object).reshape(np.shape(array))
 
@@ -82,7 +88,7 @@ class SmallFunctions:
         key = (formula, 0, z)
         if key not in self.known:
             exact = formula.subs(Z, sp.Rational(z.numerator, z.denominator))
-            self.known[key] = _fraction(exact) if exact.is_Rational else Fraction(self.draw.choice(SMALL))
+            self.known[key] = _fraction(exact) if exact.is_Rational else self.drawn()
         return self.known[key]
 
     def activation(self, layer: int, order: int, array: Any) -> Any:
@@ -105,6 +111,10 @@ class SmallFunctions:
         if coefficients is not None:
             a = self.at(layer, 0, z)
             return sum((c * a**k for k, c in enumerate(coefficients)), Fraction(0))
+        return self.drawn()
+
+    def drawn(self) -> Fraction:
+        """A number that is not computed: a parameter, a datum, or the value of an opaque function."""
         return Fraction(self.draw.choice(SMALL))
 
 
@@ -128,11 +138,17 @@ class SmallData:
             return np.full((1, 1, 1), term.number, dtype=object)
         if term.head == "N":
             return np.full((1, 1, 1), Fraction(self.samples), dtype=object)
+        if term.head == "n":
+            return np.full((1, 1, 1), Fraction(self.sizes[size(term.layer)]), dtype=object)
         parts = [self.value(part, own) for part in term.parts]
         if term.head in ("f", "df"):
             return self.functions.activation(term.layer, int(term.head == "df"), parts[0])
         if term.head == "sum":
             return parts[0].sum(axis=1 if self.layout == "rows" else 0, keepdims=True)
+        if term.head in ("units", "mean of units"):
+            axis = 2 if self.layout == "rows" else 1
+            total = parts[0].sum(axis=axis, keepdims=True)
+            return total if term.head == "units" else total * Fraction(1, parts[0].shape[axis])
         if term.head == "outer":
             u, v = (x if x.shape[2] == 1 else x.swapaxes(1, 2) for x in parts)
             return np.matmul(u, v.swapaxes(1, 2))
@@ -156,7 +172,21 @@ EXACT: dict[str, Any] = {
     "@": np.matmul,
     "T": lambda x: x.swapaxes(1, 2),
     "negative": lambda x: -x,
+    "sign": lambda x: _truth(x > 0) - _truth(x < 0),
+    "abs": np.abs,
+    "where": lambda c, x, y: c * x + (1 - c) * y,
+    "max": np.maximum,
+    "min": np.minimum,
+    ">": lambda x, y: _truth(x > y),
+    "<": lambda x, y: _truth(x < y),
+    ">=": lambda x, y: _truth(x >= y),
+    "<=": lambda x, y: _truth(x <= y),
 }
+
+
+def _truth(array: Any) -> Any:
+    """1 where it is so, else 0."""
+    return np.array([Fraction(int(v)) for v in np.ravel(array)], dtype=object).reshape(np.shape(array))
 
 
 @lru_cache(maxsize=256)
@@ -170,35 +200,36 @@ def drawn_network(
     architecture: Architecture, layout: Layout, samples: int, widths: tuple[int, ...], functions: SmallFunctions
 ) -> SmallData:
     """The network at these sizes with parameters and inputs that are small integers, and these activations."""
-    derivation, draw = differentiate(architecture), functions.draw
+    derivation = differentiate(architecture)
     sizes: dict[sp.Expr, int] = {size(k): widths[k % len(widths)] for k in range(architecture.depth + 1)}
     raws = []
-    inputs = _inputs(derivation, {**sizes, N: samples}, draw, functions)
+    inputs = _inputs(derivation, {**sizes, N: samples}, functions)
     sizes[N] = samples if layout == "rows" else 1
+    of_samples = {t.name for t in derivation.forward.inputs if is_sampled(t)}
     program = Program(derivation.forward.inputs, (*derivation.forward.equations, *derivation.gradient.equations))
     for s in range(1 if layout == "rows" else samples):
-        own = {n: v if layout == "rows" or n not in ("a0", "y") else v[[s]] for n, v in inputs.items()}
+        own = {n: v if layout == "rows" or n not in of_samples else v[[s]] for n, v in inputs.items()}
         raws.append(evaluate(program, sizes, own, functions, Fractions()))
-    values = {}
-    for name in raws[0]:
-        base, layer = split_name(name)
-        if (array := stack(base, layout, [raw[name] for raw in raws])) is not None:
-            values[Term(base, (), layer)] = array
-    return SmallData(layout, samples, sizes, values, functions)
+    given = frozenset(inputs) - of_samples
+    values = stacked(program.tensors, given, layout, raws)
+    return SmallData(layout, samples, {**sizes, N: samples}, values, functions)
 
 
 def _bits(array: Any) -> int:
     return max(max(Fraction(v).numerator.bit_length(), Fraction(v).denominator.bit_length()) for v in np.ravel(array))
 
 
-def _inputs(derivation: Derivation, sizes: dict[sp.Expr, int], draw: random.Random, functions: Any) -> dict[str, Any]:
-    """Small integers; y differs from the output by multiples of N."""
+def _inputs(derivation: Derivation, sizes: dict[sp.Expr, int], functions: SmallFunctions) -> dict[str, Any]:
+    """Small integers; y differs from the output by multiples of N, unless the loss asks for signs."""
 
     def drawn(shape: tuple[int, ...]) -> Any:
-        values = [Fraction(draw.choice(SMALL)) for _ in range(int(np.prod(shape)))]
+        values = [functions.drawn() for _ in range(int(np.prod(shape)))]
         return np.array(values, dtype=object).reshape(shape)
 
     inputs = {t.name: drawn(tuple(sizes[x] for x in t.axes)) for t in derivation.forward.inputs}
+    if derivation.architecture.loss.targets == "sign":
+        inputs["y"] = 2 * _truth(inputs["y"] > 0) - 1
+        return inputs
     last = derivation.forward.order[named("a", derivation.architecture.depth)]
     layers = tuple(e for e in derivation.forward.equations if derivation.forward.order[e.tensor.name] <= last)
     values = evaluate(Program(derivation.forward.inputs, layers), sizes, inputs, functions, Fractions())
@@ -220,8 +251,8 @@ def counterexample(
     """Names and their values in small integers, with what the answer gives and what is right; {} if none is found."""
     for samples, widths in SHAPES[layout] if fits else (*COINCIDING[layout], *SHAPES[layout]):
         for seed in range(TRIES):
-            data = small(architecture, layout, samples, widths, seed)
             try:
+                data = small(architecture, layout, samples, widths, seed)
                 earlier: dict[Term, Any] = {}
                 for term, line in own.items():
                     earlier[term] = data.value(line, earlier)

@@ -11,13 +11,17 @@ from fractions import Fraction
 from typing import ClassVar
 
 from derive.model.errors import FormulaError
-from derive.model.reader import Reader, parse
+from derive.model.reader import Reader
 from derive.proof.grammar import ACTIVATION, ELEMENTWISE
-from derive.proof.matrices import NUMBERED, with_df
-from derive.proof.terms import BINARY, LEAVES, Term, leaf, number
-from derive.proof.values import DERIVATIVES, QUANTITIES
+from derive.proof.letters import Letters, known
+from derive.proof.matrices import NUMBERED
+from derive.proof.spelling import parsed, plain
+from derive.proof.terms import BINARY, NO_LAYER, Term, leaf, number
+from derive.proof.values import DERIVATIVES, Layout
 
-FUNCTIONS = {"diag": 1, "sum": 1, "outer": 2, "inv": 1}
+FUNCTIONS = {"diag": 1, "outer": 2, "inv": 1, "where": 3, "max": 2, "min": 2, "abs": 1, "sign": 1}
+OVER = {("sum", "samples"): "sum", ("sum", "units"): "units", ("mean", "units"): "mean of units"}
+"""A sum or a mean and what it is taken over → the head of its term."""
 MAX_FUNCTIONS = 6
 NO_TREE = "is not read in answers that are graded"
 
@@ -33,19 +37,21 @@ class AbsentError(FormulaError):
 
 
 class TermReader(Reader):
-    """Reads one formula about a network of `depth` layers; `labels` gives the value of l, if there is one."""
+    """Reads one formula about a network, or about a plain one of so many layers; `labels` gives the value of l."""
 
     what: ClassVar[str] = "formula"
 
-    def __init__(self, depth: int, labels: dict[str, int], own: int) -> None:
-        self.depth = depth
-        self.labels = {"L": depth, **labels}
+    def __init__(self, network: int | Letters, labels: dict[str, int], own: int, layout: Layout = "rows") -> None:
+        self.letters = known(network)
+        self.depth = self.letters.depth
+        self.labels = {"L": self.depth, **labels}
         self.own = own
+        self.layout = layout
 
     def read(self, text: str) -> Term:
         """The tree of `text`."""
-        self.text = " ".join(text.split())
-        term = self.visit(parse(with_df(self.text), self.what))
+        self.text = plain(text)
+        term = self.visit(parsed(self.text, self.layout, self.what))
         assert isinstance(term, Term)
         if _functions(term) > MAX_FUNCTIONS:
             raise FormulaError(f"more than {MAX_FUNCTIONS} functions stand within one another")
@@ -64,8 +70,11 @@ class TermReader(Reader):
         self.fail(node, f"{self.source(node)} is not a layer")
 
     def quantity(self, base: str, layer: int, node: ast.AST) -> Term:
-        if not QUANTITIES[base].first <= layer <= self.depth:
-            raise AbsentError(f"{base}{layer}: the layers are {QUANTITIES[base].first}..{self.depth}")
+        first = self.letters.all[base].first
+        if not first <= layer <= self.depth and NO_LAYER not in self.letters.places.get(base, ()):
+            raise AbsentError(f"{base}{layer}: the layers are {first}..{self.depth}")
+        if problem := self.letters.misplaced(base, (layer,)):
+            raise AbsentError(f"{base}{layer}: {problem}")
         return leaf(base, layer)
 
     def activated(self, name: str, layer: int, argument: Term) -> Term:
@@ -90,8 +99,12 @@ class TermReader(Reader):
         return Term("T", (value,))
 
     def name(self, name: str, node: ast.AST) -> Term:
-        if (numbered := NUMBERED.fullmatch(name)) and numbered[1] in LEAVES:
-            return self.quantity(numbered[1], int(numbered[2]), node)
+        if numbered := self.letters.numbered(name):
+            return self.quantity(*numbered, node)
+        if (width := NUMBERED.fullmatch(name)) and width[1] == "n":
+            return self.width(int(width[2]))
+        if (own := self.letters.plain(name)) in self.letters.numbers:
+            return number(self.letters.numbers[own])
         if name == "x":
             return leaf("a", 0)
         if name in ("y", "N"):
@@ -99,11 +112,34 @@ class TermReader(Reader):
         self.fail(node, f"{name} {NO_TREE}")
 
     def subscript(self, base: ast.expr, index: ast.expr, node: ast.AST) -> Term:
-        if isinstance(base, ast.Name) and base.id in LEAVES:
-            return self.quantity(base.id, self.layer(index), node)
+        if isinstance(base, ast.Name) and (letter := self.letters.plain(base.id)) in self.letters.all:
+            return self.quantity(letter, self.layer(index), node)
+        if isinstance(base, ast.Name) and base.id == "n":
+            return self.width(self.layer(index))
         self.fail(node, f"{self.source(node)} {NO_TREE}")
 
+    def compare(self, operator: str, left: Term, right: Term, node: ast.AST) -> Term:
+        return Term(operator, (left, right))
+
+    def width(self, layer: int) -> Term:
+        """n of a layer."""
+        if not 0 <= layer <= self.depth:
+            raise AbsentError(f"n{layer}: the layers are 0..{self.depth}")
+        return Term("n", (), layer)
+
+    def along(self, name: str, arguments: list[ast.expr], node: ast.AST) -> Term:
+        """A sum or a mean over the samples or, where that is said, over the units of a layer."""
+        over = arguments[1] if len(arguments) == 2 else ast.Name("samples")
+        if not isinstance(over, ast.Name) or over.id not in ("samples", "units") or len(arguments) not in (1, 2):
+            self.fail(node, f"write {name}(M) over the samples, or {name}(M, units)")
+        inner = self.visit(arguments[0])
+        if (name, over.id) == ("mean", "samples"):
+            return Term("/", (Term("sum", (inner,)), Term("N")))
+        return Term(OVER[name, over.id], (inner,))
+
     def call(self, name: str, arguments: list[ast.expr], node: ast.AST) -> Term:
+        if name in ("sum", "mean"):
+            return self.along(name, arguments, node)
         if name == "d" and len(arguments) == 2:
             term = self.visit(arguments[1])
             if term.head in DERIVATIVES:
@@ -116,7 +152,7 @@ class TermReader(Reader):
         parts = tuple(self.visit(argument) for argument in arguments)
         if name in ACTIVATION and len(parts) == 1:
             at = parts[0]
-            return self.activated(name, at.layer if at.head == "z" else self.own, at)
+            return self.activated(name, at.layer if at.head in self.letters.inputs else self.own, at)
         if name.rstrip("0123456789") in ACTIVATION and len(parts) == 1:
             base = name.rstrip("0123456789")
             return self.activated(base, int(name[len(base) :]), parts[0])

@@ -19,7 +19,7 @@ from fractions import Fraction
 NO_LAYER = -1
 DERIVATIVES = ("delta", "dW", "db", "da")
 LEAVES = ("W", "b", "z", "a", *DERIVATIVES)
-BINARY = {"+": 1, "-": 1, "*": 2, "/": 2, "@": 2, "**": 4}
+BINARY = {">": 0, "<": 0, ">=": 0, "<=": 0, "+": 1, "-": 1, "*": 2, "/": 2, "@": 2, "**": 4}
 """Operator → how tightly it binds."""
 UNARY, ATOM = 3, 5
 
@@ -54,6 +54,12 @@ class Term:
 Rule = Callable[[Term], Iterable[Term]]
 Labels = Callable[[int], str]
 """How a layer's number stands behind a letter: 3 → "3", or "[l+1]"."""
+
+
+def split_name(name: str) -> tuple[str, int]:
+    """("delta", 3) for delta3."""
+    base = name.rstrip("0123456789")
+    return base, int(name[len(base) :]) if len(base) < len(name) else NO_LAYER
 
 
 def leaf(head: str, layer: int = NO_LAYER) -> Term:
@@ -128,6 +134,8 @@ def _shown(term: Term, labels: Labels) -> tuple[str, int]:
             return f"{_within(inner, ATOM, labels)}.T", ATOM
         case "negative", (inner,):
             return f"-{_within(inner, UNARY, labels)}", UNARY
+        case "units" | "mean of units" as head, (inner,):
+            return f"{'sum' if head == 'units' else 'mean'}({_shown(inner, labels)[0]}, units)", ATOM
         case operator, (left, right) if operator in BINARY:
             strength = BINARY[operator]
             tighter = (1, 0) if operator == "**" else (0, 1)  # a power is read from the right

@@ -7,33 +7,43 @@ one sample is its c, so columns are rows with N = 1 and without the samples' ind
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache, reduce
 from typing import Any, TypeAlias
 
 import sympy as sp
 
-from derive.algebra.gradient import Derivation, differentiate
+from derive.algebra.forward import concrete, functions
+from derive.algebra.gradient import Derivation, adjoint_name, differentiate
 from derive.algebra.notation import N, is_opaque, named
-from derive.algebra.program import Equation, Tensor
+from derive.algebra.program import Equation, Tensor, entries
 from derive.algebra.simplify import simplified
 from derive.model.architecture import Architecture
-from derive.proof.terms import DERIVATIVES, LEAVES, Term, expanded, leaf, number, times, transposed
+from derive.model.expression import Z
+from derive.proof.relations import A, relation
+from derive.proof.terms import NO_LAYER, Term, expanded, leaf, number, split_name, times, transposed
 from derive.proof.values import Layout
 
+FUNCTIONS = {
+    sp.exp: "exp",
+    sp.log: "log",
+    sp.tanh: "tanh",
+    sp.sinh: "sinh",
+    sp.cosh: "cosh",
+    sp.sin: "sin",
+    sp.cos: "cos",
+}
+"""SymPy's functions by their names in formulas."""
+DEEPEST = 6
+"""So many names within one another are written out at most."""
 Place: TypeAlias = Any
 """The index that runs along the rows or the columns; None for an axis of length 1."""
 
 
 class NoMatrixFormError(Exception):
     """An equation that has no form with matrix products."""
-
-
-def split_name(name: str) -> tuple[str, int]:
-    """("delta", 3) for delta3."""
-    base = name.rstrip("0123456789")
-    return base, int(name[len(base) :]) if len(base) < len(name) else -1
 
 
 @dataclass(frozen=True)
@@ -51,9 +61,14 @@ class _Writer:
             return Term("N") if self.layout == "rows" else number(1)
         if isinstance(expr, sp.Indexed):
             return self.entry(expr, row, column)
+        if isinstance(expr, sp.Symbol):
+            return leaf(*split_name(str(expr)))
         if is_opaque(expr):
-            _, label = split_name(type(expr).activation)
-            return Term("df" if type(expr).order else "f", (self.write(expr.args[0], row, column),), label)
+            return self.applied(expr, row, column)
+        if isinstance(expr, sp.Piecewise):
+            return self.cases(expr, row, column)
+        if type(expr) in FUNCTIONS:
+            return Term(FUNCTIONS[type(expr)], (self.write(expr.args[0], row, column),))
         if isinstance(expr, sp.Add):
             return self.sum_of(expr, row, column)
         if isinstance(expr, sp.Sum):
@@ -65,14 +80,13 @@ class _Writer:
             if expr.exp == -1:
                 return base if base == number(1) else Term("/", (number(1), base))
             return Term("**", (base, number(int(expr.exp))))
+        if isinstance(expr, sp.Pow) and expr.exp == sp.S.Half:
+            return Term("sqrt", (self.write(expr.base, row, column),))
         raise NoMatrixFormError(str(expr))
 
     def entry(self, expr: sp.Indexed, row: Place, column: Place) -> Term:
         base, label = split_name(str(expr.base.label))
-        if base not in LEAVES and base != "y":
-            raise NoMatrixFormError(str(expr))
-        indices = [i for i in expr.indices if self.layout == "rows" or i not in self.samples]
-        own = (indices[0], indices[1]) if len(indices) == 2 else self.vector(indices)
+        own = self.placed(expr.indices)
         if own == (row, column):
             return leaf(base, label)
         if own == (column, row):
@@ -81,15 +95,51 @@ class _Writer:
             return leaf(base, label)  # repeated along the other axis
         raise NoMatrixFormError(str(expr))
 
-    def vector(self, indices: list[sp.Symbol]) -> tuple[Place, Place]:
-        return (None, indices[0]) if self.layout == "rows" else (indices[0], None)
+    def placed(self, indices: Sequence[sp.Symbol]) -> tuple[Place, Place]:
+        """The indices that run along the rows and the columns of a tensor."""
+        own = [i for i in indices if self.layout == "rows" or i not in self.samples]
+        match len(own):
+            case 0:
+                return None, None
+            case 1 if self.layout == "columns" or own[0] in self.samples:
+                return own[0], None
+            case 1:
+                return None, own[0]
+            case 2:
+                return own[0], own[1]
+        raise NoMatrixFormError(str(indices))
+
+    def applied(self, expr: sp.Expr, row: Place, column: Place) -> Term:
+        """f or f' of what it is taken of; of trained constants only the values are f's arguments."""
+        kind = type(expr)
+        if kind.activation[0] != "f" or any(kind.orders[1:]):
+            raise NoMatrixFormError(str(expr))
+        _, label = split_name(kind.activation)
+        return Term("df" if kind.order else "f", (self.write(expr.args[0], row, column),), label)
+
+    def cases(self, expr: sp.Piecewise, row: Place, column: Place) -> Term:
+        """where(condition, x, y); the sign, where that is what the cases say."""
+        x = expr.args[0].cond.lhs - expr.args[0].cond.rhs
+        if expr == sp.Piecewise((1, x > 0), (-1, x < 0), (0, True)):
+            return Term("sign", (self.write(x, row, column),))
+        result: Term | None = None
+        for value, condition in reversed(expr.args):
+            own = self.write(value, row, column)
+            if result is None:
+                result = own
+            else:
+                sides = (self.write(side, row, column) for side in (condition.lhs, condition.rhs))
+                result = Term("where", (Term(condition.rel_op, tuple(sides)), own, result))
+        if result is None:
+            raise NoMatrixFormError(str(expr))
+        return result
 
     def sum_of(self, expr: sp.Add, row: Place, column: Place) -> Term:
         positive = [part for part in expr.args if not part.could_extract_minus_sign()]
         negative = [-part for part in expr.args if part.could_extract_minus_sign()]
         positive.sort(key=lambda part: not part.has(sp.Sum))
         if not positive:
-            raise NoMatrixFormError(str(expr))
+            return Term("negative", (self.write(-expr, row, column),))
         start = reduce(lambda x, y: Term("+", (x, y)), (self.write(part, row, column) for part in positive))
         return reduce(lambda x, y: Term("-", (x, y)), (self.write(part, row, column) for part in negative), start)
 
@@ -106,9 +156,15 @@ class _Writer:
         alone = {row, over} if column is not None else {over}  # a vector multiplies from the right
         left = [f for f in factors if self.free(f, sides) <= {row, over} and self.free(f, sides) | alone != {over}]
         right = [f for f in factors if f not in left and self.free(f, sides) <= {over, column}]
+        if not (left and right) and high != N and all(self.free(f, sides) - self.samples <= {over} for f in factors):
+            return Term("units", (self.product(factors, *self.along(row, over)),))
         if len(left) + len(right) != len(factors) or not left or not right:
             raise NoMatrixFormError(str(expr))
         return times(self.product(tuple(left), row, over), self.product(tuple(right), over, column))
+
+    def along(self, row: Place, over: Place) -> tuple[Place, Place]:
+        """Where a sum over units finds them: along a row, or in a column of one sample."""
+        return (row, over) if self.layout == "rows" else (over, None)
 
     def free(self, expr: sp.Expr, among: set[Place]) -> set[Place]:
         """The indices of `expr` among those, its samples left out where there is only one."""
@@ -116,7 +172,16 @@ class _Writer:
         return {i for i in expr.free_symbols if i in among and i not in dropped}
 
     def product(self, factors: tuple[sp.Expr, ...], row: Place, column: Place) -> Term:
-        """A product entry by entry, or of a column with a row; 1/N last, f' before it."""
+        """A product entry by entry, or of a column with a row; 1/N last, f' before it, a minus sign in front."""
+        if -1 in factors and len(factors) > 1:
+            return Term("negative", (self.product(tuple(f for f in factors if f != -1), row, column),))
+        under = tuple(
+            1 / f for f in factors if isinstance(f, sp.Pow) and f.exp.could_extract_minus_sign() and f != 1 / N
+        )
+        if under and not (self.layout == "columns" and N in under):
+            above = tuple(f for f in factors if 1 / f not in under)
+            top = self.product(above, row, column)
+            return reduce(lambda x, y: Term("/", (x, y)), (self.write(f, row, column) for f in under), top)
         over = [f for f in factors if f == 1 / N]
         rest = [f for f in factors if f != 1 / N]
         if row is not None and column is not None:
@@ -143,37 +208,131 @@ def matrix_form(equation: Equation, tensors: dict[str, Tensor], layout: Layout) 
         if axis == N
     )
     writer = _Writer(tensors, layout, samples)
-    indices = [i for i in equation.indices if layout == "rows" or i not in samples]
-    row, column = (indices[0], indices[1]) if len(indices) == 2 else writer.vector(indices)
+    row, column = writer.placed(equation.indices)
     return writer.write(equation.value, row, column)
 
 
 @lru_cache(maxsize=256)
 def _definition(derivation: Derivation, layout: Layout, name: str) -> Term | None:
-    architecture = derivation.architecture
-    gradient = simplified(derivation.gradient, derivation.forward, architecture.loss.targets)
-    equation = gradient.definitions.get(name) or derivation.forward.definitions.get(name)
-    if equation is None:
-        return None
+    """The shortest of the forms in which a quantity's equation can be written; None if there is none."""
     tensors = {**derivation.forward.tensors, **derivation.gradient.tensors}
-    try:
-        return matrix_form(equation, tensors, layout)
-    except NoMatrixFormError:
-        return None
+    found = []
+    for equation in _equations(derivation, name):
+        try:
+            found.append(matrix_form(equation, tensors, layout))
+        except NoMatrixFormError:
+            continue
+    written = [expanded(term, lambda t: _outputs(derivation, layout, t)) for term in found]
+    return min(written, key=lambda term: sum(1 for _ in term.walk()), default=None)
+
+
+def _outputs(derivation: Derivation, layout: Layout, term: Term) -> Term | None:
+    """What da^L is, so that forms of delta^L with and without it are compared as they are shown."""
+    last = derivation.architecture.depth
+    return _definition(derivation, layout, named("da", last)) if term == leaf("da", last) else None
+
+
+def _equations(derivation: Derivation, name: str) -> Iterator[Equation]:
+    """The equation of a quantity: as it was derived, and simplified."""
+    architecture, gradient = derivation.architecture, derivation.gradient
+    plain = gradient.definitions.get(name) or derivation.forward.definitions.get(name)
+    if plain is None:
+        return
+    yield replace(plain, value=_concrete(derivation, plain.value))
+    short = simplified(gradient, derivation.forward, architecture.loss.targets).definitions.get(name)
+    if short is not None and short.value != plain.value:
+        value = _concrete(derivation, short.value)
+        yield replace(short, value=value)
+        yield replace(short, value=_in_outputs(derivation, value))
+
+
+def _concrete(derivation: Derivation, value: sp.Expr) -> sp.Expr:
+    """`value` without names for what has one already, and with the loss and its penalty as what they are."""
+    known = functions(derivation.architecture)
+    named_again = _written_out(derivation)
+    for _ in range(DEEPEST):
+        replaced: dict[sp.Basic, sp.Basic] = {}
+        for entry in entries(value):
+            if equation := named_again.get(str(entry.base.label)):
+                replaced[entry] = equation.value.xreplace(dict(zip(equation.indices, entry.indices, strict=True)))
+        for symbol in value.atoms(sp.Symbol):
+            if (equation := named_again.get(str(symbol))) and equation.value.is_Number:
+                replaced[symbol] = equation.value
+        for call in value.atoms(sp.Function):
+            if is_opaque(call) and type(call).activation in ("h", "absolute"):
+                replaced[call] = concrete(type(call), known)[0].xreplace({Z: call.args[0]})
+        if not replaced:
+            break
+        value = value.xreplace(replaced)
+    return _in_rows(derivation, value)
+
+
+@lru_cache(maxsize=16)
+def _written_out(derivation: Derivation) -> dict[str, Equation]:
+    """What has no name in formulas: what is another quantity, a number for each sample, or part of a softmax."""
+    rows = [k for k, f in enumerate(derivation.architecture.activations, 1) if not f.elementwise]
+    parts = {adjoint_name(named(part, k)) for k in rows for part in ("e", "q", "m")}
+    return {
+        equation.tensor.name: equation
+        for equation in (*derivation.gradient.equations, *derivation.forward.equations)
+        if equation.value.is_Number
+        or isinstance(equation.value, sp.Indexed)
+        or equation.tensor.name in {"r", "dr", *parts}
+        or (equation.tensor.axes == (N,) and equation.tensor.name in derivation.gradient.definitions)
+    }
+
+
+def _in_rows(derivation: Derivation, value: sp.Expr) -> sp.Expr:
+    """`value` with the parts e and q of a softmax gone, where they are e/q = a, or exp(a) for log_softmax."""
+    for entry in entries(value):
+        letter, layer = split_name(str(entry.base.label))
+        if letter != "e":
+            continue
+        own = [derivation.forward.definitions[named(x, layer)] for x in ("a", "e", "q")]
+        a, e, q = (x.tensor[entry.indices[: len(x.indices)]] for x in own)
+        a_value, e_value = (x.value.xreplace(dict(zip(x.indices, entry.indices, strict=True))) for x in own[:2])
+        for ratio in (a, sp.exp(a)):
+            if sp.expand(ratio.xreplace({a: a_value}).xreplace({e: e_value}) - e_value / q) == 0:
+                value = value.xreplace({entry: ratio * q})
+                break
+    pulled = {total: _pulled(total) for total in value.atoms(sp.Sum)}
+    changed = value.xreplace(pulled)
+    return changed if changed == value else sp.factor_terms(sp.expand(changed))
+
+
+def _pulled(total: sp.Sum) -> sp.Expr:
+    """A sum with what does not depend on its index in front of it."""
+    ((over, _, _),) = total.limits[:1]
+    if len(total.limits) > 1:
+        return total
+    inside, outside = total.function.as_independent(over, as_Add=False)[::-1]
+    return outside * sp.Sum(inside, *total.limits)
+
+
+def _in_outputs(derivation: Derivation, value: sp.Expr) -> sp.Expr:
+    """`value` with f' of the last layer in terms of a^L, where it has such a form and something cancels."""
+    last = derivation.architecture.depth
+    slope = relation(derivation.architecture.activations[-1])
+    calls = [call for call in value.atoms(sp.Function) if is_opaque(call) and type(call).activation == named("f", last)]
+    if slope is None or not calls or value.has(sp.Sum):
+        return value
+    outputs = {call: sp.IndexedBase(named("a", last))[call.args[0].indices] for call in calls}
+    return sp.factor(value.xreplace({call: slope.xreplace({A: entry}) for call, entry in outputs.items()}))
 
 
 def truths(derivation: Derivation, layout: Layout, base: str, layer: int, levels: int) -> tuple[Term, ...]:
     """The right formula of a quantity: by the line above, then with more and more lines above written out."""
+    inner = {split_name(e.tensor.name)[0] for e in derivation.gradient.equations} - {"dW", "db"}
 
-    def definition(letters: tuple[str, ...], term: Term) -> Term | None:
+    def definition(letters: Collection[str], term: Term) -> Term | None:
         return _definition(derivation, layout, named(term.head, term.layer)) if term.head in letters else None
 
-    start = definition((*DERIVATIVES, "z", "a"), leaf(base, layer))
+    start = _definition(derivation, layout, named(base, layer)) if layer != NO_LAYER else None
     if start is None:
         return ()
     found = [expanded(start, lambda t: definition(("da",), t))]
     for _ in range(levels):
-        deeper = expanded(found[-1], lambda t: definition(("delta",), t))
+        deeper = expanded(found[-1], lambda t: definition(inner - {"da"}, t))
         deeper = expanded(deeper, lambda t: definition(("da",), t))
         if deeper == found[-1]:
             break
@@ -182,7 +341,11 @@ def truths(derivation: Derivation, layout: Layout, base: str, layer: int, levels
 
 
 @lru_cache(maxsize=256)
-def line(base: str, layer: int, depth: int) -> Term:
-    """The right formula of a derivative in rows, by the line above, in a network of any widths and activations."""
-    derivation = differentiate(Architecture((2,) * (depth + 1), ("tanh",) * depth))
+def line(base: str, layer: int, depth: int, around: tuple[int, ...] = ()) -> Term:
+    """The right formula of a derivative in rows, by the line above, in a network of any widths and activations.
+
+    `around` says for each layer around how many layers its residual connection goes; () that there is none.
+    """
+    layers = [{"residual": own} for own in around or (0,) * depth]
+    derivation = differentiate(Architecture((2,) * (depth + 1), ("tanh",) * depth, layers=layers))
     return truths(derivation, "rows", base, layer, 0)[0]

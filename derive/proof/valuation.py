@@ -29,6 +29,10 @@ class NoValueError(Exception):
     """The formula has no value on these data."""
 
 
+class SingularError(NoValueError):
+    """The inverse of a matrix that has none."""
+
+
 @dataclass
 class Residual:
     """Evaluates terms on data; what was evaluated once is kept."""
@@ -53,6 +57,8 @@ class Residual:
             return self.constant(residue(sp.Rational(term.number.numerator, term.number.denominator)))
         if term.head == "N":
             return self.constant(self.data.samples)
+        if term.head == "n":
+            return self.constant(self.data.width(term.layer))
         if not term.parts:
             raise NoValueError(term.head)
         parts = [self.value(part) for part in term.parts]
@@ -102,6 +108,22 @@ class Residual:
             return array * self.data.samples % PRIME
         return array.sum(axis=0, keepdims=True) % PRIME
 
+    def units(self, array: Any) -> Any:
+        """Over the units of a layer."""
+        return array.sum(axis=self.unit_axis, keepdims=True) % PRIME
+
+    def mean_of_units(self, array: Any) -> Any:
+        return self.units(array) * inverse(array.shape[self.unit_axis]) % PRIME
+
+    @property
+    def unit_axis(self) -> int:
+        return 2 if self.data.layout == "rows" else 1
+
+    def signs(self, array: Any) -> Any:
+        """1, 0 or -1 for each entry, as it was drawn."""
+        found = [self.data.functions.sign(int(v)) for v in array.ravel()]
+        return np.array(found, dtype=np.int64).reshape(array.shape)
+
     def diag(self, array: Any) -> Any:
         column = array if array.shape[2] == 1 else array.swapaxes(1, 2)
         if column.shape[2] != 1:
@@ -118,7 +140,10 @@ class Residual:
     def inverse_matrix(self, array: Any) -> Any:
         if array.shape[1] != array.shape[2]:
             raise NoValueError("inv needs a square matrix")
-        return np.stack([inverse_of(matrix) for matrix in array])
+        try:
+            return np.stack([inverse_of(matrix) for matrix in array])
+        except ZeroDivisionError:
+            raise SingularError("the inverse does not exist") from None
 
 
 def inverse_of(matrix: Any) -> Any:
@@ -148,6 +173,17 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "T": lambda own, x: x.swapaxes(1, 2),
     "negative": lambda own, x: -x % PRIME,
     "sum": Residual.sum,
+    "units": Residual.units,
+    "mean of units": Residual.mean_of_units,
+    "sign": lambda own, x: own.signs(x) % PRIME,
+    "abs": lambda own, x: own.signs(x) * x % PRIME,
+    ">": lambda own, x, y: (own.signs((x - y) % PRIME) > 0).astype(np.int64),
+    "<": lambda own, x, y: (own.signs((x - y) % PRIME) < 0).astype(np.int64),
+    ">=": lambda own, x, y: (own.signs((x - y) % PRIME) >= 0).astype(np.int64),
+    "<=": lambda own, x, y: (own.signs((x - y) % PRIME) <= 0).astype(np.int64),
+    "where": lambda own, c, x, y: (c * x + (1 - c) * y) % PRIME,
+    "max": lambda own, x, y: np.where(own.signs((x - y) % PRIME) > 0, x, y),
+    "min": lambda own, x, y: np.where(own.signs((x - y) % PRIME) < 0, x, y),
     "diag": Residual.diag,
     "outer": Residual.outer,
     "inv": Residual.inverse_matrix,

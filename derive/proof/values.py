@@ -12,6 +12,7 @@ can stand in one program and be compared.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -55,8 +56,7 @@ DERIVATIVES = {quantity.of: name for name, quantity in QUANTITIES.items() if qua
 
 def per_sample_name(name: str) -> str:
     """delta_c2 for delta2: the derivative of one sample's c instead of the mean loss."""
-    base = next(base for base in sorted(QUANTITIES, key=len, reverse=True) if name.startswith(base))
-    return f"{base}_c{name[len(base) :]}"
+    return re.sub(r"(\d+|\[.*\])?$", r"_c\1", name, count=1)
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def with_gradients(forward: Program, seed: str = "", *, seed_mean: bool = False)
     sample = per_sample(forward)
     wrt = [t.name for t in forward.inputs if t.name != "y"]
     names = sampled_names(forward)
-    names |= {adjoint_name(name): per_sample_name(adjoint_name(name)) for name in forward.tensors if name[0] in "Wbza"}
+    names |= {adjoint_name(name): per_sample_name(adjoint_name(name)) for name in forward.tensors}
     link: tuple[Equation, ...] = ()
     inputs = list(forward.inputs)
     if seed:

@@ -133,6 +133,7 @@ def report(answers: Iterable[Answer]) -> str:
         lines += [f"    {count:4}  {tag}" for tag, count in sorted(slips.items(), key=lambda item: (-item[1], item[0]))]
     everything = [answer for own in groups.values() for answer in own]
     slips = Counter(a.slip for a in everything if a.slip and a.verdict != FOUND)
-    lines += ["", f"{len(everything)} answers in all. Slips, the most frequent first:"]
+    total = f"{len(everything)} answer{'s' * (len(everything) != 1)} in all."
+    lines += ["", f"{total} Slips, the most frequent first:" if slips else f"{total} No slip has a name."]
     lines += [f"    {count:4}  {tag}: {BY_TAG[tag].what}" for tag, count in slips.most_common()]
     return "\n".join(lines) + "\n"

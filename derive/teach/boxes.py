@@ -72,6 +72,12 @@ def scripts(base: Box, below: Box = NOTHING, above: Box = NOTHING) -> Box:
     return base if below == above == NOTHING else Box("scripts", "", (base, below, above))
 
 
+def power(base: Box, exponent: Box) -> Box:
+    """`base` to the power of `exponent`; in brackets if something stands above it already, such as its layer."""
+    raised = base.kind == "scripts" and base.parts[2] != NOTHING
+    return scripts(fenced(base) if raised else base, above=exponent)
+
+
 def root(inner: Box) -> Box:
     """The square root."""
     return Box("root", "", (inner,))

@@ -13,13 +13,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, FormulaError
 from derive.model.limits import LIMITS
 from derive.proof.answers import Asked, Line, ask, read_line, split_line
-from derive.teach.grading import Grade, judge, read_layout, refused
+from derive.proof.letters import letters_of
+from derive.teach.grading import Grade, completes, judge, read_layout, refused, spoken_of
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,12 @@ MARKS = {"correct": "✓", "incorrect": "✗", "unreadable": "…", "undecided":
 def grade_lines(text: str, architecture: Architecture, layout: str = "rows") -> tuple[GradedLine, ...]:
     """The grade of every equation in `text`; empty lines and what follows a `#` are left out.
 
-    Raises DeriveError if there is no equation in it, or more than can be read.
+    Raises DeriveError if there is no equation in it, or more than can be read. Where 1/N is left to the lines about
+    dW and db, a delta without it is right.
     """
     own_layout = read_layout(layout)
-    architecture = architecture.as_taught()
+    architecture = spoken_of(architecture, (text,))
+    letters = letters_of(architecture)
     lines = [(number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), 1)]
     lines = [(number, line) for number, line in lines if line]
     if not lines:
@@ -52,19 +55,30 @@ def grade_lines(text: str, architecture: Architecture, layout: str = "rows") -> 
     if len(lines) > LIMITS["equations"].most:
         raise DeriveError(LIMITS["equations"].exceeded(len(lines)))
     earlier: list[Line] = []
-    graded = []
+    graded: list[GradedLine] = []
+    without_mean: list[int] = []
+    mean_later = False
     for number, line in lines:
         asked: Asked | None = None
         formula = line
         try:
             quantity, formula = split_line(line)
-            asked = ask(quantity, architecture.depth)
-            read = read_line(asked, formula, architecture.depth, own_layout)
+            asked = ask(quantity, letters)
+            read = read_line(asked, formula, letters, own_layout)
         except FormulaError as error:
             graded.append(GradedLine(number, line, refused(asked, formula, architecture, error)))
             continue
-        graded.append(GradedLine(number, line, judge(read, architecture, own_layout, earlier)))
+        found = judge(read, architecture, own_layout, earlier)
+        if found.slip == "missing-mean" and asked.base in ("delta", "da"):
+            without_mean.append(len(graded))
+        elif found.verdict == "correct" and without_mean and asked.base in ("dW", "db"):
+            mean_later = mean_later or completes(read, architecture, own_layout, earlier)
+        graded.append(GradedLine(number, line, found))
         earlier.append(read)
+    for position in without_mean if mean_later else ():
+        own = graded[position]
+        words = f"Right, with the 1/N that comes later: {own.grade.read_as}."
+        graded[position] = replace(own, grade=Grade("correct", None, own.grade.read_as, words, own.grade.corrected))
     return tuple(graded)
 
 

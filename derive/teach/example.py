@@ -19,6 +19,7 @@ from derive.algebra.forward import concrete, functions
 from derive.algebra.gradient import Derivation
 from derive.algebra.notation import N, size
 from derive.algebra.program import Program
+from derive.codegen.accurate import meaning
 from derive.codegen.stable import stable
 
 WIDEST, SAMPLES = 4, 2
@@ -73,6 +74,17 @@ def drawn(name: str, shape: tuple[int, ...], targets: str, draw: random.Random) 
     return np.array([draw.choice(numbers) for _ in range(int(np.prod(shape)))], dtype=float).reshape(shape)
 
 
+def values_of(derivation: Derivation, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays of all tensors, by name, for inputs of any widths: what a notebook compares its lines with."""
+    arrays = {tensor.name: np.asarray(inputs[tensor.name], dtype=float) for tensor in derivation.forward.inputs}
+    sizes = {
+        axis: length
+        for tensor in derivation.forward.inputs
+        for axis, length in zip(tensor.axes, arrays[tensor.name].shape, strict=True)
+    }
+    return evaluated(derivation, sizes, arrays)
+
+
 def evaluated(derivation: Derivation, sizes: Mapping[sp.Basic, int], inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The arrays of all tensors in floats."""
     known = functions(derivation.architecture)
@@ -82,7 +94,7 @@ def evaluated(derivation: Derivation, sizes: Mapping[sp.Basic, int], inputs: Map
             return np.asarray(np.sqrt(np.asarray(arrays[0], dtype=float)), dtype=object)
         if hasattr(function, "activation"):
             formula, symbols = concrete(function, known)
-            formula = stable(formula)
+            formula = meaning(stable(formula))
         else:
             symbols = tuple(sp.Dummy(real=True) for _ in arrays)
             formula = function(*symbols)

@@ -7,29 +7,28 @@ that `derive grade` uses, as formulas in its grammar, and so do the words.
 from __future__ import annotations
 
 import random
-import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
-
-import sympy as sp
 
 from derive.algebra.gradient import differentiate
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.proof.grammar import ELEMENTWISE
 from derive.proof.network_data import COINCIDING, DISTINCT
+from derive.proof.reals import TRIES
 from derive.proof.recognise import Bench, Found, bench
-from derive.proof.slips import BY_TAG, SLIPS
-from derive.proof.terms import show
+from derive.proof.slips import SLIPS
+from derive.proof.terms import Term, show
 from derive.proof.valuation import MISFIT
 from derive.proof.values import QUANTITIES, Layout
 from derive.teach import words
 from derive.teach.grading import OWN_NAMES, TABLES, grade
+from derive.teach.hints import hints, hints_of
+from derive.teach.trees import page_programs
 
 LAYOUTS: tuple[Layout, ...] = ("rows", "columns")
-FIRST_HINTS = {"dW": "outer-product-order", "db": "bias-not-summed", "delta": "missing-transpose"}
-"""Whose hints are given before there is an answer."""
 PUZZLES = 12
 
 
@@ -57,45 +56,70 @@ class Asked:
 def asked_of(architecture: Architecture) -> tuple[Asked, ...]:
     """All that can be asked about a network, from the output to the first layer, in both layouts.
 
-    Nothing where it has more than grades know.
+    It is about the network as `grade` sees it, see `assumed`, and leaves out what has no matrix formula, such as the
+    error before a normalisation.
     """
-    if not known_to_grades(architecture):
-        return ()
+    taught = architecture.as_taught()
     return tuple(
-        _asked(bench(architecture, layout), base, layer, layout)
+        _asked(own, base, layer, layout)
         for layout in LAYOUTS
-        for layer in range(architecture.depth, 0, -1)
+        for own in [bench(taught, layout)]
+        for layer in range(taught.depth, 0, -1)
         for base in ("delta", "dW", "db")
+        if _can_be_asked(own, base, layer)
     )
 
 
-def known_to_grades(architecture: Architecture) -> bool:
-    """Whether this is the text's perceptron, and its loss has no function in it, such as a logarithm."""
-    derivation = differentiate(architecture)
-    calls = {
-        c for e in (*derivation.forward.equations, *derivation.gradient.equations) for c in e.value.atoms(sp.Function)
-    }
-    return architecture.plain and all(re.fullmatch(r"f\d+", getattr(c, "activation", "")) for c in calls)
+HEADS = frozenset(
+    {"number", "N", "y", "f", "df", "T", "negative", "+", "-", "*", "/", "@", "**", "sum", "diag", "outer", "inv"}
+    | {*QUANTITIES, *ELEMENTWISE}
+)
+"""What a page can read and evaluate; see templates/lesson/grammar.js and values.js."""
+
+
+def _readable(term: Term) -> bool:
+    return all(part.head in HEADS for part in term.walk())
+
+
+def _can_be_asked(own: Bench, base: str, layer: int) -> bool:
+    """Whether there is a formula, and `grade` says that it is right.
+
+    In columns derivatives are those of one sample's c, which a penalty on the weights is no part of.
+    """
+    architecture, layout = own.derivation.architecture, own.setting.layout
+    if base == "dW" and layout == "columns" and (architecture.penalty.l1 or architecture.penalty.l2):
+        return False
+    truths = own.truth(base, layer)
+    return (
+        bool(truths)
+        and _readable(truths[0])
+        and grade(f"{base}{layer}", show(truths[0]), architecture, layout).verdict == "correct"
+    )
+
+
+ASSUMPTIONS: tuple[tuple[Callable[[Architecture], bool], str], ...] = (
+    (lambda a: any(options.dropout for options in a.layers), "no unit is dropped, as in predict"),
+    (
+        lambda a: any(f.trained for f in a.activations),
+        "activations have the constants that training starts from",
+    ),
+    (lambda a: a.sample_weights, "every sample counts the same"),
+)
+"""What a network may have that formulas do not speak of, and what they assume instead."""
+
+
+def assumed(architecture: Architecture) -> tuple[str, ...]:
+    """What is assumed in exercises about this network, in words."""
+    return tuple(words for has, words in ASSUMPTIONS if has(architecture))
 
 
 def _asked(own: Bench, base: str, layer: int, layout: Layout) -> Asked:
     truths = own.truth(base, layer)
-    slips = tuple((found.tags[0], show(found.form)) for found in own.table(base, layer).values() if found.form)
-    pairs = tuple((f.tags, show(f.form)) for f in own.pairs(base, layer).values() if f.form)
+    table, both = own.table(base, layer).values(), own.pairs(base, layer).values()
+    slips = tuple((found.tags[0], show(found.form)) for found in table if found.form and _readable(found.form))
+    pairs = tuple((found.tags, show(found.form)) for found in both if found.form and _readable(found.form))
     near = frozenset(show(form) for _, form in own.singles(base, layer, 0))
     return Asked(base, layer, layout, show(truths[0]), slips, near, pairs)
-
-
-def hints(base: str, layer: int, depth: int) -> tuple[str, ...]:
-    """What can be said before there is an answer: the rule, the shapes, the indices, the line."""
-    tag = "missing-derivative-output" if base == "delta" and layer == depth else FIRST_HINTS[base]
-    return hints_of(tag)
-
-
-def hints_of(tag: str) -> tuple[str, ...]:
-    """The hints of a slip, in the order in which they are given."""
-    own = BY_TAG[tag].hints
-    return own.rule, own.shapes, own.indices, own.line
 
 
 @dataclass(frozen=True)
@@ -134,16 +158,18 @@ def puzzles(architecture: Architecture, count: int = PUZZLES, seed: str = "plant
 
 def grading_data(architecture: Architecture) -> dict[str, Any]:
     """What a page needs to grade answers as `grade` does."""
-    depth = architecture.depth
+    depth, taught = architecture.depth, architecture.as_taught()
     questions: dict[str, dict[str, Any]] = {}
     for one in asked_of(architecture):
         entry = questions.setdefault(
-            one.quantity, {"base": one.base, "layer": one.layer, "hints": hints(one.base, one.layer, depth)}
+            one.quantity, {"base": one.base, "layer": one.layer, "hints": hints(one.base, one.layer, architecture)}
         )
         entry[one.layout] = {"truth": one.truth, "slips": _grouped(one.slips), "pairs": _grouped(one.pairs)}
     return {
         "depth": depth,
         "sizes": architecture.sizes,
+        "tied": architecture.tied,
+        "programs": None if taught == architecture else page_programs(differentiate(taught)),
         "questions": questions,
         "distinct": DISTINCT,
         "coinciding": COINCIDING,
@@ -153,6 +179,7 @@ def grading_data(architecture: Architecture) -> dict[str, Any]:
         },
         "elementwise": list(ELEMENTWISE),
         "tables": TABLES,
+        "tries": TRIES,
         "own_names": OWN_NAMES,
         "words": _words(),
         "slips": {slip.tag: {"what": slip.what, "rule": slip.rule, "hints": hints_of(slip.tag)} for slip in SLIPS},

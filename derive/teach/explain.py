@@ -9,21 +9,26 @@ True
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from derive.codegen.header import title
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, unknown
 from derive.model.limits import LIMITS
+from derive.teach.boxes import Box
 from derive.teach.latex import escaped, latex
 from derive.teach.lesson import Lesson, lesson
 from derive.teach.notebook import notebook
 from derive.teach.plain import plain
 from derive.teach.shown import Showing
 
+WIDTH = 80
 MAX_LAYERS = LIMITS["lesson"].most
 """A lesson of more layers repeats itself, and nobody reads it."""
 
@@ -44,13 +49,31 @@ def explain(architecture: Architecture, format: str = "terminal") -> str:
 
 
 def terminal(found: Lesson) -> str:
-    """The lesson as lines of Unicode."""
-    return _template("lesson.txt.jinja", Showing(found, plain))
+    """The lesson as lines of Unicode, none wider than `WIDTH` where it has a space to break at."""
+    text = environment(autoescape=False).get_template("lesson/lesson.txt.jinja").render(_context(Showing(found, plain)))
+    lines = text.splitlines()
+    return "".join(f"{_wrapped(line)}\n" for line in lines)
+
+
+def _wrapped(line: str) -> str:
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(
+        line,
+        WIDTH,
+        subsequent_indent=f"{indent}    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def document(found: Lesson) -> str:
-    """The lesson as a LaTeX document that needs amsmath and nothing rare."""
-    return _template("lesson.tex.jinja", Showing(found, latex))
+    """The lesson as a LaTeX document that needs amsmath, graphicx and nothing rare."""
+    return tex_environment().get_template("lesson/lesson.tex.jinja").render(_context(Showing(found, _as_markup)))
+
+
+def _as_markup(box: Box) -> Markup:
+    """A formula as LaTeX that the template leaves as it is; names in it are escaped already."""
+    return Markup(latex(box))
 
 
 def page(found: Lesson) -> str:
@@ -69,26 +92,32 @@ FORMATS: dict[str, Callable[[Lesson], str]] = {
 """Name → how it is made."""
 
 
-def _template(name: str, showing: Showing) -> str:
-    architecture = showing.lesson.architecture
-    context = {
-        "title": title(architecture),
+def _context(showing: Showing) -> dict[str, Any]:
+    return {
+        "title": title(showing.lesson.architecture),
         "conventions": showing.conventions(),
         "sections": showing.sections(),
     }
-    return environment(autoescape=False).get_template(f"lesson/{name}").render(context)
 
 
-def environment(*, autoescape: bool) -> Environment:
+def tex_environment() -> Environment:
+    """Jinja for LaTeX: everything that is put in is escaped, but for formulas, which are Markup."""
+    return environment(autoescape=False, finalize=_escaped_tex)
+
+
+def _escaped_tex(value: object) -> str:
+    return value if isinstance(value, Markup) else escaped(str(value))
+
+
+def environment(*, autoescape: bool, finalize: Callable[[object], str] | None = None) -> Environment:
     """Jinja, strict about names, with the templates of the wheel or of the source tree."""
     package = Path(sys.modules["derive"].__file__ or "").parent
-    made = Environment(
+    return Environment(
         loader=FileSystemLoader([package / "templates", package.parent / "templates"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=autoescape,
+        finalize=finalize,
     )
-    made.filters["tex"] = escaped
-    return made

@@ -11,17 +11,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, FormulaError, unknown
 from derive.proof.answers import Asked, Line, ask, read_line, readable_start, split_line
-from derive.proof.reals import differ
+from derive.proof.grammar import ELEMENTWISE
+from derive.proof.letters import letters_of
+from derive.proof.reals import ORDERED, agree, differ
 from derive.proof.recognise import NOTHING, Bench, Found, bench, name
 from derive.proof.small import counterexample
-from derive.proof.terms import DERIVATIVES, Term, leaf, show
+from derive.proof.terms import DERIVATIVES, Labels, Term, leaf, show
 from derive.proof.valuation import NoValueError
 from derive.proof.values import Layout
 from derive.teach.words import (
@@ -37,7 +40,7 @@ from derive.teach.words import (
 )
 
 Verdict = Literal["correct", "incorrect", "unreadable", "undecided"]
-TABLES = ("log", "sqrt", "sin", "cos", "atan", "erf")
+TABLES = tuple(ELEMENTWISE)
 """Functions whose identities are not all known here: an answer with them is not called wrong for its value."""
 OWN_NAMES = ("bias-not-summed", "missing-mean", "mean-twice")
 """Slips that make a formula right in the other layout, and keep their names nevertheless."""
@@ -75,11 +78,11 @@ def grade(
     does not exist.
     """
     own_layout = read_layout(layout)
-    architecture = architecture.as_taught()
+    architecture = spoken_of(architecture, (quantity, formula, *given))
     asked: Asked | None = None
     try:
-        asked = ask(quantity, architecture.depth)
-        line = read_line(asked, formula, architecture.depth, own_layout)
+        asked = ask(quantity, letters_of(architecture))
+        line = read_line(asked, formula, letters_of(architecture), own_layout)
     except FormulaError as error:
         return refused(asked, formula, architecture, error)
     try:
@@ -87,6 +90,17 @@ def grade(
     except FormulaError as error:
         return refused(None, formula, architecture, error)
     return judge(line, architecture, own_layout, earlier)
+
+
+def spoken_of(architecture: Architecture, texts: Iterable[str]) -> Architecture:
+    """The network that formulas are about: as it is taught, unless they name what only training has, such as masks."""
+    taught = architecture.as_taught()
+    if taught == architecture:
+        return taught
+    trained, plain = letters_of(architecture), letters_of(taught)
+    words = {word for text in texts for word in re.findall(r"[A-Za-z_]+", text)}
+    only = {letter for letter in trained.extra if letter not in plain.extra}
+    return architecture if only & {trained.plain(word) for word in words} else taught
 
 
 def read_layout(layout: str) -> Layout:
@@ -102,14 +116,15 @@ def read_given(text: str, architecture: Architecture, layout: Layout) -> Line:
     """An earlier line of the learner's. Raises FormulaError, which says that it is the given line that is at fault."""
     try:
         left, formula = split_line(text)
-        return read_line(ask(left, architecture.depth), formula, architecture.depth, layout)
+        letters = letters_of(architecture)
+        return read_line(ask(left, letters), formula, letters, layout)
     except FormulaError as error:
         raise FormulaError(f"the given line {text.strip()!r}: {error}", error.column) from None
 
 
 def refused(asked: Asked | None, formula: str, architecture: Architecture, error: DeriveError) -> Grade:
     """The verdict on what cannot be read, with how far it could be."""
-    start = readable_start(asked, formula, architecture.depth) if asked else None
+    start = readable_start(asked, formula, letters_of(architecture)) if asked else None
     read_as = show(start, asked.labels(asked.layers[0])) if start and asked else ""
     return Grade("unreadable", None, read_as, unreadable(error, read_as))
 
@@ -127,12 +142,11 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
     followed_up = {layer: follow(plain, earlier, asked, layer) for layer in asked.layers}
     own = {layer: terms for layer, (terms, _) in followed_up.items()}
     benches = {layer: current for layer, (_, current) in followed_up.items()}
-    followed = ", ".join(dict.fromkeys(show(term, labels) for terms in own.values() for term in terms))
     wrong = None
     try:
         for layer in asked.layers:
             term = line.terms.get(layer)
-            if not line.fits or term is None or not _is_right(benches[layer], plain, asked.base, layer, term):
+            if not line.fits or term is None or not _is_right(benches[layer], plain, layout, asked.base, layer, term):
                 wrong = layer if term is not None else first
                 break
     except NoValueError as error:
@@ -140,8 +154,7 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
     if wrong is None:
         if any(leaf(asked.base, layer) in line.terms[layer].walk() for layer in asked.layers):
             return Grade("undecided", None, read_as, circular(read_as, asked.text), corrected)
-        if not any(part in own[layer] for layer in asked.layers for part in line.terms[layer].walk()):
-            followed = ""
+        followed = _followed(own, line.terms, labels)
         return Grade("correct", None, read_as, right(read_as, corrected, followed, line.only), corrected)
     answer = line.terms.get(wrong)
     found = NOTHING if answer is None else recognise(line, wrong, answer, benches[wrong], architecture, layout)
@@ -151,7 +164,10 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
         return Grade("undecided", None, read_as, undecided(read_as, reason), corrected)
     trouble = _trouble(line, architecture)
     words = named_slips(found) if found.tags else unnamed(trouble)
-    message = misfit(read_as, words, trouble, corrected, followed)
+    known = {
+        k: Term("both", (*plain.truth(asked.base, k)[:1], *([term] if term else []))) for k, term in line.terms.items()
+    }
+    message = misfit(read_as, words, trouble, corrected, _followed(own, known, labels))
     example: dict[str, Any] = {}
     if answer is not None and truths:
         seen = _seen_from(plain.truth(asked.base, wrong), own[wrong])
@@ -170,16 +186,37 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
     return Grade("incorrect", slip, read_as, message, corrected, example)
 
 
+def _followed(own: Mapping[int, Mapping[Term, Term]], terms: Mapping[int, Term], labels: Labels) -> str:
+    """The learner's own quantities that stand in these terms."""
+    found = [part for layer, term in terms.items() for part in term.walk() if part in own.get(layer, ())]
+    return ", ".join(dict.fromkeys(show(part, labels) for part in found))
+
+
+def completes(line: Line, architecture: Architecture, layout: Layout, earlier: Iterable[Line]) -> bool:
+    """Whether a line is right only together with what earlier lines left out, such as a 1/N that comes later."""
+    plain, base = bench(architecture, layout), line.asked.base
+    found = [(layer, line.terms[layer], follow(plain, earlier, line.asked, layer)[1]) for layer in line.terms]
+    return line.fits and all(
+        own is not plain and not own.is_right(base, layer, term) and own.gives(base, layer, term, plain)
+        for layer, term, own in found
+    )
+
+
 def _open(answer: Term | None, truth: Term | None, architecture: Architecture, layout: Layout) -> bool:
     """Whether a difference in value proves nothing, since functions occur of which not every identity is known."""
-    if answer is None or not any(part.head in TABLES for part in answer.walk()):
+    if answer is None or not any(part.head in (*TABLES, *ORDERED) for part in answer.walk()):
         return False
     return truth is None or not differ(architecture, layout, answer, truth)
 
 
-def _is_right(own: Bench, plain: Bench, base: str, layer: int, term: Term) -> bool:
+def _is_right(own: Bench, plain: Bench, layout: Layout, base: str, layer: int, term: Term) -> bool:
     """Whether a line is right as it follows from the earlier ones, or right altogether."""
-    return own.is_right(base, layer, term) or (own is not plain and plain.is_right(base, layer, term))
+    if own.is_right(base, layer, term):
+        return True
+    if own is not plain and (plain.is_right(base, layer, term) or own.gives(base, layer, term, plain)):
+        return True
+    ordered = any(part.head in ORDERED for part in term.walk())
+    return ordered and own is plain and agree(plain.derivation.architecture, layout, term, leaf(base, layer))
 
 
 def follow(plain: Bench, earlier: Iterable[Line], asked: Asked, layer: int) -> tuple[dict[Term, Term], Bench]:
@@ -197,7 +234,7 @@ def follow(plain: Bench, earlier: Iterable[Line], asked: Asked, layer: int) -> t
         if not line.fits or base not in DERIVATIVES or (base, place) == (asked.base, layer) or term is None:
             continue
         try:
-            if current.is_right(base, place, term):
+            if current.is_right(base, place, term) or current.gives(base, place, term, plain):
                 continue
             changed = {**own, leaf(base, place): term}
             current = plain.changed(changed)
@@ -226,7 +263,8 @@ def recognise(line: Line, layer: int, answer: Term, own: Bench, architecture: Ar
     other_layout = OTHER[layout]
     try:
         text = show(answer)
-        there = read_line(ask(f"{base}{layer}", architecture.depth), text, architecture.depth, other_layout)
+        letters = letters_of(architecture)
+        there = read_line(ask(f"{base}{layer}", letters), text, letters, other_layout)
         if not there.fits:
             return found
         other = bench(architecture, other_layout)

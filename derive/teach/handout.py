@@ -8,7 +8,8 @@ from derive.codegen.header import title
 from derive.model.architecture import Architecture
 from derive.model.errors import unknown
 from derive.model.specification import to_toml
-from derive.teach.explain import environment
+from derive.teach.exercises import assumed
+from derive.teach.explain import tex_environment
 from derive.teach.notebook import as_notebook, markdown
 from derive.teach.sheet import Exercise, sheet
 
@@ -22,6 +23,12 @@ NOTATION = (
     "samples, f'(z1) is the derivative. In rows a sample is a row, and the loss is the mean; in columns one sample "
     "stands upright."
 )
+
+
+def notation(architecture: Architecture) -> str:
+    """How formulas are written, and what they assume about the network."""
+    own = assumed(architecture)
+    return f"{NOTATION} Here {', and '.join(own)}." if own else NOTATION
 
 
 def handout(
@@ -38,11 +45,11 @@ def document(architecture: Architecture, seed: int, exercises: tuple[Exercise, .
     context = {
         "title": title(architecture),
         "seed": seed,
-        "notation": NOTATION,
+        "notation": notation(architecture),
         "exercises": exercises,
         "solutions": solutions,
     }
-    return environment(autoescape=False).get_template("lesson/sheet.tex.jinja").render(context)
+    return tex_environment().get_template("lesson/sheet.tex.jinja").render(context)
 
 
 def notebook(architecture: Architecture, seed: int, exercises: tuple[Exercise, ...], solutions: bool) -> str:
@@ -60,7 +67,10 @@ HANDOUTS: dict[str, Callable[[Architecture, int, tuple[Exercise, ...], bool], st
 def _cells(
     architecture: Architecture, seed: int, exercises: tuple[Exercise, ...], solutions: bool
 ) -> Iterator[tuple[str, str]]:
-    yield "markdown", f"# Exercises, sheet {seed}\n\n{markdown(title(architecture))}\n\n{markdown(NOTATION)}"
+    yield (
+        "markdown",
+        f"# Exercises, sheet {seed}\n\n{markdown(title(architecture))}\n\n{markdown(notation(architecture))}",
+    )
     yield "code", SETUP.format(spec=to_toml(architecture), seed=seed, count=len(exercises))
     for exercise in exercises:
         lines = "".join(f"\n{k}. `{line}`" for k, line in enumerate(exercise.lines, 1))

@@ -67,7 +67,7 @@ def example(architecture: Architecture) -> Architecture:
     """The architecture at small widths, those of neighbouring layers distinct, so that no layout fits by chance."""
     depth = architecture.depth
     small = tuple(range(2, 3 + depth)) if depth <= 8 else tuple(2 + k % 3 for k in range(depth + 1))
-    return architecture.resized(small)
+    return architecture.resized(small[first] for first in architecture.tied)
 
 
 class _Audit:
@@ -186,7 +186,7 @@ def _kinks(architecture: Architecture) -> list[AtKink]:
     places = [
         (function.name, AtKink(layer, kink))
         for layer, function in enumerate(architecture.activations, 1)
-        for kink in kinks(function.formula)
+        for kink in (kinks(function.formula) if function.elementwise else ())
     ]
     if len(places) > MOST_KINKS:
         places = list({(name, place.kink): (name, place) for name, place in reversed(places)}.values())[::-1]

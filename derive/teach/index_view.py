@@ -15,13 +15,28 @@ from typing import Any, TypeAlias
 import sympy as sp
 
 from derive.algebra.notation import Largest, is_opaque
-from derive.teach.boxes import Box, cases, fenced, fraction, name, number, operator, root, row, scripts, total, word
+from derive.teach.boxes import (
+    Box,
+    cases,
+    fenced,
+    fraction,
+    name,
+    number,
+    operator,
+    power,
+    root,
+    row,
+    scripts,
+    total,
+    word,
+)
 from derive.teach.letters import Letters, index, split
 
 Placed: TypeAlias = tuple[Box, int]
 """A box, and how tightly its outermost operation binds."""
 
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
+CONSTANTS = {sp.pi: "π", sp.E: "e"}
 RELATIONS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥", "==": "=", "!=": "≠"}
 
 
@@ -61,6 +76,9 @@ class IndexView:
         if expr < 0:
             return row(operator("−"), self.set(-expr)), SUM
         return (number(expr), ATOM) if expr.q == 1 else (fraction(number(expr.p), number(expr.q)), PRODUCT)
+
+    def constant(self, expr: sp.NumberSymbol) -> Placed:
+        return name(CONSTANTS.get(expr, str(expr))), ATOM
 
     def entry(self, expr: sp.Indexed) -> Placed:
         return self.letters.entry(str(expr.base.label), expr.indices), ATOM
@@ -130,7 +148,7 @@ class IndexView:
             return fraction(number(1), self.set(expr.base**-expr.exp)), PRODUCT
         if expr.exp == sp.Rational(1, 2):
             return root(self.set(expr.base)), ATOM
-        return scripts(self.within(expr.base, ATOM), above=self.set(expr.exp)), POWER
+        return power(self.within(expr.base, ATOM), self.set(expr.exp)), POWER
 
     def exponential(self, expr: sp.exp) -> Placed:
         return scripts(name("e"), above=self.set(expr.args[0])), POWER
@@ -150,6 +168,7 @@ Setter: TypeAlias = Callable[[Any, Any], Placed]
 
 KINDS: tuple[tuple[Any, Setter], ...] = (
     (sp.Rational, lambda view, expr: view.number(expr)),
+    (sp.NumberSymbol, lambda view, expr: view.constant(expr)),
     (sp.Indexed, lambda view, expr: view.entry(expr)),
     (sp.Symbol, lambda view, expr: view.symbol(expr)),
     (sp.KroneckerDelta, lambda view, expr: view.delta(expr)),
@@ -169,8 +188,8 @@ KINDS: tuple[tuple[Any, Setter], ...] = (
 def _reading_order(factor: sp.Expr) -> tuple[int, str]:
     """Numbers, then errors that are handed back, other entries, functions, derivatives, deltas, and sums last."""
     kinds: tuple[tuple[Any, int], ...] = (
-        (sp.Rational, 0), (sp.Symbol, 1), (sp.Indexed, 3), (sp.Add, 4), (sp.Derivative, 6), (sp.KroneckerDelta, 7),
-        (sp.Sum, 8),
+        (sp.Rational, 0), (sp.NumberSymbol, 1), (sp.Symbol, 1), (sp.Indexed, 3), (sp.Add, 4), (sp.Derivative, 6),
+        (sp.KroneckerDelta, 7), (sp.Sum, 8),
     )  # fmt: skip
     rank = next((rank for kind, rank in kinds if isinstance(factor, kind)), 5)
     return (2 if rank == 3 and str(factor).startswith("d") else rank), str(factor)
@@ -198,7 +217,7 @@ class Plugged(IndexView):
         return decimal(float(self.values[str(expr)]) if value is None else value)
 
     def sum(self, expr: sp.Sum) -> Placed:
-        terms = self.terms(expr, PRODUCT)
+        terms = shortened(self.terms(expr, PRODUCT))
         parts = reduce(lambda before, term: [*before, operator("+"), term], terms[1:], [terms[0]])
         return row(*parts), SUM if len(terms) > 1 else PRODUCT
 
@@ -210,7 +229,7 @@ class Plugged(IndexView):
         return [self.moved(place).within(expr.function, least) for place in places]
 
     def largest(self, expr: Largest) -> Placed:
-        parts = [part for term in self.terms(expr, SUM) for part in (operator(","), term)][1:]
+        parts = [part for term in shortened(self.terms(expr, SUM)) for part in (operator(","), term)][1:]
         return row(word("max"), fenced(row(*parts))), ATOM
 
     def joined(self, parts: list[Box]) -> Box:
@@ -221,6 +240,13 @@ class Plugged(IndexView):
 
 
 DIGITS = 4
+MOST_TERMS = 6
+"""A sum of more terms is shown without those in the middle."""
+
+
+def shortened(terms: list[Box]) -> list[Box]:
+    """The terms, or the first and the last of them."""
+    return terms if len(terms) <= MOST_TERMS else [*terms[: MOST_TERMS - 2], operator("⋯"), terms[-1]]
 
 
 def decimal(value: float) -> Placed:

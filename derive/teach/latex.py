@@ -6,8 +6,8 @@ from derive.teach.boxes import NOTHING, Box
 
 COMMANDS = {
     "δ": r"\delta", "α": r"\alpha", "β": r"\beta", "θ": r"\theta", "σ": r"\sigma", "μ": r"\mu", "ρ": r"\rho",
-    "ℒ": r"\mathcal{L}", "∂": r"\partial", "−": "-", "⊙": r"\odot", "·": r"\cdot", "⊤": r"\top", "×": r"\times",
-    "≤": r"\le", "≥": r"\ge", "≠": r"\ne",
+    "π": r"\pi", "ℒ": r"\mathcal{L}", "∂": r"\partial", "−": "-", "⊙": r"\odot", "·": r"\cdot", "⊤": r"\top",
+    "×": r"\times", "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "⋯": r"\cdots",
 }  # fmt: skip
 ESCAPED = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
            ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''", "`": "'"}  # fmt: skip

@@ -10,6 +10,8 @@ import numpy as np
 
 LAYOUTS = {"rows": "samples are rows of X", "columns": "samples are columns of X"}
 WEIGHTS = {"out-in": "W is (n_l, n_(l-1))", "in-out": "W is (n_(l-1), n_l)"}
+GIVEN = ("mask", "weights")
+"""What else a function may take: the masks of dropout, and the weights of the samples."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,15 @@ class Convention:
         if name[0] == "W" and self.weights == "in-out":
             value = value.T
         if self.layout == "columns":
-            value = value[:, None] if name[0] == "b" else value.T if name in ("a0", "y") else value
+            of_samples = name in ("a0", "y") or name.startswith("mask")
+            value = value.T if of_samples else value[:, None] if np.ndim(value) == 1 and name != "weights" else value
         return np.array(value, order="C")
 
     def given(self, values: dict[str, Any], order: list[str]) -> dict[str, Any]:
         """What the function is called with: W1, b1, …, theta with all of them, X and Y; copies that it may change."""
         result = {name: self.stored(name, values[name]) for name in order}
         result["theta"] = np.concatenate([result[name].ravel() for name in order])
+        result |= {name: self.stored(name, v) for name, v in values.items() if name.startswith(GIVEN)}
         return {**result, "X": self.stored("a0", values["a0"]), "Y": self.stored("y", values["y"])}
 
     def factor(self, samples: int) -> int:

@@ -47,19 +47,33 @@ RULES: dict[str, str] = {
 }
 """Rule of a step → why it may be applied, in words for a learner."""
 MATRIX_FORM = "back to matrix form"
+LAYOUTS: tuple[Layout, ...] = ("rows", "columns")
 
 MEANINGS: dict[str, str] = {
     "z": "what comes into layer {layer}",
     "a": "what layer {layer} hands on",
-    "c": "the loss of one sample",
-    "loss": "the loss, its mean over the samples",
     "delta": "the error of layer {layer}",
     "dW": "the gradient by the weights of layer {layer}",
     "db": "the gradient by the biases of layer {layer}",
     "da": "the derivative by what layer {layer} hands on",
+    "m": "the largest entry of each sample",
+    "e": "the exponentials, shifted so that none overflows",
+    "q": "the sum of the exponentials",
+    "mu": "the mean over the units",
+    "r": "what is left without the mean",
+    "sigma": "the spread over the units",
+    "h": "the normalised input of f",
+    "g": "what f gives, before more is done to it",
+    "penalty": "what the weights of layer {layer} add to the loss",
+}
+"""Letters of a layer's tensors → what the tensor is, in words."""
+OVERALL: dict[str, str] = {
+    "c": "the loss of one sample",
+    "loss": "the loss, its mean over the samples",
+    "r": "what the loss of one unit depends on",
     "dc": "how much one sample counts",
 }
-"""Letters → what the tensor is, in words; others go without."""
+"""The same for tensors that belong to no layer."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,8 @@ class Passage:
     """The formula of the text that holds for every layer, of which this is an instance."""
     equation: Equation | None
     """None where the derivative is put into the next line and not kept."""
+    of: str = ""
+    """For a derivative: the tensor that it is taken by."""
 
     @property
     def name(self) -> str:
@@ -98,7 +114,9 @@ class Passage:
     @property
     def meaning(self) -> str:
         """What the tensor is, in words; "" if there are none for it."""
-        return MEANINGS.get(split(self.name)[0], "").format(layer=self.layer)
+        letters, layer = split(self.name)
+        words = (MEANINGS if layer else OVERALL).get(letters, "").format(layer=self.layer)
+        return words or (f"the derivative by {self.of}" if self.of else "")
 
 
 @dataclass(frozen=True)
@@ -153,12 +171,12 @@ class Lesson:
         return (
             ("Layers", f"are counted from 0, the input, to L = {self.architecture.depth}, the output."),
             ("Indices", "run from 1 to the size of their axis: s over the N samples, i, j, k over units."),
-            ("Layout", "in the code a sample is a row; in the text one sample is a column. Both are shown."),
+            ("A sample", "is a row in the code, and a column in the text. Both are shown."),
             ("Weights", "have a row for each unit that they lead to, and a column for each that they come from."),
-            ("The mean", "the loss is the mean over the samples, so in rows every derivative carries 1/N, once."),
+            ("The mean", "over the samples is the loss, so in rows every derivative carries 1/N, once."),
             ("The loss of a sample", "is where the derivation begins."),
-            ("Errors", "δ of layer l is the derivative of the loss by z of layer l."),
-            ("Kronecker delta", "is written [i = k]: 1 where both indices agree, otherwise 0."),
+            ("The error", "of layer l, δ, is the derivative of the loss by z of layer l."),
+            ("The Kronecker delta", "is written [i = k]: 1 where both indices agree, otherwise 0."),
             *(
                 (f"The kink of {f.name}", f"is decided by {f.expression}: the derivative there is that of its branch.")
                 for f in dict.fromkeys(self.architecture.activations)
@@ -190,10 +208,11 @@ def lesson_of(derivation: Derivation, certificate: Certificate) -> Lesson:
 def _sections(derivation: Derivation, certificate: Certificate, source: str) -> Iterator[Section]:
     lines = emitted_lines(source)
     tensors = {**derivation.forward.tensors, **derivation.gradient.tensors}
-    depth = derivation.architecture.depth
+    depth, taken_by = derivation.architecture.depth, letters_of(derivation).of
 
     def passage(tensor: Tensor, target: sp.Expr, value: sp.Expr, equation: Equation | None) -> Passage:
         forms = _forms(equation, tensors) if equation else {}
+        verdict = _verdict(certificate, tensor.name, taken_by.get(tensor.name, ""))
         return Passage(
             tensor,
             _layer(tensor.name, depth),
@@ -203,16 +222,17 @@ def _sections(derivation: Derivation, certificate: Certificate, source: str) -> 
             forms,
             _whole(derivation, tensor.name, forms),
             lines.get(RENAMED.get(tensor.name, tensor.name)),
-            _verdict(certificate, tensor.name),
-            _lemma(certificate, tensor.name, depth),
+            verdict,
+            _lemma(certificate, verdict, tensor.name, depth),
             equation,
+            taken_by.get(tensor.name, ""),
         )
 
     forward = [passage(e.tensor, e.target, e.value, e) for e in derivation.forward.equations]
-    definitions, taken_by = derivation.gradient.definitions, letters_of(derivation).of
-    targets = dict.fromkeys(step.target for step in derivation.steps)
+    definitions = derivation.gradient.definitions
+    completed = {step.target: position for position, step in enumerate(derivation.steps)}
     backward = []
-    for target in targets:
+    for target in sorted(completed, key=completed.__getitem__):
         name = str(target.base.label) if isinstance(target, sp.Indexed) else str(target)
         equation = definitions.get(name)
         last = next(step for step in reversed(derivation.steps) if step.target == target)
@@ -220,8 +240,7 @@ def _sections(derivation: Derivation, certificate: Certificate, source: str) -> 
         tensor = equation.tensor if equation else Tensor(name, by.axes if by else ())
         backward.append(passage(tensor, target, equation.value if equation else last.after, equation))
     for found, behind in ((forward, False), (backward, True)):
-        layers = list(dict.fromkeys(p.layer for p in found))
-        for layer in layers:
+        for layer in sorted({p.layer for p in found}, reverse=behind):
             yield Section(layer, behind, tuple(p for p in found if p.layer == layer))
 
 
@@ -236,8 +255,7 @@ def _forms(equation: Equation, tensors: dict[str, Tensor]) -> dict[Layout, Term]
     forms: dict[Layout, Term] = {}
     if any(is_opaque(part) and len(type(part).orders) > 1 for part in sp.preorder_traversal(equation.value)):
         return forms  # a trained constant has no place in them
-    layouts: tuple[Layout, ...] = ("rows", "columns")
-    for layout in layouts:
+    for layout in LAYOUTS:
         indices = [axis for axis in equation.tensor.axes if layout == "rows" or axis != N]
         if len(indices) in (1, 2):
             try:
@@ -252,8 +270,8 @@ def _whole(derivation: Derivation, name: str, forms: dict[Layout, Term]) -> dict
     base, layer = split(name)
     if base not in ("delta", "dW", "db") or not layer:
         return {}
-    found = {layout: truths(derivation, layout, base, int(layer), 0) for layout in forms}
-    return {layout: terms[0] for layout, terms in found.items() if terms and terms[0] != forms[layout]}
+    found = {layout: truths(derivation, layout, base, int(layer), 0) for layout in LAYOUTS}
+    return {layout: terms[0] for layout, terms in found.items() if terms and terms[0] != forms.get(layout)}
 
 
 def emitted_lines(source: str) -> dict[str, Line]:
@@ -278,15 +296,27 @@ def _sweep(source: str) -> ast.FunctionDef:
     return next(node for node in nodes if node.name == "loss_and_gradient")
 
 
-def _verdict(certificate: Certificate, name: str) -> Verdict | None:
-    """The verdict about the derived equation of a tensor."""
-    return next(
-        (v for v in certificate.verdicts if v.label.startswith("Derived") and v.label.endswith(f", {name}")), None
-    )
+PROVED = ("Derived", "Adjoint")
+"""How the labels of verdicts about single equations begin: proved from the text, or from what an adjoint is."""
 
 
-def _lemma(certificate: Certificate, name: str, depth: int) -> Verdict | None:
-    """The verdict about the formula for every layer that the equation is an instance of."""
+def _verdict(certificate: Certificate, tensor: str, of: str) -> Verdict | None:
+    """The verdict about the derived equation of a tensor; `of` says for a derivative what it is taken by."""
+    wanted = {"Shift": of, **dict.fromkeys(PROVED, tensor)}
+    for verdict in certificate.verdicts:
+        kind, _, rest = verdict.label.partition(", ")
+        if kind in wanted and rest.rpartition(", ")[2] == wanted[kind]:
+            return verdict
+    return None
+
+
+def _lemma(certificate: Certificate, own: Verdict | None, name: str, depth: int) -> Verdict | None:
+    """The verdict about the formula for every layer that the equation is an instance of.
+
+    It is one if it was proved by the text's formulas.
+    """
+    if own is None or not own.label.startswith(PROVED[0]):
+        return None
     letters, layer = split(name)
     key = "output" if letters == "delta" and layer == str(depth) else {"delta": "step"}.get(letters, letters)
     left = DB_LEMMA.partition(" = ")[0] if key == "db" else LEMMAS.get(key, ("",))[0]

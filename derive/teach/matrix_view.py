@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from derive.algebra.notation import named
 from derive.proof.terms import BINARY, NO_LAYER, Term
-from derive.teach.boxes import NOTHING, Box, fenced, fraction, name, number, operator, row, scripts, total, word
+from derive.teach.boxes import NOTHING, Box, fenced, fraction, name, number, operator, power, row, scripts, total, word
 from derive.teach.index_view import ATOM, POWER, PRODUCT, SUM, Placed
 from derive.teach.letters import LOSS, SAMPLE_LOSS, Letters
 
@@ -75,7 +75,7 @@ class MatrixView:
             case "/":
                 return self.quotient(left, right)
             case "**":
-                return scripts(self.within(left, ATOM), above=self.set(right)), POWER
+                return power(self.within(left, ATOM), self.set(right)), POWER
             case "@":
                 return row(self.factor(left, "@"), self.factor(right, "@")), PRODUCT
         if left.head == "number" and left.number < 0:

@@ -1,7 +1,7 @@
 """The lesson as a notebook: the derivation in cells of text, the emitted lines in cells that run.
 
 The lines are executed one layer at a time on the small example, and each is compared with what the programs in
-index notation give; the last cell compares with the module as a whole.
+index notation give at the numbers that stand there; the last cell compares with the module as a whole.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from derive.teach.shown import Showing
 SETUP = """import numpy as np
 from derive import differentiate, emit, load
 from derive.model.specification import from_toml
+from derive.teach.example import values_of
 
 architecture = from_toml({spec!r})
 derivation = differentiate(architecture)
 module = load(emit(derivation, style="readable"))
-globals().update({{name: value for name, value in vars(module).items() if callable(value) and name[0] != "_"}})"""
+globals().update({{name: value for name, value in vars(module).items() if callable(value) and name[:2] != "__"}})"""
 CHECK = """small = load(emit(differentiate(architecture.resized({widths})), style="readable"))
 theta = small.pack(small.Parameters({parameters}))
 value_of_module, gradient = small.loss_and_gradient(theta, X, Y{weights})
@@ -86,13 +87,14 @@ def _cells(found: Lesson) -> Iterable[tuple[str, str]]:
 
 
 def _inputs(found: Lesson) -> str:
-    """The inputs and weights as assignments, and N and the sizes."""
+    """The inputs and weights as assignments, N and the sizes, and what all tensors should be."""
     example = found.example
     sizes = "\n".join(f"{axis} = {n}" for axis, n in example.sizes.items())
     arrays = "\n".join(
         f"{RENAMED.get(name, name)} = np.array({np.asarray(array).tolist()})" for name, array in example.inputs.items()
     )
-    return f"{sizes}\n{arrays}"
+    names = ", ".join(f"{name!r}: {RENAMED.get(name, name)}" for name in example.inputs)
+    return f"{sizes}\n{arrays}\nexpected = values_of(derivation, {{{names}}})"
 
 
 def _text(passage: dict[str, Any]) -> str:
@@ -114,10 +116,9 @@ def _lines(found: Lesson, section: Section) -> str:
     lines = []
     for passage in section.passages:
         if passage.line:
-            expected = np.asarray(found.example.values[passage.name]).tolist()
             name = RENAMED.get(passage.name, passage.name)
             code = passage.line.text.partition("  # ")[0]
-            lines.append(f"{code}\nassert np.allclose({name}, {expected})")
+            lines.append(f'{code}\nassert np.allclose({name}, expected["{passage.name}"])')
     return "\n".join(lines)
 
 

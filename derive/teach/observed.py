@@ -20,6 +20,12 @@ from derive.model.errors import DeriveError, shorten
 
 INPUTS = {**dict.fromkeys(("X", "x", "a0", "A0"), "X"), **dict.fromkeys(("Y", "y", "T", "t"), "Y"), "theta": "theta"}
 """Argument names → what is meant."""
+ALIASES = {"gamma": "gain", "beta": "shift"}
+"""Names of parameters → the derivation's."""
+AUDITED = "audited"
+"""The name of the module that a file is run as."""
+MOST_INSIDE = 64
+"""Entries of a dict or a list that are looked at."""
 MOST = 5000
 """Assignments that are noted: what loops over every weight is not followed to the end."""
 
@@ -72,14 +78,14 @@ class Trace:
     def _called(self, frame: Any, event: str, argument: Any) -> Any:
         if len(self.noted) > MOST or frame.f_code.co_filename != self.path or frame.f_code.co_name == "<module>":
             return None
-        seen = {name: _copy(value) for name, value in frame.f_locals.items()}
+        seen = {name: _copy(value) for name, value in _named(frame.f_locals)}
         current = [frame.f_lineno]
 
         def local(frame: Any, event: str, argument: Any) -> Any:
             if len(self.noted) > MOST:
                 return None
             if event in ("line", "return"):
-                for name, value in frame.f_locals.items():
+                for name, value in _named(frame.f_locals):
                     copy = _copy(value)
                     if copy is not None and not _same(copy, seen.get(name)):
                         seen[name] = copy
@@ -88,6 +94,19 @@ class Trace:
             return local
 
         return local
+
+
+def _named(variables: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every variable, and what lies in dicts, lists and objects of the file's own classes, by names as in the code."""
+    for name, value in variables.items():
+        yield name, value
+        match value:
+            case dict() if len(value) <= MOST_INSIDE:
+                yield from ((f"{name}[{key!r}]", inner) for key, inner in value.items())
+            case list() | tuple() if len(value) <= MOST_INSIDE:
+                yield from ((f"{name}[{position}]", inner) for position, inner in enumerate(value))
+            case _ if type(value).__module__ == AUDITED and hasattr(value, "__dict__"):
+                yield from ((f"{name}.{key}", inner) for key, inner in vars(value).items())
 
 
 def _copy(value: Any) -> Any:
@@ -135,19 +154,24 @@ def call(function: Callable[..., Any], source: Source, given: dict[str, Any]) ->
     values = {}
     defaults = inspect.signature(function).parameters
     for name in source.arguments:
-        known = INPUTS.get(name, name)
+        known = INPUTS.get(name, plain(name))
         if known in given:
             values[name] = given[known]
         elif defaults[name].default is inspect.Parameter.empty:
-            raise DeriveError(
-                f"{source.path}: {source.function} takes {name!r}; expected W1, b1, …, X, Y or theta, X, Y"
-            )
+            names = ", ".join(known for known in given if known != "theta")
+            raise DeriveError(f"{source.path}: {source.function} takes {name!r}; expected {names} or theta, X, Y")
     return function(**values)
+
+
+def plain(name: str) -> str:
+    """gain1 for gamma1 or gain_1: the name of a parameter in the derivation."""
+    found = re.fullmatch(r"([A-Za-z]+?)_?(\d+)", name)
+    return f"{ALIASES.get(found[1], found[1])}{found[2]}" if found else name
 
 
 def load_function(source: Source) -> Callable[..., Any]:
     """The function, after the whole file has been run as it is."""
-    scope: dict[str, Any] = {"__name__": "audited", "__file__": source.path}
+    scope: dict[str, Any] = {"__name__": AUDITED, "__file__": source.path}
     with quietly():
         exec(compile(source.text, source.path, "exec"), scope)
     found: Callable[..., Any] = scope[source.function]
@@ -157,8 +181,8 @@ def load_function(source: Source) -> Callable[..., Any]:
 def gradients(result: Any, order: list[str], shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
     """The gradients by the names dW1, db1, … from whatever a function returns: with or without the loss first."""
     if isinstance(result, dict):
-        wanted = {re.sub(r"^d?([Wb])_?(\d+)$", r"d\1\2", str(key)): value for key, value in result.items()}
-        return {name: wanted[f"d{name}"] for name in order if f"d{name}" in wanted}
+        wanted = {plain(re.sub(r"^(?:d|grad_)", "", str(key))): value for key, value in result.items()}
+        return {name: wanted[name] for name in order if name in wanted}
     if isinstance(result, tuple | list):
         parts = list(result)
         if len(parts) == len(order):

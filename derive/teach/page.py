@@ -18,12 +18,13 @@ from derive.algebra.residues import PRIME
 from derive.codegen.emit import load
 from derive.codegen.header import title
 from derive.teach.boxes import Box, name
-from derive.teach.exercises import grading_data
+from derive.teach.exercises import assumed, grading_data
+from derive.teach.index_view import MOST_TERMS
 from derive.teach.lesson import Lesson, listing
 from derive.teach.mathml import inner, mathml
 from derive.teach.picture import picture
 from derive.teach.shown import Showing
-from derive.teach.trees import function_trees, program_tree
+from derive.teach.trees import page_programs
 
 SCRIPTS = ("trees", "residues", "grammar", "shapes", "values", "grade", "numbers", "training", "exercises", "page")
 """The files under templates/lesson that are put into the page, in this order."""
@@ -46,6 +47,7 @@ def page_context(found: Lesson) -> dict[str, Any]:
             for line in listing(found.source)
         ],
         "certificate": found.certificate,
+        "assumed": assumed(found.architecture),
         "inputs": _inputs(found),
         "shrunk": found.example.widths != found.architecture.sizes,
         "widths": "-".join(map(str, found.example.widths)),
@@ -62,23 +64,19 @@ def page_data(found: Lesson) -> dict[str, Any]:
     tensors = {**derivation.forward.tensors, **derivation.gradient.tensors}
     return {
         "prime": PRIME,
+        "most_terms": MOST_TERMS,
         "example": {
             "sizes": {str(axis): n for axis, n in example.sizes.items()},
             "inputs": {name: np.asarray(array).tolist() for name, array in example.inputs.items()},
         },
-        "axes": {tensor.name: [str(axis) for axis in tensor.axes] for tensor in tensors.values()},
-        "inputs": [tensor.name for tensor in derivation.forward.inputs],
+        **page_programs(derivation),
         "parameters": [tensor.name for tensor in derivation.parameters],
-        "forward": program_tree(derivation.forward),
-        "gradient": program_tree(derivation.gradient),
-        "functions": function_trees(derivation),
         "symbols": {
             text: inner(found.letters.symbol(text, name(PLACE)))
             for text in (*tensors, *(p.name for p in found.passages))
         },
         "widths": [2, *(min(n, 8) for n in found.architecture.sizes[1:-1]), min(found.architecture.sizes[-1], 3)],
         "starts": starts(found),
-        "targets": found.architecture.loss.targets,
         "grading": grading_data(found.architecture),
     }
 

@@ -31,14 +31,27 @@ def network(architecture: Architecture) -> Any:
         for line in joint["lines"]:
             axes.plot((line["x1"], line["x2"]), (line["y1"], line["y2"]), color=GREY, linewidth=0.5)
         axes.text(joint["x"], joint["y"], joint["label"], ha="center", fontsize=7, color=GREY)
+    for shortcut in drawn["shortcuts"]:
+        axes.add_patch(_curve(shortcut["points"]))
     for layer in drawn["layers"]:
         for neuron in layer["neurons"]:
             axes.plot(neuron["x"], neuron["y"], "o", markersize=11, markerfacecolor="white", markeredgecolor=BLUE)
         axes.text(layer["x"], layer["label_y"], layer["label"], ha="center", fontsize=8)
+        axes.text(layer["x"], layer["extras_y"], layer["extras"], ha="center", fontsize=7, color=GREY)
         axes.text(layer["x"], layer["shape_y"], layer["shape"], ha="center", fontsize=8)
         if layer["hidden"]:
             axes.text(layer["x"], layer["hidden_y"], f"+ {layer['hidden']}", ha="center", fontsize=7)
     return figure
+
+
+def _curve(points: Sequence[tuple[float, float]]) -> Any:
+    """A dashed Bézier curve through four points."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    return PathPatch(
+        Path(points, [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]), fill=False, edgecolor=GREY, linestyle="--"
+    )
 
 
 def learning_curve(history: Mapping[str, Sequence[float]]) -> Any:
@@ -47,6 +60,7 @@ def learning_curve(history: Mapping[str, Sequence[float]]) -> Any:
     for (name, losses), colour in zip(history.items(), (BLUE, RED, GREY), strict=False):
         axes.plot(range(1, len(losses) + 1), losses, color=colour, label=name.replace("_", " "))
     axes.set(xlabel="epoch", ylabel="loss")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     if all(loss > 0 for losses in history.values() for loss in losses):
         axes.set_yscale("log")
     axes.legend(frameon=False)
@@ -54,13 +68,15 @@ def learning_curve(history: Mapping[str, Sequence[float]]) -> Any:
 
 
 def function(own: str | Activation, reach: float = 5.0) -> Any:
-    """An activation f and its derivative f′, from −reach to reach."""
+    """An activation f and its derivative f′, from −reach to reach, with trained constants as they start."""
     chosen = activation(own)
+    if not chosen.elementwise:
+        raise DeriveError(f"{chosen.name} is a function of a whole row, of which there is no curve")
     figure, axes = _figure(5, 3.2)
     z = np.linspace(-reach, reach, 201)
     for formula, label, colour in (
-        (chosen.formula, f"f = {chosen.name}", BLUE),
-        (chosen.formula.diff(Z), "f′", RED),
+        (chosen.initial, f"f = {chosen.name}", BLUE),
+        (chosen.initial.diff(Z), "f′", RED),
     ):
         axes.plot(z, [float(formula.subs(Z, sp.Float(float(value)))) for value in z], color=colour, label=label)
     axes.set(xlabel="z")

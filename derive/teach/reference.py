@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from derive.algebra.evaluate import Arithmetic, evaluate
-from derive.algebra.forward import concrete, functions
+from derive.algebra.evaluate import ROOT, Arithmetic, evaluate
+from derive.algebra.forward import concrete, functions, parameter_tensors
 from derive.algebra.gradient import differentiate
-from derive.algebra.notation import N, size
+from derive.algebra.notation import Largest, N, size
 from derive.algebra.pointwise import FLOATS, applied, each
-from derive.algebra.residues import Residues, residue
+from derive.algebra.program import Program
+from derive.algebra.residues import residue
 from derive.codegen.cached import A, from_output
-from derive.codegen.neurons import Neurons
 from derive.codegen.truth import Truth
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
@@ -57,6 +58,22 @@ class Point(Arrays):
     samples: int
     values: dict[str, Any]
     known: dict[Term, Any] = field(default_factory=dict, compare=False)
+    slipped: list[tuple[Any, str, Any]] = field(default_factory=list, compare=False)
+    """What slips make of the quantities, once that was asked for."""
+
+    def quantity(self, name: str) -> Any:
+        value = super().quantity(name)
+        sampled = value.ndim == 1 and name not in self.parameters
+        return value[:, None] if sampled and len(value) == self.samples else value
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Vectors that are no quantities of samples: parameters, and the derivatives by them."""
+        names = [tensor.name for tensor in parameter_tensors(self.architecture)]
+        return frozenset([*names, *(f"d{name}" for name in names)])
+
+    def width(self, layer: int) -> Any:
+        return self.architecture.sizes[layer]
 
     def number(self, value: Fraction) -> Any:
         return float(value)
@@ -98,12 +115,22 @@ class AtKink:
         return self.slope is not None and function.activation == f"f{self.layer}" and function.order == 1
 
 
+OF_TARGETS: dict[str, Callable[[Any], Any]] = {
+    "distribution": lambda y: np.exp(y) / np.exp(y).sum(axis=1, keepdims=True),
+    "unit": lambda y: 1 / (1 + np.exp(-y)),
+    "sign": lambda y: np.where(y > 0, 1.0, -1.0),
+    "count": lambda y: np.floor(np.abs(3 * y)),
+}
+"""Normally distributed numbers → such as the targets of a loss have to be, by its key in TARGETS."""
+
+
 def point(architecture: Architecture, samples: int, seed: int, kink: AtKink | None = None) -> Point:
     """Normally distributed parameters and data, weights by sqrt(n_(l-1)), and what follows from them in float64."""
     derivation = differentiate(architecture)
     rng = np.random.default_rng(seed)
     sizes = {N: samples, **{size(k): n for k, n in enumerate(architecture.sizes)}}
     data = {t.name: rng.standard_normal(tuple(sizes[a] for a in t.axes)) for t in derivation.forward.inputs}
+    data["y"] = OF_TARGETS.get(architecture.loss.targets, np.asarray)(data["y"])
     for name in data:
         if name[0] == "W":
             data[name] /= np.sqrt(data[name].shape[1])
@@ -112,6 +139,8 @@ def point(architecture: Architecture, samples: int, seed: int, kink: AtKink | No
         kink.put(data, float(kink.kink))
 
     def apply(function: Any, *arrays: Any) -> Any:
+        if function == ROOT:
+            return np.sqrt(arrays[0])
         if not hasattr(function, "activation"):
             return applied(function, FLOATS, *arrays).astype(float)
         if kink and kink.replaces(function):
@@ -130,20 +159,25 @@ def point(architecture: Architecture, samples: int, seed: int, kink: AtKink | No
     return Point(architecture, samples, values)
 
 
-def exact_gradients(truth: Truth, order: list[str], kink: AtKink | None = None) -> dict[str, Any]:
-    """Every entry of the gradients in residues: the derived equations, evaluated plainly."""
+def exact_gradients(truth: Truth, order: list[str], kink: AtKink | None = None, shift: bool = True) -> dict[str, Any]:
+    """Every entry of the gradients in residues: the derived equations, evaluated plainly.
+
+    Without `shift` exponentials are taken as they are, and not of what is left after the largest is subtracted.
+    """
     derivation = differentiate(truth.architecture)
-    neurons: Neurons = truth.neurons
 
-    def apply(function: Any, array: Any) -> Any:
-        if kink and kink.replaces(function):
-            return np.full(array.shape, residue(sp.Integer(kink.slope)), dtype=np.int64)
-        formula = truth.architecture.activations[int(function.activation[1:]) - 1].formula
-        wanted = formula.diff(Z, function.order) if function.order else formula
-        values = [neurons.function(wanted, int(z)) for z in array.ravel()]
-        return np.array(values, dtype=np.int64).reshape(array.shape)
+    def apply(function: Any, *arrays: Any) -> Any:
+        if kink and hasattr(function, "activation") and kink.replaces(function):
+            return np.full(arrays[0].shape, residue(sp.Integer(kink.slope)), dtype=np.int64)
+        return truth.apply(function, *arrays)
 
-    values = evaluate(derivation.gradient, truth.sizes, dict(truth.values), apply, Residues())
+    forward = tuple(
+        e if shift or not isinstance(e.value, Largest) else replace(e, value=sp.S.Zero)
+        for e in derivation.forward.equations
+        if e.tensor.name != "loss" and e.tensor.name != "c"
+    )
+    program = Program((), (*forward, *derivation.gradient.equations))
+    values = evaluate(program, truth.sizes, dict(truth.data), apply, truth.arithmetic)
     return {name: values[f"d{name}"] for name in order}
 
 

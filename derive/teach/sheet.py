@@ -17,7 +17,8 @@ from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.model.limits import LIMITS
 from derive.proof.values import Layout
-from derive.teach.exercises import Puzzle, asked_of, hints, hints_of, puzzles
+from derive.teach.exercises import Puzzle, asked_of, puzzles
+from derive.teach.hints import hints, hints_of
 
 MAX_EXERCISES = LIMITS["exercises"].most
 
@@ -67,7 +68,7 @@ def sheet(architecture: Architecture, seed: int = 0, count: int = 8) -> tuple[Ex
             made.append(_puzzle(number, slipped.pop(0)))
         else:
             own = questions[(number - 1) % len(questions)]
-            given = hints(own.base, own.layer, architecture.depth)
+            given = hints(own.base, own.layer, architecture)
             made.append(Exercise(number, own.layout, own.quantity, own.truth, hints=given))
     return tuple(made)
 

@@ -85,7 +85,8 @@ class Showing:
     def matrices(self, passage: Passage) -> list[dict[str, str]]:
         """The matrix form in each layout, set and as it is written in answers; then with the line above put in."""
         found = []
-        for forms, how in ((passage.forms, ""), (passage.whole, ", with the line above")):
+        above = ", with the line above" if passage.forms else ", with all lines above put in"
+        for forms, how in ((passage.forms, ""), (passage.whole, above)):
             for layout, form in forms.items():
                 view = MatrixView(self.lesson.letters, layout)
                 formula = self.printer(equation(view.quantity(passage.name), view.set(form)))

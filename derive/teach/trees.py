@@ -16,6 +16,7 @@ from derive.algebra.forward import concrete, functions
 from derive.algebra.gradient import Derivation
 from derive.algebra.notation import Largest, is_opaque, opaque
 from derive.algebra.program import Program
+from derive.codegen.accurate import meaning
 from derive.codegen.stable import stable
 from derive.model.expression import Z
 
@@ -68,6 +69,19 @@ def program_tree(program: Program) -> list[dict[str, Any]]:
     ]
 
 
+def page_programs(derivation: Derivation) -> dict[str, Any]:
+    """The forward and the gradient program of a derivation as a page evaluates them."""
+    tensors = {**derivation.forward.tensors, **derivation.gradient.tensors}
+    return {
+        "axes": {tensor.name: [str(axis) for axis in tensor.axes] for tensor in tensors.values()},
+        "inputs": [tensor.name for tensor in derivation.forward.inputs],
+        "forward": program_tree(derivation.forward),
+        "gradient": program_tree(derivation.gradient),
+        "functions": function_trees(derivation),
+        "targets": derivation.architecture.loss.targets,
+    }
+
+
 def orders(call: sp.Basic) -> str:
     """The orders of the derivative that an opaque function is, by each of its arguments: "1", or "0,1"."""
     return ",".join(map(str, type(call).orders))
@@ -89,7 +103,7 @@ def function_trees(derivation: Derivation) -> dict[str, dict[str, dict[str, Any]
         formula, symbols = concrete(function, known)
         entry = {
             "symbols": [str(symbol) for symbol in symbols],
-            "floats": tree(stable(formula)),
+            "floats": tree(meaning(stable(formula))),
             "exact": tree(formula),
         }
         found.setdefault(function.activation, {})[",".join(map(str, function.orders))] = entry

@@ -7,8 +7,10 @@ const MARKS = { correct: "✓ Right", incorrect: "✗ Not yet", unreadable: "…
 
 function startExercises(data) {
   const element = (id) => document.getElementById(id), grader = makeGrader(data), { questions, slips, puzzles } = data.grading;
-  const names = Object.keys(questions), done = new Set();
-  if (!names.length) {
+  const done = new Set(), layout = () => element("layout").value;
+  const named = (own) => Object.keys(questions).filter((name) => own in questions[name]);
+  const layouts = [...element("layout").options].map((option) => option.value), count = layouts.flatMap(named).length;
+  if (!count) {
     element("exercises-none").hidden = false;
     element("exercises-all").hidden = true;
     return { grade: () => null };
@@ -27,21 +29,22 @@ function startExercises(data) {
     element("verdict").className = "verdict";
     element("answer-name").textContent = `${element("asked").value} = `;
   };
-  for (const name of names) {
-    const option = document.createElement("option");
-    option.value = option.textContent = name;
-    element("asked").append(option);
-  }
+  const offer = () => {
+    const before = element("asked").value;
+    element("asked").replaceChildren(...named(layout()).map((name) => new Option(name, name, false, name === before)));
+    ask();
+  };
   element("asked").addEventListener("change", ask);
-  element("layout").addEventListener("change", ask);
+  element("layout").addEventListener("change", offer);
   element("next").addEventListener("click", () => {
+    const names = named(layout());
     element("asked").value = names[(names.indexOf(element("asked").value) + 1) % names.length];
     ask();
     element("answer").focus();
   });
   element("exercise").addEventListener("submit", (event) => {
     event.preventDefault();
-    const found = grader.grade(element("asked").value, element("answer").value, element("layout").value);
+    const found = grader.grade(element("asked").value, element("answer").value, layout());
     const [mark, message] = [document.createElement("strong"), document.createElement("p")];
     mark.textContent = MARKS[found.verdict];
     message.textContent = element("reveal").checked ? found.message : withoutAnswer(found);
@@ -49,8 +52,8 @@ function startExercises(data) {
     element("verdict").className = `verdict ${found.verdict}`;
     element("verdict").dataset.slip = found.slip ?? "";
     if (found.verdict === "correct") {
-      done.add(`${element("layout").value} ${element("asked").value}`);
-      element("done").textContent = `${done.size} of ${2 * names.length} right so far.`;
+      done.add(`${layout()} ${element("asked").value}`);
+      element("done").textContent = `${done.size} of ${count} right so far.`;
     }
     if (found.tags.length) {
       hints = slips[found.tags[0]].hints;
@@ -94,8 +97,8 @@ function startExercises(data) {
     for (const other of element("puzzle-lines").querySelectorAll("button")) other.removeAttribute("aria-pressed");
     button.setAttribute("aria-pressed", "true");
     const [mark, message] = [document.createElement("strong"), document.createElement("p")];
-    mark.textContent = hit ? "✓ Found" : "✗ This line is right";
-    message.textContent = hit ? `${data.grading.words[`named ${tag}`]} ${found.corrected ? `Right is ${found.corrected}.` : ""}` : found.message;
+    mark.textContent = hit ? "✓ Found" : "✗ Not this one";
+    message.textContent = hit ? `${data.grading.words[`named ${tag}`]} ${found.corrected ? `Right is ${found.corrected}.` : ""}` : "This line is right.";
     element("puzzle-verdict").replaceChildren(mark, message);
     element("puzzle-verdict").className = `verdict ${hit ? "correct" : "incorrect"}`;
   });
@@ -109,7 +112,7 @@ function startExercises(data) {
     puzzle = (puzzle + 1) % puzzles.length;
     pose();
   });
-  ask();
+  offer();
   if (puzzles.length) pose();
   else element("puzzle").hidden = true;
   return { grade: grader.grade };

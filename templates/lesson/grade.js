@@ -7,7 +7,7 @@ const OTHER = { rows: "columns", columns: "rows" };
 
 function makeGrader(data) {
   const own = data.grading, residues = makeResidues(data.prime), benches = {}, reals = {};
-  const functions = functionsIn(data, residues, "exact");
+  const programs = own.programs ?? data, functions = functionsIn(programs, residues, "exact");
   const settingOf = (layout, layer) => ({ ...own, layout, own: layer });
 
   /** The draws of one layout: at distinct widths, and where all sizes coincide. */
@@ -15,7 +15,7 @@ function makeGrader(data) {
     if (!benches[layout]) {
       const setting = settingOf(layout, 1);
       const draw = ([samples, widths]) =>
-        makeEvaluator(drawNetwork(data, setting, samples, widths, residues, residues.drawn, functions), setting);
+        makeEvaluator(drawNetwork(programs, setting, samples, widths, residues, residues.drawn, functions), setting);
       benches[layout] = { layout, distinct: own.distinct.map(draw), coinciding: own.coinciding.map(draw), tables: {} };
     }
     return benches[layout];
@@ -160,18 +160,20 @@ function makeGrader(data) {
     }
   }
 
+  /** A draw of one layout in floats, with small integers for what is given. */
+  function realOf(layout, k) {
+    reals[layout] ??= { draw: makeDraw(7), made: [] };
+    const { draw, made } = reals[layout], setting = settingOf(layout, 1), functions = functionsIn(programs, floats, "floats");
+    const arithmetic = { ...floats, subtract: (a, b) => a - b, divide: (a, b) => a / b }, small = () => [1, 2, 3, -1, -2][Math.floor(draw() * 5)];
+    return (made[k] ??= makeEvaluator(drawNetwork(programs, setting, 3, [2, 4, 3, 5], arithmetic, small, functions), setting));
+  }
+
   /** Whether a difference proves nothing, since functions occur of which not every identity is known. */
   function isOpen(term, question, layout) {
     if (![...walk(term)].some((part) => own.tables.includes(part.head))) return false;
-    if (!reals[layout]) {
-      const draw = makeDraw(7), arithmetic = { ...floats, subtract: (a, b) => a - b, divide: (a, b) => a / b };
-      const setting = settingOf(layout, 1), small = () => [1, 2, 3, -1, -2][Math.floor(draw() * 5)];
-      reals[layout] = [0, 1, 2, 3].map(() =>
-        makeEvaluator(drawNetwork(data, setting, 3, [2, 4, 3, 5], arithmetic, small, functionsIn(data, floats, "floats")), setting),
-      );
-    }
-    for (const draw of reals[layout]) {
-      const given = draw.value(term), right = draw.value(leafOf(question));
+    for (let k = 0; k < own.tries; k++) {
+      const draw = realOf(layout, k), given = draw.value(term);
+      const right = draw.value(readFormula(question[layout].truth, settingOf(layout, question.layer)));
       if (`${given.shape}` !== `${right.shape}` || !given.data.every(Number.isFinite)) continue;
       const far = Math.max(...given.data.map((value, k) => Math.abs(value - right.data[k])));
       return far <= 1e-6 * (1 + Math.max(...right.data.map(Math.abs)));

@@ -3,10 +3,10 @@
 
 "use strict";
 
-const LEAVES = ["delta", "dW", "db", "da", "W", "b", "z", "a"];
-const LEAF = /^(delta|dW|db|da|W|b|z|a)(\d{1,4})$/;
+const LEAF = /^([A-Za-z]+?)(\d{1,4})$/;
 const ACTIVATION = /^(d?)[fF](\d{0,4})$/;
 const BINDS = { "+": 1, "-": 1, "*": 2, "/": 2, "@": 2, "**": 4 };
+const ARGUMENTS = new Map([["diag", 1], ["sum", 1], ["outer", 2], ["inv", 1]]);
 const MAX_LENGTH = 1000, MAX_DEPTH = 60, MAX_FUNCTIONS = 6;
 
 /** What cannot be read; the message says why. */
@@ -139,8 +139,8 @@ function readFormula(text, setting) {
   };
   const named = (name, token) => {
     const leaf = LEAF.exec(name), activation = ACTIVATION.exec(name);
-    if (leaf) return quantity(leaf[1], Number(leaf[2]));
-    if (LEAVES.includes(name) && peek() === "[") {
+    if (leaf && Object.hasOwn(setting.quantities, leaf[1])) return quantity(leaf[1], Number(leaf[2]));
+    if (Object.hasOwn(setting.quantities, name) && peek() === "[") {
       take();
       return quantity(name, layerOf());
     }
@@ -157,7 +157,7 @@ function readFormula(text, setting) {
     if (peek() !== "(") throw new Unreadable(`unknown name '${name}' at column ${token.at}`);
     take();
     if (name === "d") return derivative();
-    const parts = list(")"), wanted = { diag: 1, sum: 1, outer: 2, inv: 1 }[name] ?? (setting.elementwise.includes(name) ? 1 : 0);
+    const parts = list(")"), wanted = ARGUMENTS.get(name) ?? (setting.elementwise.includes(name) ? 1 : 0);
     if (!wanted) throw new Unreadable(`unknown function '${name}'`);
     if (parts.length !== wanted) throw new Unreadable(`${name} takes ${wanted} argument${wanted > 1 ? "s" : ""}, not ${parts.length}`);
     return makeTerm(name, parts);

@@ -42,7 +42,7 @@ function plugged(tree, at, world) {
         const { text, binds } = plugged(rest[1], place, world);
         return binds >= 2 ? text : bracketed(text);
       });
-      return { text: `<mrow>${terms.join("<mo>+</mo>")}</mrow>`, binds: terms.length > 1 ? 1 : 2 };
+      return { text: `<mrow>${withoutMiddle(terms, world).join("<mo>+</mo>")}</mrow>`, binds: terms.length > 1 ? 1 : 2 };
     }
     case "+": {
       const minus = (part) => part[0] === "*" && part[1][0] === "num" && part[1][1] === -1 && part[1][2] === 1;
@@ -64,11 +64,13 @@ function plugged(tree, at, world) {
       return { text: simple ? quotient : `<mrow>${quotient}<mo>·</mo>${joined(above)}</mrow>`, binds: 2 };
     }
     case "^":
+      if (rest[1] === 1) return plugged(rest[0], at, world);
       if (rest[1] === -1) return { text: `<mfrac><mn>1</mn><mrow>${plugged(rest[0], at, world).text}</mrow></mfrac>`, binds: 2 };
       return { text: `<msup><mrow>${inside(rest[0], 4)}</mrow><mn>${rest[1]}</mn></msup>`, binds: 3 };
     case "largest": {
       const [[index, size]] = rest[0], places = Array.from({ length: world.sizes[size] }, (_, k) => ({ ...at, [index]: k }));
-      const terms = places.map((place) => plugged(rest[1], place, world).text).join("<mo separator='true'>,</mo>");
+      const all = places.map((place) => plugged(rest[1], place, world).text);
+      const terms = withoutMiddle(all, world).join("<mo separator='true'>,</mo>");
       return { text: `<mrow><mtext>max</mtext><mo>&#8289;</mo>${bracketed(terms)}</mrow>`, binds: 4 };
     }
     case "f": {
@@ -80,7 +82,9 @@ function plugged(tree, at, world) {
       return { text: `<mrow>${by}${whole}<mo>&#8289;</mo>${bracketed(parts)}</mrow>`, binds: 4 };
     }
     case "call": {
-      const parts = rest.slice(1).map((part) => plugged(part, at, world).text).join("<mo>,</mo>");
+      if (rest[0] === "sqrt") return { text: `<msqrt><mrow>${plugged(rest[1], at, world).text}</mrow></msqrt>`, binds: 4 };
+      if (rest.length === 1) return number(floats.call(rest[0], []));
+      const parts = rest.slice(1).map((part) => plugged(part, at, world).text).join("<mo separator='true'>,</mo>");
       return { text: `<mrow><mtext>${escapeText(rest[0])}</mtext><mo>&#8289;</mo>${bracketed(parts)}</mrow>`, binds: 4 };
     }
     case "where": {
@@ -89,6 +93,11 @@ function plugged(tree, at, world) {
     }
   }
   return number(holds(tree, at, world) ? 1 : 0);
+}
+
+/** The terms; of many the first and the last. */
+function withoutMiddle(terms, { most }) {
+  return terms.length <= most ? terms : [...terms.slice(0, most - 2), "<mo>⋯</mo>", terms[terms.length - 1]];
 }
 
 /** Whether a comparison holds at these indices. */
@@ -108,6 +117,7 @@ function symbolOf(data, name, indices) {
 
 function startNumbers(data) {
   const functions = functionsIn(data, floats, "floats"), world = makeWorld(data, data.example.sizes, floats, functions);
+  world.most = data.most_terms;
   const equations = Object.fromEntries([...data.forward, ...data.gradient].map((equation) => [equation.name, equation]));
   const chosen = {};
   for (const [name, values] of Object.entries(data.example.inputs)) world.tensors[name].data.set(flat(values));

@@ -6,7 +6,7 @@
 class Misfit extends Error {}
 
 function quantityShape(base, layer, setting) {
-  const own = setting.quantities[base], sizes = own.axes.map((offset) => `n${layer + offset}`);
+  const own = setting.quantities[base], sizes = own.axes.map((offset) => `n${setting.tied[layer + offset]}`);
   if (setting.layout === "columns") return [sizes[0], sizes[1] ?? "1"];
   return own.sampled ? ["N", sizes[0]] : sizes.length === 1 ? ["1", sizes[0]] : sizes;
 }
@@ -32,7 +32,7 @@ function shapeOf(term, setting) {
     case "N":
       return value(["1", "1"]);
     case "y":
-      return { ...value(setting.layout === "rows" ? ["N", `n${setting.depth}`] : [`n${setting.depth}`, "1"]), sampled: true };
+      return { ...value(setting.layout === "rows" ? ["N", `n${setting.tied[setting.depth]}`] : [`n${setting.tied[setting.depth]}`, "1"]), sampled: true };
     case "T":
       return value([first.shape[1], first.shape[0]]);
     case "negative":

@@ -19,6 +19,9 @@ const DATA_SETS = {
   },
 };
 
+/** For kinds of targets that are not numbers from 0 to 1: the targets of both classes, and what lies between them. */
+const LABELS = { sign: [-1, 1] }, BORDERS = { sign: 0, count: Math.log(0.5) };
+
 /** How the weights begin: the value of one weight. Biases begin at zero. */
 const STARTS = {
   centred: (draw, inputs) => normal(draw) / Math.sqrt(inputs),
@@ -39,7 +42,8 @@ function startTraining(data) {
   const upTo = data.forward.findIndex((equation) => equation.name === `a${depth}`) + 1;
   const map = makeWorld(data, sizesFor(GRID * GRID), floats, functions, upTo);
   const classes = world.tensors[`a${depth}`].shape[1]; // as many as the layers that a residual connection ties it to
-  let points = [], losses = [], steps = 0, running = false;
+  const [low, high] = LABELS[data.targets] ?? [0, 1], border = BORDERS[data.targets] ?? 0.5;
+  let points = [], losses = [], every = 1, steps = 0, running = false;
 
   for (let row = 0; row < GRID; row++)
     for (let column = 0; column < GRID; column++) {
@@ -52,11 +56,11 @@ function startTraining(data) {
     const draw = makeDraw(20181113), point = DATA_SETS[element("data-set").value](draw), start = STARTS[element("start").value];
     points = Array.from({ length: POINTS }, (_, k) => point(k));
     const { a0, y } = world.tensors;
-    y.data.fill(data.targets === "sign" ? -1 : 0);
+    y.data.fill(low);
     points.forEach(([x1, x2, label], s) => {
       a0.data.set([x1, x2], 2 * s);
-      if (classes === 1) y.data[s] = label;
-      else y.data[s * classes + label] = 1;
+      if (classes > 1) y.data[s * classes + label] = high;
+      else if (label) y.data[s] = high;
     });
     for (const given of [world, map])
       for (const name of data.inputs) if (/^(mask|weights)/.test(name)) given.tensors[name].data.fill(1);
@@ -65,6 +69,7 @@ function startTraining(data) {
       for (let k = 0; k < values.length; k++) values[k] = shape.length === 2 ? start(draw, shape[1]) : first;
     }
     losses = [];
+    every = 1;
     steps = 0;
     world.run();
     losses.push(world.tensors.loss.data[0]);
@@ -80,8 +85,11 @@ function startTraining(data) {
     }
     world.run();
     steps++;
-    losses.push(world.tensors.loss.data[0]);
-    if (losses.length > HISTORY) losses = losses.filter((_, k) => k % 2 === 0);
+    if (steps % every === 0) losses.push(world.tensors.loss.data[0]);
+    if (losses.length > HISTORY) {
+      losses = losses.filter((_, k) => k % 2 === 0);
+      every *= 2;
+    }
     if (!Number.isFinite(world.tensors.loss.data[0])) stop("The loss is no longer a number: the steps are too long.");
   }
 
@@ -98,7 +106,7 @@ function startTraining(data) {
 
   function accuracy() {
     const { data: outputs } = world.tensors[`a${depth}`], n = classes;
-    const right = points.filter(([, , label], s) => decide(outputs, s, n) === label).length;
+    const right = points.filter(([, , label], s) => decide(outputs, s, n, border) === label).length;
     return right / POINTS;
   }
 
@@ -113,10 +121,10 @@ function startTraining(data) {
     element("sizes").innerHTML = rows
       .map(({ layer, size, saturated, different, units }) => {
         const width = Math.max(0, Math.min(1, (Math.log10(size + 1e-12) + 8) / most)) * 100;
-        return `<tr><th scope="row">${layer}</th><td class="bar"><span style="width:${width.toFixed(1)}%"></span></td><td>${size.toExponential(1)}</td><td>${saturated === null ? "–" : `${Math.round(100 * saturated)} %`}</td><td>${different} of ${units}</td></tr>`;
+        return `<tr><th scope="row">${layer}</th><td class="bar"><span style="width:${width.toFixed(1)}%"></span></td><td>${decimal(Number(size.toPrecision(2)))}</td><td>${saturated === null ? "–" : `${Math.round(100 * saturated)} %`}</td><td>${different} of ${units}</td></tr>`;
       })
       .join("");
-    element("progress").textContent = `${steps} steps: loss ${decimal(losses[losses.length - 1])}, ${Math.round(100 * accuracy())} % of the points on the right side.`;
+    element("progress").textContent = `${counted(steps)}: loss ${decimal(world.tensors.loss.data[0])}, ${Math.round(100 * accuracy())} % of the points on the right side.`;
   }
 
   function drawRegions() {
@@ -126,9 +134,9 @@ function startTraining(data) {
     const colours = [colour("--class-0"), colour("--class-1"), colour("--muted")], { data: outputs } = map.tensors[`a${depth}`];
     pen.clearRect(0, 0, canvas.width, canvas.height);
     for (let k = 0; k < GRID * GRID; k++) {
-      const sure = n === 1 ? Math.min(1, Math.abs(outputs[k] - 0.5) * 2) : Math.min(1, Math.abs(outputs[k * n] - outputs[k * n + 1]));
+      const sure = n === 1 ? Math.min(1, Math.abs(outputs[k] - border) * 2) : Math.min(1, Math.abs(outputs[k * n] - outputs[k * n + 1]));
       pen.globalAlpha = 0.12 + 0.38 * (Number.isFinite(sure) ? sure : 0);
-      pen.fillStyle = colours[decide(outputs, k, n)] ?? colours[2];
+      pen.fillStyle = colours[decide(outputs, k, n, border)] ?? colours[2];
       pen.fillRect((k % GRID) * cell, Math.floor(k / GRID) * cell, cell, cell);
     }
     pen.globalAlpha = 1;
@@ -146,11 +154,17 @@ function startTraining(data) {
   }
 
   function drawCurve() {
-    const finite = losses.filter(Number.isFinite), high = Math.max(...finite, 1e-9), low = Math.min(0, ...finite);
-    const line = finite.map((loss, k) => `${(40 + (k / Math.max(1, finite.length - 1)) * 250).toFixed(1)},${(15 + (1 - (loss - low) / (high - low)) * 130).toFixed(1)}`);
+    const finite = losses.filter(Number.isFinite), [most, least] = [Math.max(...finite), Math.min(...finite)];
+    const scale = least > 0 ? Math.log10 : (loss) => loss, room = scale(most) - scale(least) || 1;
+    const line = finite.map((loss, k) => {
+      const [x, y] = [k / Math.max(1, finite.length - 1), (scale(most) - scale(loss)) / room];
+      return `${(56 + x * 238).toFixed(1)},${(15 + y * 125).toFixed(1)}`;
+    });
     element("curve-line").setAttribute("points", line.join(" "));
-    element("curve-top").textContent = decimal(high);
-    element("curve-end").textContent = `${steps} steps`;
+    element("curve-top").textContent = finite.length ? decimal(most) : "";
+    element("curve-bottom").textContent = most > least ? decimal(least) : "";
+    element("curve-end").textContent = counted(steps);
+    element("curve-scale").textContent = scale === Math.log10 ? "The loss, on a logarithmic scale" : "The loss";
   }
 
   function frame() {
@@ -200,12 +214,14 @@ function startTraining(data) {
   return { step, measures, losses: () => losses, steps: () => steps };
 }
 
+const counted = (steps) => `${steps} step${steps === 1 ? "" : "s"}`;
+
 /** Runs `work` once the page is there. */
 function whenIdle(work) {
   (window.requestIdleCallback ?? ((later) => setTimeout(later, 50)))(work);
 }
 
-/** The class that the output of sample k speaks for. */
-function decide(outputs, k, n) {
-  return n === 1 ? Number(outputs[k] > 0.5) : Number(outputs[k * n + 1] > outputs[k * n]);
+/** The class that the output of sample k speaks for; a single output by the side of the border that it is on. */
+function decide(outputs, k, n, border) {
+  return n === 1 ? Number(outputs[k] > border) : Number(outputs[k * n + 1] > outputs[k * n]);
 }

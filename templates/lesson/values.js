@@ -15,6 +15,7 @@ function drawNetwork(data, setting, samples, widths, arithmetic, draw, functions
     const count = data.axes[name].reduce((total, axis) => total * rows[axis], 1);
     given[name] = Array.from({ length: count }, draw);
   }
+  if (data.targets === "distribution") sumToOne(given.y, rows[data.axes.y[1]], arithmetic);
   const runs = setting.layout === "rows" ? 1 : samples, raws = [];
   for (let s = 0; s < runs; s++) {
     const world = makeWorld(data, sizes, arithmetic, functions);
@@ -32,6 +33,14 @@ function drawNetwork(data, setting, samples, widths, arithmetic, draw, functions
     values[makeTerm(base, [], found[2] ? Number(found[2]) : -1).key] = stacked(base, setting, raws.map((raw) => raw[name]));
   }
   return { samples, values, arithmetic, functions, layout: setting.layout };
+}
+
+/** Targets of which those of a sample sum to 1: the last of each is what is left. */
+function sumToOne(targets, n, { add, subtract, number }) {
+  for (let last = n - 1; last < targets.length; last += n) {
+    const others = targets.slice(last - n + 1, last).reduce(add, number(0, 1));
+    targets[last] = subtract(number(1, 1), others);
+  }
 }
 
 /** One quantity of all runs as an array with three axes. */
@@ -140,7 +149,8 @@ function makeEvaluator(drawn, setting) {
     if (!term.parts.length) throw new NoValue(term.head);
     const parts = term.parts.map(value);
     if (term.head === "f" || term.head === "df") {
-      const own = drawn.functions[`f${term.layer}`][term.head === "df" ? "1" : "0"];
+      const own = drawn.functions[`f${term.layer}`]?.[term.head === "df" ? "1" : "0"];
+      if (!own) throw new NoValue(`f${term.layer} is a function of a whole row, not of one number z`);
       return map(parts[0], own);
     }
     if (term.head === "**") {

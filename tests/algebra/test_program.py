@@ -56,3 +56,21 @@ def test_equations_cannot_change_order() -> None:
     program = forward(Architecture((2, 3, 1), ("tanh", "identity")))
     with pytest.raises(DeriveError, match="read before it is defined"):
         check(replace(program, equations=program.equations[::-1]))
+
+
+def test_an_index_that_a_sum_runs_over_is_not_caught() -> None:
+    s, i, k, n = (index(letter) for letter in "sikn")
+    W, d = sp.IndexedBase("W"), sp.IndexedBase("d")
+    equation = Equation(Tensor("da", (n, n)), (s, i), sp.Sum(W[k, i] * d[s, k], (k, 1, n)))
+    assert equation.at((s, i)) == equation.value
+    assert equation.at((i, s)) == sp.Sum(W[k, s] * d[i, k], (k, 1, n))
+    other = index("k_")
+    assert equation.at((s, k)) == sp.Sum(W[other, k] * d[s, other], (other, 1, n))
+    assert equation.at((other, k)) == sp.Sum(W[index("k__"), k] * d[other, index("k__")], (index("k__"), 1, n))
+
+
+def test_what_a_result_needs() -> None:
+    program = forward(Architecture([3, 2, 2], ["tanh", "tanh"]))
+    assert [e.tensor.name for e in program.needed(["a1"]).equations] == ["z1", "a1"]
+    assert program.needed(["loss"]).equations == program.equations
+    assert program.needed([]).equations == ()

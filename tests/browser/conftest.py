@@ -15,6 +15,16 @@ from derive.proof.certificate import Certificate
 from derive.teach.explain import page
 from derive.teach.lesson import lesson_of
 
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+"""The tests are run by root in CI, which has no sandbox; and the browser has no errands of its own."""
 NETWORK = Architecture((3, 4, 3, 2), ("tanh", "sigmoid", "identity"))
 
 
@@ -24,7 +34,7 @@ def browser() -> Iterator[Browser]:
     path = os.environ.get("DERIVE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     assert path, "no Chromium: install Debian's package chromium, or name one in DERIVE_CHROMIUM"
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        started = playwright.chromium.launch(executable_path=path, args=OPTIONS)  # headless, with a new profile
         yield started
         started.close()
 
@@ -55,19 +65,22 @@ Opened = Callable[..., Page]
 
 
 @pytest.fixture
-def opened(browser: Browser, written: Callable[[Architecture], Path]) -> Iterator[Opened]:
-    """Open the page of a network, offline; at the end there must have been no error and no request."""
+def opened(browser: Browser, written: Callable[[Architecture], Path], tmp_path: Path) -> Iterator[Opened]:
+    """Open the page of a network, or the one that is given; at the end there must have been no error and no request."""
     complaints: list[str] = []
     contexts = []
 
-    def go(architecture: Architecture = NETWORK, **options: object) -> Page:
+    def go(architecture: Architecture = NETWORK, html: str = "", **options: object) -> Page:
         context = browser.new_context(**options)
         context.set_default_timeout(120_000)  # a busy machine is not a failure
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        path = written(architecture).as_uri()
+        file = tmp_path / "page.html" if html else written(architecture)
+        if html:
+            file.write_text(html, encoding="utf-8")
+        path = file.as_uri()
         page.on("request", lambda r: complaints.append(r.url) if r.url != path else None)
         page.goto(path)
         page.wait_for_selector("html[data-ready]", state="attached")

@@ -12,6 +12,7 @@ from playwright.sync_api import Page
 
 from benchmarks.planting import ARCHITECTURES, pairs, right, slipped
 from derive import Architecture, differentiate, emit, grade, load
+from derive.teach.exercises import asked_of
 from tests.browser.conftest import NETWORK
 
 MAX_BYTES, MAX_MILLISECONDS = 1_000_000, 1000
@@ -25,6 +26,7 @@ ODD = (
     "delta2 = f'(z2)*(delta3@W3)", "(delta3@W3)*df(z2)*N/N", "(delta3 @ W[L]) * f[2]'(z[2])", "z2(x)", "norm(a2)",
     "(d(loss, z3) @ W3)*f'(z2)", "diag(delta2)", "outer(delta2, a1)", "__import__('os')", "sqrt(a2**2)", "sin(delta2)",
     "5000*(delta3 @ W3)", "f'(z2) * da2", "exp(log(delta2))", "<b>1</b>", "a2 // 2", "delta3 @ inv(W3)",
+    "constructor1", "toString(a2)", "__proto__",
 )  # fmt: skip
 """What people also type."""
 
@@ -92,20 +94,19 @@ def test_numbers_are_those_of_the_emitted_module(opened, network):
     assert losses[-1] < losses[0]
 
 
-def cases(k: int):
+def cases(k: int) -> list[tuple[str, str, str]]:
     """(quantity, formula, layout): planted slips, right forms and pairs of slips about one network."""
     network = ARCHITECTURES[k]
-    for _, layout, quantity, text in islice(slipped(network), k % FEW, None, FEW):
-        yield quantity, text, layout
-    for layout, quantity, text in islice(right(network), k % FEW, None, FEW):
-        yield quantity, text, layout
-    for _, layout, quantity, text in islice(pairs(network), k % FEW, None, FEW):
-        yield quantity, text, layout
+    planted = [(quantity, text, layout) for _, layout, quantity, text in islice(slipped(network), k % FEW, None, FEW)]
+    planted += [(quantity, text, layout) for layout, quantity, text in islice(right(network), k % FEW, None, FEW)]
+    planted += [(quantity, text, layout) for _, layout, quantity, text in islice(pairs(network), k % FEW, None, FEW)]
+    asked = {(one.quantity, one.layout) for one in asked_of(network)}
+    return [case for case in planted if (case[0], case[2]) in asked]
 
 
 @pytest.mark.parametrize("k", range(len(ARCHITECTURES)))
 def test_answers_get_the_verdicts_of_the_grader(opened, k):
-    found = list(cases(k))
+    found = cases(k)
     if k == 0:
         found += [("delta2", text, layout) for text in ODD for layout in ("rows", "columns")]
     verdicts = opened(ARCHITECTURES[k]).evaluate(GRADE, [list(case) for case in found])
@@ -118,8 +119,60 @@ def test_answers_get_the_verdicts_of_the_grader(opened, k):
     assert different == []
 
 
+BEYOND = {
+    "softmax": NETWORKS["softmax"],
+    "softmax in between": Architecture((3, 4, 3), ("softmax", "identity")),
+    "trained constant": NETWORKS["trained constant"],
+    "huber": NETWORKS["weighted"],
+    "poisson": Architecture((3, 4, 2), ("softplus", "identity"), loss="poisson"),
+    "own loss": Architecture((3, 4, 2), ("tanh", "sigmoid"), loss={"name": "quartic", "expression": "(a - y)**4"}),
+    "residual": Architecture(
+        (3, 4, 5, 4, 2), ("tanh", "sigmoid", "relu", "identity"), layers=[{}, {}, {"residual": 2}, {}]
+    ),
+    "layer_norm": Architecture((3, 4, 2), ("tanh", "identity"), layers=[{"normalization": "layer_norm"}, {}]),
+    "rms_norm": Architecture((3, 4, 2), ("silu", "identity"), layers=[{"normalization": "rms_norm"}, {}]),
+    "dropout": Architecture((3, 4, 2), ("tanh", "identity"), layers=[{"dropout": 0.2}, {}]),
+    "penalty": Architecture((3, 4, 2), ("tanh", "identity"), penalty={"l2": 0.1, "l1": 0.2}),
+    "everything": Architecture(
+        (4, 4, 4, 3),
+        ("prelu", "mish", "softmax"),
+        loss="cross_entropy",
+        layers=[{"normalization": "layer_norm", "dropout": 0.1}, {"residual": True}, {}],
+        penalty={"l2": 0.01},
+        sample_weights=True,
+    ),
+}
+"""Networks beyond the text's."""
+TRIED = ("log(a1)", "f'(z1) * da1", "exp(log(a1))", "(a2 - y) / N", "a1 - y", "W1", "y", "f'(z1)", "sqrt(a1**2)", "0")
+
+
+def beyond(network: Architecture) -> list[tuple[str, str, str]]:
+    """(quantity, formula, layout): what is right, slips, pairs of slips, and what else people might try."""
+    found = []
+    for one in asked_of(network):
+        texts = [one.truth, *(text for _, text in one.slips[::5]), *(text for _, text in one.pairs[::31]), *TRIED[::3]]
+        found += [(one.quantity, text, one.layout) for text in texts]
+    return found
+
+
+@pytest.mark.parametrize("network", BEYOND.values(), ids=BEYOND)
+def test_answers_about_other_networks_get_the_verdicts_of_the_grader(opened, network):
+    found = beyond(network)
+    verdicts = opened(network).evaluate(GRADE, [list(case) for case in found])
+    wanted = [grade(quantity, text, network, layout) for quantity, text, layout in found]
+    different = [
+        (case, (want.verdict, want.slip), (got["verdict"], got["slip"]))
+        for case, want, got in zip(found, wanted, verdicts, strict=True)
+        if (want.verdict, want.slip) != (got["verdict"], got["slip"])
+    ]
+    assert different == []
+    assert sum(want.verdict == "correct" for want in wanted) >= len(asked_of(network))
+    assert sum(want.slip is not None for want in wanted) >= len(asked_of(network))
+
+
 def test_there_are_enough_answers():
-    assert sum(len(list(cases(k))) for k in range(len(ARCHITECTURES))) >= 300
+    assert sum(len(cases(k)) for k in range(len(ARCHITECTURES))) >= 300
+    assert sum(map(len, map(beyond, BEYOND.values()))) >= 300
 
 
 def test_a_wrong_slip_would_be_seen(opened):

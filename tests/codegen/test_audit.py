@@ -78,7 +78,7 @@ FAULTS = {
         ("state.N != len(X)", "state.N < len(X)"),
         ("self.N = 0", "self.N = 1"),
         ("    _in_place(theta)\n", ""),
-        ("return value if abs", "return 2 * value if abs"),
+        ("return _step(", "return 2 * _step("),
     ],
 }
 
@@ -117,8 +117,10 @@ def test_without_the_digest_fitting_a_comment_is_enough() -> None:
 @pytest.mark.parametrize(
     ("code", "note"),
     [
-        ("import os", "import os"),
-        ("open('/etc/hostname').read()", "the name open"),
+        ("import socket", "import socket"),
+        ("os.getpid()", "the attribute getpid"),
+        ("os.replace('x', 'y')", "os.replace"),
+        ("open('/etc/hostname').read()", "the attribute read"),
         ("np.load('theta.npy')", "the attribute load"),
         ("np.random.seed(0)", "seed"),
         ("1 / 0", "ZeroDivisionError"),

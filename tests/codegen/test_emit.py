@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 
 from derive.algebra.gradient import differentiate
 from derive.codegen.emit import digest, emit, load
+from derive.codegen.frame import CHECKPOINTING
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.model.specification import from_toml
@@ -247,7 +248,7 @@ def test_the_text_is_python_that_imports_numpy_alone() -> None:
         tree = ast.parse(emit(differentiate(Architecture((3, 4, 2), ["softplus", ALL["swish"]])), style))
         imported = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
         imported |= {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
-        assert imported == {"numpy", "typing", "__future__"}
+        assert imported == {"numpy", "typing", "__future__", *CHECKPOINTING}  # the standard library writes checkpoints
 
 
 def test_the_bytes_do_not_depend_on_the_process() -> None:

@@ -117,8 +117,9 @@ def test_scipy_minimizes_with_a_module_as_it_is(style: str, method: str) -> None
     X = np.random.default_rng(0).standard_normal((40, 2))
     Y = np.sin(X[:, :1]) * X[:, 1:]
     start = module.initialize(0)
-    second = {} if method == "L-BFGS-B" else {"hessp": module.hessian_vector_product}
-    result = minimize(module.loss_and_gradient, start, args=(X, Y), jac=True, method=method, **second)
+    second, tol = ({}, 1e-9) if method == "L-BFGS-B" else ({"hessp": module.hessian_vector_product}, None)
+    # L-BFGS-B by itself stops where the loss hardly changes, whatever the gradient is: how near depends on the BLAS.
+    result = minimize(module.loss_and_gradient, start, args=(X, Y), jac=True, method=method, tol=tol, **second)
     assert result.fun < 0.1 * module.loss(start, X, Y)
     assert np.abs(module.loss_and_gradient(result.x, X, Y)[1]).max() < 1e-3
 
@@ -201,7 +202,7 @@ FAULTS = [
     ("ddf2 = -(2 * df2 * a2)", "ddf2 = 2 * df2 * a2", "hessian_vector_product"),
     ("np.where(a1 <= 0, 0.0, vz1)", "np.where(a1 < 0, 0.0, vz1)", "hessian_vector_product"),
     ("Parameters(vdW1, vdb1,", "Parameters(vdW1, 0 * vdb1,", "hessian_vector_product"),
-    ("    return _explained(da0, X, Y)", "    return _explained(2 * da0, X, Y)", "input_gradient"),
+    ("    return da0", "    return 2 * da0", "input_gradient"),
     ("da2[:, k] = 1", "da2[:, 0] = 1", "jacobian"),
     ("result[:, k] = da0", "result[:, n2 - 1 - k] = da0", "jacobian"),
 ]

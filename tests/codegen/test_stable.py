@@ -198,3 +198,15 @@ def test_nor_does_the_derivative_from_the_output() -> None:
 def test_other_functions_of_z_do_not_stay_in_the_derivative_from_the_output() -> None:
     """exp(-z) can be eliminated here, but what is left has asinh(z) in it, which is no expression in a and z."""
     assert from_output(read_expression("sinh(z) - cosh(z) + asinh(z)", {"z": Z})) is None
+
+
+def test_exponentials_of_quotients_are_the_inverse_of_those_of_their_negatives() -> None:
+    inside = sp.tanh(Z)
+    assert normal(sp.exp(inside) * sp.exp(-inside)).value == 1
+    assert normal(sp.log(1 + sp.exp(-inside)) - sp.log(1 + sp.exp(inside)) + inside).value == 0
+    assert normal(sp.exp(inside) * sp.exp(-2 * inside)).value != 1
+
+
+def test_the_logarithm_of_a_logarithm() -> None:
+    twice = sp.log(sp.log(1 + sp.exp(Z)))
+    assert abs(sp.N((stable(twice) - twice).subs(Z, sp.Rational(3, 7)), 30)) < 1e-25

@@ -387,7 +387,7 @@ def test_a_start_that_is_not_finite_is_refused() -> None:
     ("right", "wrong"),
     [
         ("if not abs(value) < np.inf:", "if abs(value) == np.inf:"),
-        ("opening = theta.copy()", "opening = theta"),
+        ("opening[...] = theta", "opening = theta"),
         ("if np.isfinite(theta).all() else opening", "if np.isfinite(theta).any() else opening"),
         ('(1, "z^1", z1)', '(2, "z^1", z1)'),
         ("class DivergedError(ArithmeticError)", "class DivergedError(ValueError)"),

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from derive import Architecture, audit, differentiate, emit, load
+from derive import Architecture, audit, differentiate, emit, load, prove
 from derive.algebra.forward import forward
 from derive.algebra.gradient import Derivation
 from derive.algebra.simplify import simplified
 from derive.codegen.eased import eased
 from derive.codegen.specialize import specialize
+from derive.model import tables
 from derive.model.errors import DeriveError
 
 NLL = {"name": "nll", "expression": "-y*a", "targets": "distribution"}
@@ -27,7 +28,30 @@ NETWORKS: dict[str, Architecture] = {
     "log_cosh": Architecture([4, 2], ["identity"], "log_cosh"),
     "poisson": Architecture([4, 2], ["identity"], "poisson"),
     "linear in a": Architecture([4, 3, 2], ["tanh", "tanh"], {"name": "linear", "expression": "a - y"}),
+    "the same gradient for all": Architecture([4, 3, 2], ["tanh", "identity"], {"name": "own", "expression": "3*a"}),
     "hinge": Architecture([4, 2], ["identity"], "hinge"),
+    "hinge, saturated": Architecture([4, 2], ["hardtanh"], "hinge"),
+    "exp of a branch": Architecture([4, 2], ["thresholded_relu"], "poisson"),
+    "exp of a logarithm": Architecture([4, 2], ["logsigmoid"], "poisson"),
+    "squared hinge": Architecture(
+        [4, 2], ["tanh"], {"name": "own", "expression": "max(0, 1 - y*a)**2", "targets": "sign"}
+    ),
+    "two functions of the logits": Architecture(
+        [4, 2], ["tanh"], {"name": "own", "expression": "y*log(1 + exp(-a)) + (1 - y)*log(1 + exp(a))"}
+    ),
+    "two kinks": Architecture([4, 2], ["relu"], {"name": "own", "expression": "abs(a - y) + abs(a)/10"}),
+    "log of a logarithm": Architecture(
+        [4, 2], ["softplus"], {"name": "gamma", "expression": "log(a) + y/a", "targets": "count"}
+    ),
+    "around two layers": Architecture(
+        [4, 3, 2, 3],
+        ["tanh", "tanh", "silu"],
+        layers=[{}, {"dropout": 0.2}, {"normalization": "layer_norm", "residual": 2}],
+    ),
+    "epsilon inside the root": Architecture(
+        [4, 2], ["tanh"], optimizer={"name": "rmsprop", "epsilon": 0.0, "epsilon_inside": 1e-6}
+    ),
+    "dampened": Architecture([4, 2], ["tanh"], optimizer={"name": "momentum", "dampening": 0.4}),
     "layer_norm": Architecture([4, 3, 2], ["relu", "identity"], layers=[{"normalization": "layer_norm"}, {}]),
     "rms_norm": Architecture([4, 3], ["softmax"], "cross_entropy", layers=[{"normalization": "rms_norm"}]),
     "residual": Architecture([4, 3, 3, 2], ["tanh", "tanh", "identity"], layers=[{}, {"residual": True}, {}]),
@@ -51,7 +75,24 @@ def data(architecture: Architecture, samples: int = 7) -> tuple[Any, ...]:
     return (X, Y, rng.random(samples)) if architecture.sample_weights else (X, Y)
 
 
-@pytest.mark.parametrize(("style", "name"), [(("fast", "readable")[k % 2], name) for k, name in enumerate(NETWORKS)])
+SLOW = {
+    "exp of a branch",
+    "exp of a logarithm",
+    "squared hinge",
+    "two functions of the logits",
+    "log of a logarithm",
+    "around two layers",
+    "epsilon inside the root",
+}
+
+
+@pytest.mark.parametrize(
+    ("style", "name"),
+    [
+        pytest.param(("fast", "readable")[k % 2], name, marks=[pytest.mark.slow] * (name in SLOW))
+        for k, name in enumerate(NETWORKS)
+    ],
+)
 def test_what_is_emitted_is_proved_by_its_audit_and_by_differences(style: str, name: str) -> None:
     architecture = NETWORKS[name]
     text = emit(differentiate(architecture), style)
@@ -180,3 +221,80 @@ def test_a_weight_counts_a_sample_as_often() -> None:
 def test_networks_that_make_no_sense(made: Any, words: str) -> None:
     with pytest.raises(DeriveError, match=words):
         made()
+
+
+def test_a_fault_behind_an_output_that_is_a_number_is_refuted() -> None:
+    architecture = NETWORKS["hinge, saturated"]
+    text = emit(differentiate(architecture), "readable")
+    wrong = text.replace("c = np.maximum(1 - r, 0)", "c = np.maximum(1 + r, 0)")
+    assert wrong != text
+    verdicts = {v.label: v.verdict for v in audit(wrong, architecture).verdicts}
+    assert verdicts["loss"] == "refuted"
+    assert verdicts["dW1"] == "proved"
+
+
+def test_a_gradient_that_is_the_same_for_all_samples_has_every_entry() -> None:
+    for style in ("readable", "fast"):
+        module = load(emit(differentiate(NETWORKS["the same gradient for all"]), style))
+        X = np.random.default_rng(0).standard_normal((5, 4))
+        _, gradient = module.loss_and_gradient(module.initialize(0), X, np.zeros((5, 2)))
+        assert module.unpack(gradient).b2.tolist() == pytest.approx([3.0, 3.0])
+
+
+def test_the_first_step_is_not_dampened() -> None:
+    module = load(emit(differentiate(NETWORKS["dampened"])))
+    X, Y = data(NETWORKS["dampened"])
+    theta = module.initialize(0)
+    state, v = module.new_state(theta), np.zeros_like(theta)
+    for part in (1.0, 0.6, 0.6):
+        v = 0.9 * v + part * module.loss_and_gradient(theta, X, Y)[1]
+        expected = theta - 0.1 * v
+        module.step(theta, state, X, Y, 0.1)
+        assert np.allclose(theta, expected, rtol=1e-13, atol=0)
+
+
+ROWS: dict[str, tuple[dict[str, Any], Any, dict[str, Any]]] = {
+    "squareplus": (
+        tables.ACTIVATIONS,
+        "(z + sqrt(z**2 + bend)) / 2; train bend = 4",
+        {"activations": ["squareplus", "squareplus"]},
+    ),
+    "cauchy": (tables.LOSSES, tables.LossRow("log(1 + ((a - y)/k)**2); k = 2"), {"loss": "cauchy"}),
+    "adamax": (
+        tables.OPTIMIZERS,
+        tables.Optimizer(
+            (
+                "t = t + 1",
+                "m = beta1 * m + (1 - beta1) * g",
+                "v = max(beta2 * v, abs(g))",
+                "theta = theta - learning_rate * m / (1 - beta1**t) / (v + epsilon)",
+            ),
+            {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
+        ),
+        {"optimizer": "adamax"},
+    ),
+}
+"""A table, a row that it has not got, and a network that asks for it."""
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_one_row_in_a_table_is_enough(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, row, options = ROWS[name]
+    monkeypatch.setitem(table, name, row)
+    architecture = Architecture(**{"sizes": [4, 3, 2], "activations": ["tanh", "identity"], **options})
+    derivation = differentiate(architecture)
+    assert prove(derivation).holds
+    for style in tables.STYLES:
+        found = audit(emit(derivation, style), architecture)
+        assert found.holds, [v for v in found.verdicts if not v.holds]
+
+
+def test_a_wrong_maximum_in_an_update_is_refuted(monkeypatch: pytest.MonkeyPatch) -> None:
+    table, row, options = ROWS["adamax"]
+    monkeypatch.setitem(table, "adamax", row)
+    architecture = Architecture([4, 2], ["tanh"], **options)
+    text = emit(differentiate(architecture), "readable")
+    for wrong in ("np.minimum(0.999 * v, np.abs(g))", "np.maximum(0.999 * v, g)"):
+        changed = text.replace("np.maximum(0.999 * v, np.abs(g))", wrong)
+        assert changed != text
+        assert {v.label: v.verdict for v in audit(changed, architecture).verdicts}["step"] == "refuted"

@@ -237,7 +237,9 @@ RECORDS: dict[str, tuple[str, str]] = {
 """Files that `exercises --report` is given."""
 
 MODULES: dict[str, str] = {
-    "import": "import os",
+    "import": "import socket",
+    "a module of the checkpoints": "os.system('id')",
+    "the writer of checkpoints": "train(None, None, None, checkpoint='{sentinel}')",
     "import from typing": "from typing import sys; sys.modules['os'].system('touch {sentinel}')",
     "builtins": "__builtins__['open']('{sentinel}', 'w')",
     "open": "open('{sentinel}', 'w')",
@@ -258,7 +260,6 @@ MODULES: dict[str, str] = {
     "a lambda": "(lambda: 0)()",
     "a global": "def f():\n    global np\n    np = 1",
     "delete": "del np",
-    "try": "try:\n    pass\nfinally:\n    pass",
     "an assertion": "assert False",
     "a print": "print('\\x1b[2J')",
 }

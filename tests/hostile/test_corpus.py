@@ -44,16 +44,15 @@ def test_an_expression(case):
         Activation("own", text)
     assert words in str(error.value)
     assert str(error.value).isprintable()
-    with pytest.raises(DeriveError):
-        Loss("own", text.replace("z", "a"))
+    if case not in ("infinite at once", "constant in disguise"):  # of which a loss may be made
+        with pytest.raises(DeriveError):
+            Loss("own", text.replace("z", "a"))
 
 
-@pytest.mark.parametrize(
-    "case", ["code in a comment", "jinja expression", "a tower of powers", "forty max", "escape"]
-)
+@pytest.mark.parametrize("case", ["comment", "jinja expression", "a tower of powers", "forty max", "escape"])
 def test_an_expression_on_the_command_line_and_in_a_file(derive, tmp_path, case):
     text, words = EXPRESSIONS[case]
-    refused(derive, tmp_path, [*"generate --activation own --define".split(), f"own = {text}", *LAYERS], words)
+    refused(derive, tmp_path, [*["generate", "--activation", "own", "--define"], f"own = {text}", *LAYERS], words)
     quoted = json.dumps(text).replace("\x7f", "\\u007f")
     table = f'sizes = [2, 3]\nactivations = ["own"]\n[activation.own]\nexpression = {quoted}\n'
     (tmp_path / "net.toml").write_text(table, encoding="utf-8")
@@ -197,7 +196,7 @@ def test_a_module_that_is_audited_is_not_run(tmp_path, monkeypatch, case):
 
 def test_the_same_in_a_function_and_in_an_argument(tmp_path):
     text = emit(differentiate(NETWORK))
-    for place in ("def predict(theta, X):", "def pack(parameters):"):
+    for place in ("def predict(theta, X):", "def unpack(theta):"):
         planted = signed(text.replace(place, place.replace("):", ", x=open('sentinel', 'w')):"), 1))
         assert planted != text
         assert any("the name open" in v.note for v in audit(planted).verdicts)
@@ -248,9 +247,11 @@ def test_names_in_a_page_and_in_latex_are_inert(derive, tmp_path):
 
 
 def test_an_expression_over_several_lines_is_one_line_of_the_module():
-    text = emit(differentiate(Architecture((2, 3, 1), (Activation("bent", "z\n + tanh(\t3*z)"), "identity"))))
+    own = Activation("bent", "z**2/(1 + exp(-z))\n + tanh(\t3*z)*sin(z)")
+    text = emit(differentiate(Architecture((2, 3, 1), (own, "identity"))))
     docstring = next(ast.get_docstring(f) for f in ast.parse(text).body if getattr(f, "name", "") == "bent")
-    assert docstring == "z + tanh( 3*z)"
+    assert "\n" not in docstring
+    assert "z**2/(1 + exp(-z))" in docstring
 
 
 def test_labels_are_shown_as_they_are(derive, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
-from derive.proof.asked import ASKED, LINES, NOT_ASKED, formula, line_of
+from derive.proof.asked import FORKED, LINES, SHOWN_FORK, asked, formula, line_of
 from derive.proof.blindspots import SEEDS, Setting, blindspots, findings_of
 from derive.proof.example import Example
 from derive.proof.slips import BY_TAG
@@ -106,10 +106,29 @@ def test_the_right_formulas_of_the_example_are_those_of_the_derivation():
 
 
 def test_every_slip_is_known_by_its_tag_and_differs_from_its_form():
-    assert {line_of(slip) for slip in ASKED} == set(LINES)
-    assert len({slip.tag for slip in ASKED} | set(NOT_ASKED)) == len(ASKED) + 1 == 22
+    plain, everything = asked(), asked(SHOWN_FORK)
+    assert {line_of(slip) for slip in plain} == set(LINES)
+    assert {slip.tag for slip in everything} == {slip.tag for slip in plain} | set(FORKED)
+    assert len(everything) == len(plain) + 1 == 22
     assert formula(BY_TAG["missing-transpose"]) == "delta[l] = (delta[l+1] @ W[l+1].T) * f'(z[l])"
-    assert len({formula(slip) for slip in ASKED}) == len(ASKED)
+    assert len({formula(slip) for slip in plain}) == len(plain)
+
+
+def test_a_forgotten_path_shows_where_there_is_a_fork():
+    network = Architecture((2, 1, 1, 1), ("tanh",) * 3, layers=({}, {"residual": True}, {}))
+    report = blindspots(network, 1)
+    (path,) = (finding for finding in report.findings if finding.slip.tag == "missing-path")
+    assert path.layers == ((1, "value"),)
+    assert len(report.findings) == 22
+    assert report.proposal is not None
+    assert report.proposal.around == (0, 1, 0)
+    assert findings_of(report.proposal)
+    assert "residual connection at layer 2" in report.proposal.shown
+
+
+def test_what_blindspots_cannot_look_at_is_said():
+    with pytest.raises(DeriveError, match="softmax and normalisation"):
+        blindspots(Architecture((2, 3, 2), ("tanh", "softmax")), 2)
     assert len(SEEDS) >= 8  # a relu is dead at half of the numbers
 
 

@@ -180,4 +180,4 @@ def test_a_number_before_an_outer_product():
     equation = Equation(tensors["dW2"], (i, j), sp.Sum(product, (s, 1, samples)))
     assert show(matrix_form(equation, tensors, "columns")) == "(2 * delta2) @ a1.T"
     with pytest.raises(NoMatrixFormError):
-        matrix_form(Equation(tensors["dW2"], (i, j), sp.exp(delta[s, i])), tensors, "columns")
+        matrix_form(Equation(tensors["dW2"], (i, j), sp.gamma(delta[s, i])), tensors, "columns")

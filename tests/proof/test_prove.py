@@ -106,6 +106,29 @@ def test_the_derivative_of_the_loss_by_its_output():
     assert output_derivative(corrupted(DIGITS, "da2", CHANGES["missing mean"])).verdict == "refuted"
 
 
+THROUGH_R = differentiate(Architecture((3, 2, 2), ("tanh", "identity"), loss="huber"))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "hinge",
+        {"name": "pinball", "expression": "where(y - a > 0, 0.3*(y - a), 0.7*(a - y))"},
+        {"name": "own", "expression": "abs(a - y) + max(0, a + y)"},
+        {"name": "own", "expression": "3*a"},
+    ],
+)
+def test_losses_through_a_combination_and_linear_ones(loss):
+    assert prove(differentiate(Architecture((3, 2), ("tanh",), loss=loss))).holds
+
+
+@pytest.mark.parametrize("name", ["dr", "da2"])
+def test_a_wrong_derivative_of_the_combination_is_refuted(name):
+    assert output_derivative(THROUGH_R).verdict == "proved"
+    bad = output_derivative(corrupted(THROUGH_R, name, CHANGES["factor"]))
+    assert (bad.verdict, bool(bad.counterexample)) == ("refuted", True)
+
+
 def test_batching_and_induction():
     assert all(
         verdict.verdict == "proved" for verdict in (*batching("least_squares"), *induction(TEXT, "least_squares"))

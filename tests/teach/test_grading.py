@@ -9,7 +9,9 @@ from itertools import islice
 import pytest
 
 from benchmarks.planting import ARCHITECTURES, pairs, right, slipped
+from benchmarks.planting_vocabulary import SHEETS
 from derive import Architecture, DeriveError, grade
+from derive.proof.slips import BY_TAG
 from derive.teach.derivation import grade_lines, to_json
 
 NETWORK = Architecture((3, 4, 5, 2), ("tanh", "sigmoid", "tanh"))
@@ -26,11 +28,33 @@ def test_planted_slips_are_named(architecture):
 
 def test_each_tag_is_named_somewhere():
     named = set()
-    for tag, layout, quantity, formula in slipped(ARCHITECTURES[0]):
+    network = ARCHITECTURES[7]  # with a residual connection
+    for tag, layout, quantity, formula in slipped(network):
         if (tag, layout) not in named:
-            assert grade(quantity, formula, ARCHITECTURES[0], layout).slip == tag
+            assert grade(quantity, formula, network, layout).slip == tag
             named.add((tag, layout))
-    assert len({tag for tag, _ in named}) == 21
+    assert {tag for tag, _ in named} == set(BY_TAG)
+
+
+@pytest.mark.parametrize("sheet", SHEETS, ids=lambda s: f"{s.architecture.activations[-1].name}-{s.architecture.loss}")
+def test_other_layers_and_losses(sheet):
+    for quantity, formula in sheet.right[::2]:
+        found = grade(quantity, formula, sheet.architecture, sheet.layout)
+        assert found.verdict == "correct", (quantity, formula, found.message)
+    for tag, quantity, formula in sheet.slipped[::2]:
+        found = grade(quantity, formula, sheet.architecture, sheet.layout)
+        assert (found.verdict, found.slip) == ("incorrect", tag), (quantity, formula, found.message)
+    for quantity, formula in sheet.wrong[::2]:
+        assert grade(quantity, formula, sheet.architecture, sheet.layout).verdict == "incorrect", (quantity, formula)
+
+
+def test_a_general_formula_is_tried_at_every_kind_of_layer():
+    mixed = Architecture((3, 4, 5, 6, 4, 5, 3, 2), ("tanh", "tanh", "sigmoid", "tanh", "tanh", "tanh", "tanh"))
+    assert grade("delta[l]", "(delta[l+1] @ W[l+1]) * (1 - a[l]**2)", mixed).verdict == "incorrect"
+    around = Architecture((3, 4, 4, 4, 4, 4, 2), ("tanh",) * 6, layers=({}, {"residual": 1}, {}, {}, {}, {}))
+    found = grade("delta[l]", "(delta[l+1] @ W[l+1]) * f'(z[l])", around)
+    assert (found.verdict, found.slip) == ("incorrect", "missing-path")
+    assert grade("delta[l]", "da[l] * f'(z[l])", around).verdict == "correct"
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: "-".join(map(str, a.sizes)))

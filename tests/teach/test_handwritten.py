@@ -77,7 +77,7 @@ def test_the_sum_of_the_samples_is_another_convention(tmp_path):
     [
         ("(1 - a1**2)", "1", 11, "missing-derivative", "W1 b1"),
         (") / N", ")", 12, "missing-mean", "W1 b1 W2 b2"),
-        ("(1 - a1**2)", "(1 - z1**2)", 11, "z-for-a", "W1 b1"),
+        ("(1 - a1**2)", "(1 - z1**2)", 11, "derivative-at-wrong-argument", "W1 b1"),
         ("(1 - a1**2)", "(1 - np.tanh(a1)**2)", 11, "derivative-at-wrong-argument", "W1 b1"),
         ("delta2.sum(axis=0)", "delta2", 10, "bias-not-summed", "b2"),
         ("delta2.sum(axis=0)", "delta2.sum(axis=1)", 10, "bias-not-summed", "b2"),
@@ -105,10 +105,10 @@ def test_shapes_that_do_not_fit_are_explained_at_equal_widths(tmp_path):
 
 
 def test_agreement_in_floats_is_no_proof(tmp_path):
-    text = ROWS.replace("delta2.sum(axis=0)", "np.einsum('si->i', delta2)")
+    text = ROWS.replace("delta2.sum(axis=0)", "np.add.accumulate(delta2)[-1]")
     verdicts = audited(tmp_path, text).verdicts
     assert {v.verdict for v in verdicts} == {"undecided"}
-    assert "einsum" in verdicts[0].note
+    assert "accumulate" in verdicts[0].note
 
 
 def test_a_nan_does_not_pass(tmp_path):

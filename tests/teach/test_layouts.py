@@ -108,7 +108,7 @@ def test_a_flat_vector_shows_its_layout_by_its_values(tmp_path):
     ("right", "wrong", "line", "slip", "refuted"),
     [
         ("(1 - a1**2)", "1", 8, "missing-derivative", "W1 b1"),
-        ("(1 - a1**2)", "(1 - z1**2)", 8, "z-for-a", "W1 b1"),
+        ("(1 - a1**2)", "(1 - z1**2)", 8, "derivative-at-wrong-argument", "W1 b1"),
         (") / N", ") / 1", 0, "missing-mean", "W1 b1 W2 b2"),
         ("b2 - Y", "b2 + Y", 7, "", "W1 b1 W2 b2"),
     ],

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import sympy as sp
+from markupsafe import Markup
 
 from derive import Activation, Architecture, DeriveError, differentiate, emit, explain, lesson, load
 from derive.algebra.gradient import reverse
@@ -19,6 +20,7 @@ from derive.algebra.program import Equation, Program, Tensor
 from derive.proof.terms import Term, derivative, entrywise, leaf, number, times, transposed
 from derive.teach.boxes import fenced, matrix, name, operator, row, scripts, total, word
 from derive.teach.example import example
+from derive.teach.explain import environment, tex_environment
 from derive.teach.index_view import IndexView
 from derive.teach.latex import escaped, latex
 from derive.teach.lesson import Lesson, emitted_lines
@@ -130,6 +132,17 @@ def test_an_expression_in_three_ways():
         (sp.Piecewise((W[k, s], W[k, s] > 0), (0, True)), "{W²ₖₛ if W²ₖₛ > 0; 0 if otherwise}"),
         (sp.Rational(1, 2) * W[k, s], "W²ₖₛ/2"),
         (sp.Max(W[k, s], delta[s, k]), "max(W²ₖₛ, δ²ₛₖ)"),
+        (W[k, s] ** 2, "(W²ₖₛ)²"),
+        ((-W[k, s]) ** 3, "−(W²ₖₛ)³"),
+        (W[k, s] * sp.Integer(-2), "−2 W²ₖₛ"),
+        (2 * sp.pi * W[k, s], "2 π W²ₖₛ"),
+        (sp.sqrt(W[k, s] + 1) * delta[s, k], "δ²ₛₖ √(1 + W²ₖₛ)"),
+        (1 / (W[k, s] * (1 - W[k, s])), "1/(W²ₖₛ (1 − W²ₖₛ))"),
+        (sp.Sum(sp.Sum(W[k, s], (k, 1, size(2))) ** 2, (s, 1, size(1))), "∑ₛ (∑ₖ W²ₖₛ)²"),
+        (sp.Sum(W[k, s] - delta[s, k], (k, 1, size(2))), "∑ₖ (W²ₖₛ − δ²ₛₖ)"),
+        (sp.Sum(-W[k, s], (k, 1, size(2))), "∑ₖ (−W²ₖₛ)"),
+        (W[k, s] ** sp.Rational(-3, 2), "1/((W²ₖₛ)^(3/2))"),
+        (sp.exp(sp.exp(W[k, s])), "e^(e^(W²ₖₛ))"),
     ],
 )
 def test_expressions(expr, shown):
@@ -149,6 +162,27 @@ def test_expressions(expr, shown):
 )
 def test_matrix_formulas(term, shown):
     assert plain(MatrixView(Letters()).set(term)) == shown
+
+
+CHILDREN = {"mfrac": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "munderover": 3}
+CORE = {"math", "mrow", "mi", "mn", "mo", "mtext", "msqrt", "mtable", "mtr", "mtd", *CHILDREN}
+"""What MathML Core has of what is needed here, and how many children it takes; all browsers render that."""
+ODD = (
+    (-W[k, s] / 2) ** 2 / sp.Sum(sp.exp(-W[k, s]) / 3, (k, 1, size(2))),
+    sp.sqrt(1 / (1 + W[k, s] ** 4)) - sp.Piecewise((-1, W[k, s] < 0), (sp.pi, True)),
+    sp.Sum(sp.Sum(W[k, s] * delta[s, k], (k, 1, size(2))), (s, 1, size(1))) * sp.KroneckerDelta(k, s),
+)
+
+
+@pytest.mark.parametrize("expr", ODD)
+def test_mathml_is_the_core_of_it(expr):
+    for element in ET.fromstring(mathml(IndexView(Letters()).set(expr), block=True)).iter():
+        tag = element.tag.rpartition("}")[2]
+        assert tag in CORE
+        assert len(element) == CHILDREN.get(tag, len(element))
+        if tag in ("mi", "mn", "mo", "mtext"):
+            assert element.text
+            assert len(element) == 0
 
 
 def test_derivatives_have_their_loss():
@@ -233,6 +267,18 @@ def test_the_command(derive, tmp_path):
     assert spec.read_text().startswith("sizes")
 
 
+def test_a_notebook_runs_with_other_numbers():
+    cells = [c["source"] for c in json.loads(explain(NETWORK, "notebook"))["cells"] if c["cell_type"] == "code"]
+    changed = [re.sub(r"W2 = np.array\(\[\[[-0-9.]+", "W2 = np.array([[0.875", cell) for cell in cells]
+    assert changed != cells
+    exec("\n".join(changed), namespace := {})
+    assert namespace["W2"][0, 0] == 0.875
+    wrong = [cell.replace("delta2 = da2 * a2", "delta2 = da2 * a1[:, :3]") for cell in changed]
+    assert wrong != changed
+    with pytest.raises(AssertionError):
+        exec("\n".join(wrong), {})
+
+
 # Names that want to be more than names.
 
 
@@ -267,6 +313,12 @@ def test_hostile_strings_stay_strings():
     assert r"\input" not in escaped(HOSTILE)
     assert not re.search(r"(?<!\\)[$%#_]", escaped(HOSTILE))
     assert "<img" not in re.sub(r"\\<", "", markdown(HOSTILE))
+
+
+def test_a_template_escapes_what_it_is_not_told_to_leave():
+    template = tex_environment().from_string("{{ name }} {{ formula }}")
+    assert template.render(name=HOSTILE, formula=Markup(r"\frac{1}{2}")) == rf"{escaped(HOSTILE)} \frac{{1}}{{2}}"
+    assert HOSTILE not in environment(autoescape=True).from_string("{{ name }}").render(name=HOSTILE)
 
 
 def test_a_page_keeps_a_comparison_as_text():

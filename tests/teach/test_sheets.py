@@ -9,8 +9,8 @@ import pytest
 from derive import Architecture, DeriveError, grade
 from derive.proof.slips import BY_TAG
 from derive.teach.answers import desk, read_answers, report
-from derive.teach.exercises import asked_of, known_to_grades, puzzles
-from derive.teach.handout import handout
+from derive.teach.exercises import asked_of, assumed, puzzles
+from derive.teach.handout import HANDOUTS, handout
 from derive.teach.sheet import sheet
 
 NETWORK = Architecture((3, 4, 2), ("tanh", "sigmoid"), name="a_b")
@@ -47,23 +47,33 @@ def test_puzzles_repeat_no_slip_in_a_layout():
 
 
 @pytest.mark.parametrize(
-    ("network", "known"),
+    ("network", "missing"),
     [
-        (NETWORK, True),
-        (Architecture((3, 2), ("gelu",)), True),
-        (Architecture((3, 2), ("softmax",), loss="cross_entropy"), False),
-        (Architecture((3, 2), ("sigmoid",), loss="binary_cross_entropy"), False),
-        (Architecture((3, 2), ("tanh",), loss="huber"), False),
-        (Architecture((3, 2), ("prelu",)), False),
+        (NETWORK, set()),
+        (Architecture((3, 2), ("gelu",)), set()),
+        (Architecture((3, 4, 3), ("tanh", "softmax"), loss="cross_entropy"), set()),
+        (Architecture((3, 2), ("sigmoid",), loss="binary_cross_entropy"), set()),
+        (Architecture((3, 2), ("prelu",)), set()),
+        (Architecture((3, 4, 2), ("tanh",) * 2, layers=[{"dropout": 0.5}, {}], sample_weights=True), set()),
+        (Architecture((3, 2), ("tanh",), penalty={"l2": 0.1}), {"dW1"}),
     ],
 )
-def test_exercises_are_about_what_grades_know(network, known):
-    assert known_to_grades(network) == known
-    if known:
-        assert sheet(network)
-    else:
-        with pytest.raises(DeriveError, match="no formula of this network"):
-            sheet(network)
+def test_exercises_are_about_what_has_a_formula(network, missing):
+    found = asked_of(network)
+    every = {f"{base}{layer}" for base in ("delta", "dW", "db") for layer in range(1, network.depth + 1)}
+    assert every - {one.quantity for one in found if one.layout == "columns"} == missing
+    for one in found:
+        assert grade(one.quantity, one.truth, network, one.layout).verdict == "correct"
+    for exercise in sheet(network, 3, 4):
+        assert exercise.solution
+
+
+def test_what_is_assumed_is_said():
+    network = Architecture((3, 4, 2), ("prelu", "tanh"), layers=[{"dropout": 0.5}, {}], sample_weights=True)
+    assert len(assumed(network)) == 3
+    for format in HANDOUTS:
+        assert all(words in handout(network, 1, format=format) for words in assumed(network))
+    assert assumed(NETWORK) == ()
 
 
 @pytest.mark.parametrize("count", [0, 51])
@@ -103,8 +113,33 @@ def test_answers_are_recorded_and_counted(tmp_path):
     assert f"exercise {written.number}, {written.quantity} in {written.layout}: 2 of 6 right" in text
     assert "   2  sign: the wrong sign" in text
     assert "10 answers in all" in text
+    assert report(answers[:1]).endswith("1 answer in all. No slip has a name.\n")
+    with pytest.raises(DeriveError, match="no answer"):
+        report([])
+
+
+def test_sheets_are_counted_apart(derive, tmp_path):
+    """Counts by hand: two files with lines of two sheets, whose exercises have the same numbers."""
+    lines = [GOOD.replace('"s"', f'"{sheet}"').replace(": 1,", f": {number},") for sheet, number in
+             (("3-4-2 seed 1", 2), ("3-4-2 seed 1", 10), ("3-4-2 seed 2", 2), ("3-4-2 seed 1", 2))]  # fmt: skip
+    wrong = lines[0].replace("correct", "incorrect")[:-1] + ', "slip": "sign"}'
+    (tmp_path / "anna.jsonl").write_text("\n".join(lines[:2]) + f"\n\n{wrong}\n")
+    (tmp_path / "ben.jsonl").write_text("\n".join(lines[2:]) + "\n")
+    found = derive("exercises", "--report", tmp_path / "anna.jsonl", "--report", tmp_path / "ben.jsonl").out
+    assert found.splitlines() == [
+        "3-4-2 seed 1, exercise 2, dW1 in rows: 2 of 3 right",
+        "       1  sign",
+        "3-4-2 seed 1, exercise 10, dW1 in rows: 1 of 1 right",
+        "3-4-2 seed 2, exercise 2, dW1 in rows: 1 of 1 right",
+        "",
+        "5 answers in all. Slips, the most frequent first:",
+        "       1  sign: the wrong sign, such as y - a for a - y",
+    ]
+
+
+def test_an_exercise_that_is_not_on_the_sheet(tmp_path):
     with pytest.raises(DeriveError, match="not on this sheet"):
-        own.check(99, "a1")
+        desk(NETWORK, 1, 6, str(tmp_path / "answers.jsonl")).check(99, "a1")
 
 
 GOOD = '{"sheet": "s", "exercise": 1, "quantity": "dW1", "layout": "rows", "answer": "a0", "verdict": "correct"}'
@@ -120,6 +155,7 @@ GOOD = '{"sheet": "s", "exercise": 1, "quantity": "dW1", "layout": "rows", "answ
         (GOOD[:-1] + ', "slip": "laziness"}', "'laziness' is no slip's tag"),
         (GOOD[:-1] + ', "more": 1}', "not an answer"),
         ("[" * 100_000, "line 2: not JSON"),
+        (GOOD.replace('"s"', r'"\u001b[31m"'), "sheet is '\\x1b[31m', which cannot be printed"),
     ],
 )
 def test_a_record_that_is_none(derive, tmp_path, line, words):

@@ -13,6 +13,8 @@ from derive.proof.certificate import Verdict
 from derive.proof.words.shapes import Shape, shape
 
 ENDS = ("-oo", "+oo")
+LONGEST = 10**6
+"""A fraction with a larger denominator is shown as a decimal."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def zero_weights(architecture: Architecture) -> Verdict:
     follows = (
         f"every weight stays 0 for ever, only b[{depth}] learns"
         if found.is_zero
-        else f"layer {depth} learns at the first step, the layers below one by one, their neurons staying equal"
+        else f"layer {depth} learns at the first step unless db[{depth}] = 0, the layers below one by one, their "
+        "neurons staying equal"
     )
     return Verdict(label, f"{value}: {follows}", "proved", method)
 
@@ -90,8 +93,8 @@ def _flat(found: Shape) -> str:
     if found.flat is None:
         return "f' = 0 somewhere"
     if not found.flat:
-        return "f' = 0 on no interval: no dead units on one"
-    return f"f' = 0 for {' and '.join(map(str, found.flat))}: units can be dead"
+        return "f' = 0 on no interval: no range of z where units are dead"
+    return f"f' = 0 for {' and for '.join(map(str, found.flat))}: units can be dead"
 
 
 def _far(found: Shape) -> list[str]:
@@ -104,4 +107,10 @@ def _limit(found: Shape, end: int) -> str:
         return "f' was not found"
     if isinstance(limit, sp.AccumBounds):
         return f"f' has no limit (between {limit.min} and {limit.max}), not saturated"
-    return f"f' -> {limit}, {'saturated' if found.saturates(end) else 'not saturated'}"
+    return f"f' -> {_number(limit)}, {'saturated' if found.saturates(end) else 'not saturated'}"
+
+
+def _number(value: sp.Expr) -> str:
+    """As it is, or as the float that a long fraction was read from."""
+    long = value.is_Rational and value.q > LONGEST
+    return repr(float(value)) if long else str(value)

@@ -34,9 +34,8 @@ class Far:
     def pairs(self) -> tuple[tuple[str, str], ...]:
         return (
             ("activation", f"{self.activation.name} = {self.activation.expression}"),
-            ("z", f"-> {self.end}"),
             ("y", str(self.target)),
-            ("delta[L]", f"-> {self.limit}"),
+            (f"limit of delta[L] for z -> {self.end}", str(self.limit)),
         )
 
 
