@@ -1,4 +1,4 @@
-"""`make fuzz`: generated inputs through every parser and generated networks through emission; findings are written down.
+"""`make fuzz`: generated inputs through every parser, generated networks through emission; findings are written down.
 
     python -m benchmarks.fuzz                          1,000,000 inputs and 10,000 networks, as the figure asks
     python -m benchmarks.fuzz --seconds 60             what fits into a minute
@@ -23,9 +23,6 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(threads, "1")
 
 from benchmarks.fuzz import guided, planted, targets
 from benchmarks.fuzz.runs import Finding, Tally, prepare

@@ -50,9 +50,11 @@ LEAVES = (
     "1e-3*z",
     "z**3",
 )
-WRAPS = ("exp(-({})**2)", "tanh({})", "sin({})", "cos({})", "atan({})", "erf({})", "asinh({})", "log(1 + exp({}))", "1/(1 + exp({}))",
+WRAPS = ("exp(-({})**2)", "tanh({})", "sin({})", "cos({})", "atan({})", "erf({})", "asinh({})",
+         "log(1 + exp({}))", "1/(1 + exp({}))",
          "sqrt(1 + ({})**2)", "max({}, 0)", "min({}, 1)", "abs({})", "where(z > 0.25, {}, z - 0.25)", "expm1(-({})**2)",
-         "log1p(({})**2)", "cosh({})", "({})**2", "({})**3", "where({} > 0, z, beta*z)", "max(min({}, 1), -1)")  # fmt: skip
+         "log1p(({})**2)", "cosh({})", "({})**2", "({})**3", "where({} > 0, z, beta*z)",
+         "max(min({}, 1), -1)")  # fmt: skip
 OWN_LOSSES = (
     *("(a - y)**4", "log(cosh(a - y)) + (a - y)**2/4", "abs(a - y) + (a - y)**2", "sqrt(1 + (a - y)**2) - 1"),
     *(

@@ -112,7 +112,8 @@ FORMULAS = (
     ),
 )
 ANSWERS = ("delta1 = (delta2 @ W2) * (1 - a1**2)", "dW1 = delta1.T @ x", "db2 = sum(delta2)", "delta2 = (a2 - y) / N",
-           "da1 = delta2 @ W2", "delta[l] = (delta[l+1] @ W[l+1]) * f'(z[l])", "dW[l] = delta[l].T @ a[l-1]")  # fmt: skip
+           "da1 = delta2 @ W2", "delta[l] = (delta[l+1] @ W[l+1]) * f'(z[l])",
+           "dW[l] = delta[l].T @ a[l-1]")  # fmt: skip
 EXPRESSIONS = (
     *(text.split(";")[0] for text in ACTIVATIONS.values()),
     *(

@@ -58,7 +58,8 @@ def _without_constants(derivation: Any, style: str) -> str:
 def _halved(derivation: Any, style: str) -> str:
     """An emission whose loss and gradient are both half of what they should be: no check of one against the other."""
     text = emit(derivation, style)
-    return text.replace("return float(value)", "return float(value) / 2").replace(
+    text = text.replace("return float(value)", "return float(value) / 2")
+    return text.replace("_explained(value,", "_explained(value / 2,")
         "_explained(value,", "_explained(value / 2,"
     )
 

@@ -52,8 +52,8 @@ def audit(
     """The verdicts about an emitted module: its text, or the path of its file.
 
     `architecture` is what it should compute; by default what its own SPEC says. A module that uses more of Python
-    than derive's own do is not run, so nothing in it can open files or import anything. With `to_the_end=False` the audit ends with the
-    first round that finds a fault.
+    than derive's own do is not run, so nothing in it can open files or import anything. With `to_the_end=False` the
+    audit ends with the first round that finds a fault.
     """
     is_path = isinstance(source, Path) or "\n" not in source
     text = read_module(Path(source)) if is_path else str(source)

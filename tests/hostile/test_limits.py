@@ -93,7 +93,7 @@ CASES: dict[str, Callable[[int, Path], object]] = {
     "digits": lambda n, _: own("z + tanh(z)/" + "9" * n),
     "exponent": lambda n, _: own(f"z**{n}"),
     "nested": lambda n, _: own(nested("tanh", n)),
-    "functions": lambda n, _: own("".join(f"where(z > {k}, z, " for k in range(n)) + "-z" + ")" * n),
+    "functions": lambda n, _: own(" + ".join(f"tanh(z/{k + 1})" for k in range(n))),
     "cases": lambda n, _: own(nested("abs", n) + " + z/3"),
 }
 """Limit → what is read that has so many."""
