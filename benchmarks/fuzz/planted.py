@@ -60,8 +60,6 @@ def _halved(derivation: Any, style: str) -> str:
     text = emit(derivation, style)
     text = text.replace("return float(value)", "return float(value) / 2")
     return text.replace("_explained(value,", "_explained(value / 2,")
-        "_explained(value,", "_explained(value / 2,"
-    )
 
 
 def _reaching_out(derivation: Any, style: str) -> str:
