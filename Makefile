@@ -5,10 +5,16 @@
 #   make figures    the figures that derive is held to, measured
 #   make browser    lessons in Chromium, LaTeX and a notebook kernel; needs Debian's chromium, texlive-latex-recommended
 #   make grading    how exactly slips are named, over planted slips and right formulas
-#   make vocabulary every activation, loss, layer option and optimiser: emitted, proved, audited in both styles
+#   make vocabulary every activation, loss, layer option and optimiser: emitted, proved, audited in both styles;
+#                   every activation with every loss: audited
 #   make bench      training steps against JAX, PyTorch, scikit-learn and others (installs them); writes docs/benchmarks.md
 #   make peers      emitted modules against PyTorch (installs it)
 #   make interop    scikit-learn's oldest version, pandas, PyTorch, safetensors and ONNX (installs them into .venv-interop)
+#   make dask       workers of a Dask cluster killed while they train: ten of ten have to end with the same bytes
+#   make versions   wheel and sdist in clean environments: Python 3.11 to 3.13, oldest and newest dependencies
+#   make oldest     of these, the lower bounds of all dependencies on Python 3.11
+#   make docs       the API reference, from the docstrings, in build/docs
+#   make coverage   lines and branches that the tests run, with the slow ones and interop; at least 95 %
 #   make trust      how accurate activations and losses are as emitted: writes docs/numerical-trust.md
 #   make generated  the committed modules again, from generated/*.toml
 #   make mutants    faults planted in emitted modules: the audit has to catch every one
@@ -22,7 +28,8 @@ READY := .venv/.ready
 MODULES := generated/first_readable.py generated/first_fast.py generated/four_layers.py generated/higham.py \
            generated/digits.py
 
-.PHONY: fuzz demo bench test slow browser figures grading vocabulary peers trust interop generated clean mutants kills mutation FORCE
+.PHONY: demo bench test slow browser figures grading vocabulary peers trust interop dask versions oldest docs coverage \
+        generated clean mutants kills mutation fuzz FORCE
 
 demo: $(READY)
 	$(BIN)/derive demo
@@ -62,6 +69,29 @@ interop: $(READY)
 	$(BIN)/python -m venv .venv-interop
 	.venv-interop/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,interop]' scikit-learn==1.6.0
 	.venv-interop/bin/python -m pytest interop tests/test_sklearn.py tests/test_interop.py derive/sklearn.py
+
+dask: $(READY)
+	$(BIN)/python -m pytest tests/test_parallel.py tests/test_parallel_killed.py derive/parallel.py -m '' --durations=10
+
+# tox names each Python that is not on the PATH, and skips it.
+versions: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[versions]'
+	$(BIN)/tox run
+
+oldest: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[versions]'
+	$(BIN)/tox run -e oldest
+
+docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	$(BIN)/python -m docs.build build/docs
+
+coverage: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[coverage]'
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2 -m '' tests derive README.md interop
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=95
 
 trust: $(READY)
 	$(BIN)/python -m benchmarks.trust
@@ -107,5 +137,5 @@ $(READY): pyproject.toml
 	done; echo 'no Python >= 3.11 with venv was found' >&2; exit 1
 
 clean:
-	rm -rf .venv .venv-interop build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache generated/digits.png
+	rm -rf .venv .venv-interop .tox .coverage .coverage.* build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache generated/digits.png
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,10 +1,11 @@
 """Training steps against peers, in one run on the same data with the same update: `make bench`.
 
-    python -m benchmarks.bench [--rounds 60] [--nets 0,1] [--no-first] [--write docs/benchmarks.md]
+    python -m benchmarks.bench [--rounds 100] [--nets 0,1] [--no-first] [--write docs/benchmarks.md]
 
-Everyone's parameters are compared over three steps first. Then all take turns in many short rounds, so that what else
-the machine does meets everyone; a ratio is that of two medians of one run. The floor is only the matrix products of
-the step. The time to the first step is that of whole processes: import, derivation, compilation, one step.
+Everyone's parameters are compared over three steps first; whoever disagrees is why the exit status is 1. Then all take
+turns in many short rounds, so that what else the machine does meets everyone; a ratio is that of two medians of one
+run. The floor is only the matrix products of the step. The time to the first step is that of whole processes: import,
+derivation, compilation, one step.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import os
 THREADS = 2
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = str(THREADS)
+for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # OpenBLAS shall choose the kernels of this machine
+    os.environ.pop(_name, None)
 if hasattr(os, "sched_setaffinity"):  # JAX takes as many threads as there are cores
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
 
@@ -29,6 +32,7 @@ import time  # noqa: E402
 import tracemalloc  # noqa: E402
 import warnings  # noqa: E402
 from collections.abc import Callable  # noqa: E402
+from dataclasses import dataclass, field  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -40,10 +44,27 @@ from derive import differentiate, emit  # noqa: E402
 
 AGREEMENT, STEPS = 1e-4, 3
 SLICE = 0.004  # seconds of one contestant in one round: short, so that a disturbance meets everyone
-FLOOR = "floor"
+FLOOR, OURS, PLAIN, JIT = "floor", "derive", "NumPy by hand", "JAX jit"
 MODULE = "derive, module from its file"
-FIRST = (0, 3)  # the nets whose time to the first step is taken: a small one and a large one
 PACKAGES = ("numpy", "jax", "torch", "scikit-learn", "autograd")
+
+
+@dataclass
+class Report:
+    """The lines of the document, what was asked for with whether it is met, and who disagrees with plain NumPy."""
+
+    lines: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    disagreements: list[str] = field(default_factory=list)
+
+    def say(self, *lines: str) -> None:
+        """Add lines, and show them at once."""
+        self.lines += lines
+        print("\n".join(lines), flush=True)
+
+    def ask(self, what: str, met: bool) -> None:
+        """Add a figure that was asked for."""
+        self.asked.append(f"- {'met' if met else '**missed**'}: {what}")
 
 
 def starters(net: Net) -> tuple[dict[str, Running], dict[str, str]]:
@@ -63,7 +84,7 @@ def disagreement(running: dict[str, Running]) -> dict[str, float]:
     for each in running.values():
         for _ in range(STEPS):
             each.step()
-    truth = running["NumPy by hand"].parameters()
+    truth = running[PLAIN].parameters()
     largest = max(np.abs(p).max() for p in truth)
     return {
         name: float(max(np.abs(p - t).max() for p, t in zip(each.parameters(), truth, strict=True)) / largest)
@@ -77,24 +98,28 @@ def timed(steps: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[fl
     for name, step in steps.items():
         for _ in range(3):
             step()
-        start = time.perf_counter()
-        for _ in range(5):
-            step()
-        repeats[name] = max(1, min(200, int(SLICE / ((time.perf_counter() - start) / 5))))
+        least = min(_seconds(step, 1) for _ in range(5))
+        repeats[name] = max(1, min(300, int(SLICE / least)))
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     order = list(steps)
     gc.disable()
     for turn in range(rounds):
         for name in order[turn % len(order) :] + order[: turn % len(order)]:
-            step, count = steps[name], repeats[name]
-            step()  # whatever the one before left in the caches is not this one's
-            start = time.perf_counter()
-            for _ in range(count):
-                step()
-            seconds[name].append((time.perf_counter() - start) / count)
+            # First a few that do not count: what the one before left in the caches, and its waiting threads, are
+            # not this one's.
+            _seconds(steps[name], 1 + repeats[name] // 4)
+            seconds[name].append(_seconds(steps[name], repeats[name]))
         gc.collect()
     gc.enable()
     return seconds
+
+
+def _seconds(step: Callable[[], Any], count: int) -> float:
+    """Seconds of one of so many steps."""
+    start = time.perf_counter()
+    for _ in range(count):
+        step()
+    return (time.perf_counter() - start) / count
 
 
 def memory(running: Running) -> int | None:
@@ -121,7 +146,8 @@ def first_step(name: str, net: int) -> float:
             path.write_text(emit(differentiate(NETS[net].architecture), "fast"), encoding="utf-8")
         words = [sys.executable, "-m", "benchmarks.first", name, str(net), str(path)]
         start = time.perf_counter()
-        subprocess.run(words, check=True, capture_output=True, env={**os.environ, "TORCHINDUCTOR_CACHE_DIR": folder})
+        environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": folder}
+        subprocess.run(words, check=True, capture_output=True, env=environment, timeout=120)
         return time.perf_counter() - start
 
 
@@ -130,14 +156,30 @@ def machine() -> str:
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        cpu = next((line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line), cpu)
+        found = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
+        names = {key.strip(): value.strip() for key, value in found.items()}
+        cpu = names.get("model name", cpu)
+        if "cpu family" in names:
+            cpu += f" (family {names['cpu family']}, model {names.get('model', '?')})"
     versions = []
     for package in PACKAGES:
         try:
             versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             versions.append(f"no {package}")
-    return f"{cpu}, {THREADS} threads for everyone, Python {platform.python_version()}, {', '.join(versions)}"
+    return f"{cpu}, {THREADS} threads for everyone, {blas()}, Python {platform.python_version()}, {', '.join(versions)}"
+
+
+def blas() -> str:
+    """The matrix products that NumPy runs with here: library, version and, where it says, the kernels it chose."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index]
+        return f"NumPy built with {built['name']} {built['version']}"
+    found = [each for each in threadpool_info() if each["user_api"] == "blas" and "numpy" in each["filepath"]]
+    shown = [f"{b['internal_api']} {b['version']} with {b.get('architecture', 'unknown')} kernels" for b in found]
+    return "NumPy on " + (" and ".join(shown) or "an unknown BLAS")
 
 
 def spoken(seconds: float) -> str:
@@ -148,77 +190,79 @@ def sized(count: int | None) -> str:
     return "–" if count is None else f"{count / 1024:.0f} KiB"
 
 
-def rows(net: Net, rounds: int) -> tuple[list[str], list[str]]:
-    """The lines of a net's table, and what it misses."""
+def compare(net: Net, rounds: int, report: Report) -> None:
+    """A net's table, and what it has to reach."""
     running, absent = starters(net)
     far = disagreement(running)
-    notes = [f"{name} is left out: {why}" for name, why in absent.items()]
-    notes += [f"{name} differs by {d:.1e} after {STEPS} steps" for name, d in far.items() if not d <= AGREEMENT]
     steps: dict[str, Callable[[], Any]] = {name: each.step for name, each in running.items()}
     found = timed({**steps, FLOOR: net.floor()}, rounds)
     medians = {name: statistics.median(each) for name, each in found.items()}
-    ours = medians["derive"]
-    lines = []
+    ours = medians[OURS]
+    report.say(f"### {net.title}", "", "| | median | least | × slower than derive | asked | memory | difference |")
+    report.say("| --- | ---: | ---: | ---: | --- | ---: | ---: |")
     for name, median in medians.items():
-        limit, ratio = net.limits.get(name), median / ours
-        asked = "" if limit is None else f"≥ {limit:g}" if name != FLOOR else f"≤ {limit:g}"
-        if name == FLOOR:
-            ratio = ours / median
-        reached = limit is None or (ratio <= limit if name == FLOOR else ratio >= limit)
-        shown = "" if name == "derive" else f"{ratio:.2f}" + (" of the floor" if name == FLOOR else "")
+        limit = net.limits.get(name)
+        ratio = ours / median if name == FLOOR else median / ours
+        asked = "" if limit is None else f"≤ {limit:g}" if name == FLOOR else f"≥ {limit:g}"
+        met = limit is None or (ratio <= limit if name == FLOOR else ratio >= limit)
+        shown = "" if name == OURS else f"{ratio:.2f}" + (" of the floor" if name == FLOOR else "")
         far_shown = f"{far[name]:.0e}" if name in far else ""
         used = sized(memory(running[name])) if name in running else ""
-        lines.append(
+        report.say(
             f"| {name} | {spoken(median)} | {spoken(min(found[name]))} | {shown} | {asked}"
-            f"{'' if reached else ' (missed)'} | {used} | {far_shown} |"
+            f"{'' if met else ' (missed)'} | {used} | {far_shown} |"
         )
-        if not reached:
-            notes.append(f"{name}: {ratio:.2f}, asked for {asked}")
-    if medians["NumPy by hand"] < ours:
-        notes.append("slower than plain NumPy")
-    return lines, notes
+        if limit is not None:
+            report.ask(f"{net.title}: {name} {ratio:.2f}, asked for {asked}", met)
+    report.ask(f"{net.title}: not slower than {PLAIN}, {medians[PLAIN] / ours:.2f}", medians[PLAIN] >= ours)
+    report.say("", *(f"- {name} is left out: {why}" for name, why in absent.items()), *[""] * bool(absent))
+    for name, difference in far.items():
+        if not difference <= AGREEMENT:
+            report.disagreements.append(f"{net.title}: {name} differs by {difference:.1e} after {STEPS} steps")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--nets", default=",".join(map(str, range(len(NETS)))))
     parser.add_argument("--no-first", action="store_true", help="leave out the time to the first step")
     parser.add_argument("--write", type=Path, help="put the tables into this file, between its marks")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     chosen = [int(part) for part in given.nets.split(",")]
-    text = [f"Made on: {machine()}.", ""]
+    report = Report()
+    report.say(f"Made on: {machine()}.", "")
     for number in chosen:
-        net = NETS[number]
-        lines, notes = rows(net, given.rounds)
-        text += [f"### {net.title}", "", "| | median | least | × slower than derive | asked | memory | difference |"]
-        text += ["| --- | ---: | ---: | ---: | --- | ---: | ---: |", *lines, "", *(f"- {note}" for note in notes)]
-        text += [""] * bool(notes)
-        print("\n".join(text[-len(lines) - len(notes) - 5 :]), flush=True)
+        compare(NETS[number], given.rounds, report)
     if not given.no_first:
-        text += first_steps([k for k in chosen if k in FIRST])
+        first_steps(chosen, report)
+    report.say("### What was asked for", "", *report.asked, "")
+    report.say(*(f"- **disagrees**: {each}" for each in report.disagreements), *[""] * bool(report.disagreements))
     if given.write:
-        given.write.write_text(between_marks(given.write.read_text(encoding="utf-8"), text), encoding="utf-8")
-    return 0
+        old = given.write.read_text(encoding="utf-8")
+        given.write.write_text(between_marks(old, report.lines), encoding="utf-8")
+    return int(bool(report.disagreements))
 
 
-def first_steps(chosen: list[int]) -> list[str]:
-    """The table of the times to the first step, the least of two processes each."""
-    names = ["derive", MODULE, *(name for name in CONTESTANTS if name != "derive")]
-    lines = ["### Time to the first step", "", f"| | {' | '.join(NETS[k].title for k in chosen)} |"]
-    lines += ["| --- |" + " ---: |" * len(chosen)]
-    for name in names:
-        cells = []
+def first_steps(chosen: list[int], report: Report) -> None:
+    """The table of the times to the first step, of one process each."""
+    report.say("### Time to the first step", "", f"| | {' | '.join(NETS[k].title for k in chosen)} |")
+    report.say("| --- |" + " ---: |" * len(chosen))
+    seconds: dict[tuple[str, int], float] = {}
+    for name in [OURS, MODULE, *(name for name in CONTESTANTS if name != OURS)]:
         for net in chosen:
             try:
-                least = min(first_step(name, net) for _ in range(2))
-                cells.append(f"{least:.2f} s")
-            except subprocess.CalledProcessError:
-                cells.append("–")
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-        print(lines[-1], flush=True)
-    return [*lines, ""]
+                seconds[name, net] = first_step(name, net)
+            except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+                continue
+        cells = (f"{seconds[name, net]:.2f} s" if (name, net) in seconds else "–" for net in chosen)
+        report.say(f"| {name} | {' | '.join(cells)} |")
+    report.say("")
+    for net in chosen:
+        if (JIT, net) in seconds:
+            ours, theirs = seconds[OURS, net], seconds[JIT, net]
+            what = f"{NETS[net].title}: first step after {ours:.2f} s, {JIT} after {theirs:.2f} s"
+            report.ask(what, ours <= theirs)
 
 
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->"

@@ -1,22 +1,23 @@
 """Whoever takes part in `make bench`: each makes, for a net, one training step and a way to read its parameters.
 
 A contestant starts from the net's own parameters, takes its data, and does the same update: gradient descent, or
-Adam as its authors wrote it. Imports stand inside, so that a missing peer is left out by name and the time to the
-first step includes them.
+Adam as its authors wrote it, all with the same epsilon in the same place. Imports stand inside, so that a missing
+peer is left out by name and the time to the first step includes them.
 """
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from benchmarks.nets import Net
+from benchmarks.nets import EPSILON, Net
 
 THREADS = 2
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+BETA1, BETA2 = 0.9, 0.999
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,20 @@ def of_module(module: Any, net: Net) -> Running:
     X, Y = net.data
     theta = np.concatenate([p.ravel() for pair in net.start for p in pair])
     state, rate = module.new_state(theta), net.rate
-    return Running(lambda: module.step(theta, state, X, Y, rate), lambda: list(module.unpack(theta)))
+
+    def memory() -> int:
+        """What a new state with its buffers takes, and a step beside it, without the optimiser's moments."""
+        tracemalloc.start()
+        fresh = module.new_state(theta)
+        own = theta.copy()
+        module.step(own, fresh, X, Y, rate)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        vectors = [v for v in vars(fresh).values() if isinstance(v, np.ndarray) and v.shape == theta.shape]
+        kept = [v for v in vectors if v is not fresh.gradient and v is not own]
+        return peak - (1 + len(kept)) * theta.nbytes  # and without the copy of theta
+
+    return Running(lambda: module.step(theta, state, X, Y, rate), lambda: list(module.unpack(theta)), memory)
 
 
 def by_hand(net: Net) -> Running:
@@ -149,7 +163,7 @@ def of_torch(net: Net, compiled: bool = False) -> Running:
         layers += [linear, {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}[net.activation]()]
     model = torch.nn.Sequential(*layers[:-1])
     make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[net.optimizer]
-    optimizer = make(model.parameters(), lr=net.rate)
+    optimizer = make(model.parameters(), lr=net.rate, **({"eps": EPSILON} if net.optimizer == "adam" else {}))
 
     def loss() -> Any:
         if net.output == "softmax":
@@ -214,7 +228,12 @@ def of_sklearn(net: Net) -> Running:
     def parameters() -> list[np.ndarray]:
         return [p for W, b in zip(model.coefs_, model.intercepts_, strict=True) for p in (W.T, b)]
 
-    return Running(lambda: model.partial_fit(X, target), parameters)
+    def step() -> None:
+        # It adds epsilon before the bias correction of v; so this one is what the others add after it.
+        optimizer.epsilon = EPSILON * (1 - BETA2 ** (optimizer.t + 1)) ** 0.5
+        model.partial_fit(X, target)
+
+    return Running(step if net.optimizer == "adam" else lambda: model.partial_fit(X, target), parameters)
 
 
 def of_autograd(net: Net) -> Running:

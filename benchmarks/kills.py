@@ -155,9 +155,10 @@ def main() -> int:
             done += mine
             writing = sum(trial.while_writing for trial in mine)
             same = sum(not trial.fault for trial in mine)
-            bar.print(f"{same:4} of {count:3} bit-equal, {writing:2} killed while writing: {case.name}, {case.style}")
+            line = f"{same:4} of {count:3} bit-equal, {writing:2} killed while writing: {case.name}, {case.style}"
+            bar.console.print(line, soft_wrap=True, highlight=False)
             for fault in sorted({trial.fault for trial in mine if trial.fault}):
-                bar.print(f"     {fault}")
+                bar.console.print(f"     {fault}", soft_wrap=True, highlight=False, markup=False)
         bar.update(shown, total=len(CONTROLS), completed=0, description="planting faults")
         unseen = []
         for control in CONTROLS:

@@ -257,12 +257,12 @@ def with_cut_sign(text: str) -> str:
 
 
 def with_one_part(text: str) -> str:
-    """theta is updated part by part, however large a part is: PART decides only what fits into a cache."""
-    return folded(re.sub(r"^PART = \(?[1-9]\d*\)?", "PART = 16384", text, flags=re.MULTILINE))
+    """How much is updated or gathered at a time decides only what fits into a cache."""
+    return folded(re.sub(r"^(PART|GATHERED) = \(?[1-9]\d*\)?", r"\1 = 1", text, flags=re.MULTILINE))
 
 
 FORMS = {
-    "theta is updated in parts of any size": with_one_part,
+    "theta is updated, and samples are gathered, in parts of any size": with_one_part,
     "the same after constant folding": folded,
     "State.N starts with no batch's size": without_dead_start,
     "the last axis of a matrix is axis 1": with_last_axis,

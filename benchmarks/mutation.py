@@ -1,10 +1,11 @@
 """Mutation testing of `derive/proof`: a random sample of cosmic-ray's mutants, each against the tests that reach it.
 
-    python -m benchmarks.mutation [--sample 300] [--seed 0] [--workers 2] [--module grammar]
+    python -m benchmarks.mutation [--sample 300] [--seed 0] [--workers 2] [--module grammar] [--log FILE]
 
 A mutant is *killed* if a test fails on it (or runs ten times as long), *equivalent* if it computes the same, by a rule
 on its syntax or by the list in `mutation_equivalents.toml`, where each entry says why; otherwise it *survives*. The
-score is killed / (sampled - equivalent). Mutants on the list are run too: an entry that a test refutes is wrong.
+score is killed / (sampled - equivalent). Mutants on the list are run too: an entry that a test refutes is wrong. With
+--log, outcomes are written to FILE as they come, and those that stand there are not run again, whatever the seed.
 Exit status 1 if the score is below FLOOR or an entry of the list is wrong.
 """
 
@@ -16,7 +17,6 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from cosmic_ray.plugins import get_operator
 from cosmic_ray.work_db import WorkDB, use_db
 from cosmic_ray.work_item import MutationSpec
 
+from benchmarks.mutation_log import Log, OtherSourcesError, key, opened
 from benchmarks.mutation_rules import changed_lines, listed, reason_by_rule
 from benchmarks.mutation_runs import ROOT, TARGET, Covered, outcome, preload, start
 from benchmarks.mutation_session import run_session
@@ -93,7 +94,7 @@ class Report:
 
 def specifications(module: str | None) -> list[MutationSpec]:
     """Every change that cosmic-ray knows to make, in an order that is always the same."""
-    files = sorted(Path(TARGET).glob(f"{module or '*'}.py"))
+    files = sorted(Path(TARGET).rglob(f"{module or '*'}.py"))
     with use_db(":memory:", WorkDB.Mode.create) as db:
         init(files, db, {})
         found = [item.mutations[0] for item in db.work_items]
@@ -111,7 +112,7 @@ def made(spec: MutationSpec) -> tuple[Mutant, str] | None:
     return Mutant(str(spec.module_path), spec.start_pos[0], operator, text, before, after), original
 
 
-def examine(specs: list[MutationSpec], size: int, workers: int) -> Report:
+def examine(specs: list[MutationSpec], size: int, workers: int, log: Log) -> Report:
     """Draw mutants one after the other until there are `size`, and run those that no rule justifies."""
     by_rule: Counter[str] = Counter()
     mutants = []
@@ -126,14 +127,11 @@ def examine(specs: list[MutationSpec], size: int, workers: int) -> Report:
             by_rule[reason] += 1
         elif reason is None:
             mutants.append(mutant)
-    jobs = [(number, mutant.file, mutant.line, mutant.text) for number, mutant in enumerate(mutants)]
-    session = run_session(jobs, workers)
-    known: Covered = next(session)
-    print(f"{len(known.seconds)} tests take {sum(known.seconds.values()):.0f} s under coverage", flush=True)
-    results = run(mutants, workers, known, session)
+    run([mutant for mutant in mutants if log.outcome(mutant.file, mutant.text) is None], workers, log)
     reasons = listed()
     by_list, outcomes, wrong = [], [], []
-    for mutant, result in results:
+    for mutant in mutants:
+        result = log.known[key(mutant.file, mutant.text)]
         reason = reasons.get((mutant.module, mutant.before, mutant.after))
         if reason and result == "survived":
             by_list.append((mutant, reason))
@@ -143,22 +141,26 @@ def examine(specs: list[MutationSpec], size: int, workers: int) -> Report:
     return Report(by_rule, by_list, outcomes, wrong)
 
 
-def run(
-    mutants: list[Mutant], workers: int, known: Covered, session: Iterator[tuple[int, str]]
-) -> list[tuple[Mutant, str]]:
-    """Each mutant with its outcome: those that the session can run, then the others, `workers` at a time."""
-    results: dict[int, str] = {}
+def run(mutants: list[Mutant], workers: int, log: Log) -> None:
+    """Note what becomes of each: first those that the session can run, then the others, `workers` at a time."""
+    if not mutants:
+        return
+    left = dict(enumerate(mutants))
 
     def note(number: int, result: str) -> None:
-        results[number] = result
-        print(f"{len(results)}/{len(mutants)} {result}: {mutants[number]}", file=sys.stderr, flush=True)
+        mutant = left.pop(number)
+        log.note(mutant.file, mutant.text, result, line=mutant.line, before=mutant.before, after=mutant.after)
+        print(f"{len(mutants) - len(left)}/{len(mutants)} {result}: {mutant}", file=sys.stderr, flush=True)
 
+    session = run_session([(number, m.file, m.line, m.text) for number, m in left.items()], workers, log.covered)
+    known: Covered = next(session)
+    print(f"{len(known.seconds)} tests take {sum(known.seconds.values()):.0f} s under coverage", flush=True)
+    if known.failed:
+        print(f"left out, since they fail on the modules as they are: {', '.join(known.failed)}", flush=True)
     for number, result in session:
         note(number, result)
     running: dict[int, int] = {}
-    for number, mutant in enumerate(mutants):
-        if number in results:
-            continue
+    for number, mutant in list(left.items()):
         if len(running) == workers:
             child, status = os.wait()
             note(running.pop(child), outcome(status))
@@ -169,7 +171,6 @@ def run(
     while running:
         child, status = os.wait()
         note(running.pop(child), outcome(status))
-    return [(mutant, results[number]) for number, mutant in enumerate(mutants)]
 
 
 def main() -> int:
@@ -178,13 +179,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--module", help="mutants of this module only, such as grammar")
+    parser.add_argument("--log", type=Path, help="write outcomes there as they come, and go on from those it has")
     given = parser.parse_args()
+    try:
+        log = opened(given.log and given.log.resolve())
+    except OtherSourcesError as error:
+        parser.error(str(error))
     os.chdir(ROOT)
     started = time.monotonic()
     preload()
     specs = specifications(given.module)
     random.Random(given.seed).shuffle(specs)
-    report = examine(specs, given.sample, given.workers)
+    report = examine(specs, given.sample, given.workers, log)
     print(f"{len(specs)} mutants of {TARGET}, of which a sample is drawn with seed {given.seed}\n{report}")
     print(f"{time.monotonic() - started:.0f} s with {given.workers} workers")
     return 1 if report.wrong or report.score < FLOOR else 0

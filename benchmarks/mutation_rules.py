@@ -8,9 +8,11 @@ when lines move.
 from __future__ import annotations
 
 import ast
+import operator
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 LISTED = Path(__file__).with_name("mutation_equivalents.toml")
 CACHES = ("cache", "lru_cache")
@@ -67,23 +69,38 @@ def _strict_zips(tree: ast.Module) -> list[ast.keyword]:
     return [k for call in calls for k in call.keywords if k.arg == "strict" and getattr(k.value, "value", 0) is True]
 
 
-def with_one_layout_test(tree: ast.Module) -> None:
+def with_one_test_of_a_choice(tree: ast.Module) -> None:
+    """Comparisons of one of few texts, or of a length, with a constant: in their place, for which values they hold."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Compare) and ast.unparse(node.left).split(".")[-1] == "layout":
-            match node.ops, node.comparators:
-                case [operator], [ast.Constant(value="rows" | "columns" as layout)]:
-                    is_rows = LAYOUT_TESTS.get((type(operator), layout))
-                    if is_rows is not None:
-                        node.ops, node.comparators = [ast.Eq()], [ast.Constant("rows" if is_rows else "columns")]
+        if isinstance(node, ast.Compare):
+            match node.left, node.ops, node.comparators:
+                case ast.Call(func=ast.Name(id="len")), [sign], [ast.Constant(value=int(constant))]:
+                    values: tuple[Any, ...] = tuple(range(abs(constant) + 2))
+                case left, [sign], [ast.Constant(value=str(constant))]:
+                    values = CHOICES.get(ast.unparse(left).split(".")[-1], ())
+                    values = values if constant in values else ()
+                case _:
+                    continue
+            if values and type(sign) in COMPARISONS:
+                compare = COMPARISONS[type(sign)]
+                holds = f"{len(values)}: {[value for value in values if compare(value, constant)]}"
+                node.ops, node.comparators = [ast.Eq()], [ast.Constant(holds)]
 
 
-LAYOUT_TESTS: dict[tuple[type[ast.cmpop], str], bool] = {
-    **{(operator, "rows"): True for operator in (ast.Eq, ast.GtE)},
-    **{(operator, "rows"): False for operator in (ast.NotEq, ast.Lt)},
-    **{(operator, "columns"): False for operator in (ast.Eq, ast.LtE)},
-    **{(operator, "columns"): True for operator in (ast.NotEq, ast.Gt)},
+CHOICES = {
+    "layout": ("rows", "columns"),
+    "cost": ("mean", "sample", "sum"),
+    **dict.fromkeys(("verdict", "outcome", "expected"), ("proved", "refuted", "undecided")),
 }
-"""Comparison of a layout with a text → whether it says that the layout is rows."""
+"""Name → the texts that it can be."""
+COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
 
 
 def name_of(decorator: ast.expr) -> str:
@@ -98,8 +115,8 @@ RULES: dict[str, Rule] = {
     "@abstractmethod: every class below defines the method, so the mark changes nothing that is made": (
         without_abstract_marks
     ),
-    "a layout is rows or columns, in whichever way that is asked; columns come first in the order of texts": (
-        with_one_layout_test
+    "a layout, a cost, a verdict is one of few texts, and a length no less than 0, in whichever way that is asked": (
+        with_one_test_of_a_choice
     ),
     "a cache: the cached functions are pure, so a cache's size or absence changes the time only": without_caches,
 }

@@ -7,6 +7,7 @@ are left to `mutation_runs`. The session's first child runs everything under cov
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -15,8 +16,10 @@ import signal
 import sys
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -25,6 +28,10 @@ from benchmarks.mutation_runs import OPTIONS, ROOT, SECONDS, SUITE, TARGET, Cove
 
 Job = tuple[int, str, int, str]
 """Number, file, line, mutated text."""
+MOST_FAILED = 5
+"""Tests that fail on the modules as they are, on a busy machine say, are left out, if they are no more than this."""
+KILLERS = 10
+"""So many of the tests that have killed mutants of the same file are run first."""
 
 
 @dataclass(eq=False)
@@ -38,6 +45,12 @@ class Watched:
     seconds: dict[str, float] = field(default_factory=dict)
     current: str = ""
     started: float = 0.0
+    failed: dict[str, str] = field(default_factory=dict)
+    """Test → what it said when it failed."""
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed:
+            self.failed[report.nodeid] = report.longreprtext
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if group(nodeid) != self.current:
@@ -88,6 +101,26 @@ def lines_of(measured: Any, seconds: dict[str, float]) -> dict[tuple[str, int], 
     }
 
 
+def packed(watched: Watched) -> str:
+    """What was watched as one line of JSON: the outcome, the time of each test, and which of them execute each line."""
+    number = {test: k for k, test in enumerate(watched.seconds)} | {"": -1}
+    found = lines_of(watched.coverage, watched.seconds)
+    lines = [[*place, sorted(number[test] for test in tests)] for place, tests in found.items()]
+    return json.dumps({"failed": watched.failed, "seconds": watched.seconds, "lines": lines})
+
+
+def unpacked(content: str) -> Covered:
+    """The inverse of `packed`, without the tests that failed. Raises RuntimeError if those are many, or all."""
+    watched = json.loads(content or '{"failed": {"collection": "an error"}, "seconds": {}}')
+    failed = watched["failed"]
+    if len(failed) > MOST_FAILED or not watched["seconds"]:
+        raise RuntimeError(f"the tests fail on the modules as they are: {failed}")
+    tests = [*watched["seconds"], ""]  # the last is number -1
+    lines = {(file, line): {tests[k] for k in numbers} - set(failed) for file, line, numbers in watched["lines"]}
+    texts = {file: (ROOT / file).read_text(encoding="utf-8") for file, _ in lines}
+    return Covered({t: s for t, s in watched["seconds"].items() if t not in failed}, lines, texts, tuple(failed))
+
+
 @dataclass(eq=False)
 class Session:
     """Takes the place of pytest's own loop over the collected tests."""
@@ -97,31 +130,33 @@ class Session:
     workers: int
     result: int
     """The pipe that the results are written to."""
+    kept: Path | None
+    """A file with what the tests execute; it is written if there is none."""
 
     def pytest_runtestloop(self, session: Any) -> bool:
-        watched = self._watched(session)
-        seconds, lines = watched["seconds"], {(f, n): set(tests) for f, n, tests in watched["lines"]}
+        content = self.kept.read_text(encoding="utf-8") if self.kept and self.kept.exists() else self._watched(session)
         self.coverage.stop()
-        texts = {file: (ROOT / file).read_text(encoding="utf-8") for file, _ in lines}
-        known = Covered(seconds, lines, texts)
         with os.fdopen(self.result, "w") as pipe:
-            print(json.dumps(watched), file=pipe, flush=True)
-            for found in () if watched["failed"] else self._run(session, known):
+            print(content, file=pipe, flush=True)
+            known = unpacked(content)
+            if self.kept:
+                self.kept.write_text(content, encoding="utf-8")
+            for found in self._run(session, known):
                 print(json.dumps(found), file=pipe, flush=True)
         return True
 
-    def _watched(self, session: Any) -> Any:
+    def _watched(self, session: Any) -> str:
         """Every test under coverage, in a child."""
         reading, writing = os.pipe()
 
         def run() -> int:
             watched = Watched(self.coverage)
             session.config.pluginmanager.register(watched)
-            failed = run_items(session, session.items)
+            for item, following in pairwise([*session.items, None]):
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             self.coverage.stop()
-            lines = [[*place, sorted(tests)] for place, tests in lines_of(self.coverage, watched.seconds).items()]
             with os.fdopen(writing, "wb") as pipe:
-                pipe.write(json.dumps({"failed": failed, "seconds": watched.seconds, "lines": lines}).encode())
+                pipe.write(packed(watched).encode())
             return 0
 
         child = forked(run)
@@ -129,13 +164,16 @@ class Session:
         with os.fdopen(reading, "rb") as pipe:
             content = pipe.read()
         os.waitpid(child, 0)
-        return json.loads(content)
+        return content.decode()
 
     def _run(self, session: Any, known: Covered) -> Iterator[tuple[int, str]]:
         """The outcomes of those mutants that a change in place can make."""
         items = {item.nodeid: item for item in session.items}
         functions = functions_of_target()
         running: dict[int, int] = {}
+        kills: dict[str, Counter[str]] = {}
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
         for number, file, line, text in self.jobs:
             tests = known.tests(file, line)
             lines = {t for each in statement(known.texts[file], line) for t in known.lines.get((file, each), ())}
@@ -147,12 +185,18 @@ class Session:
                 continue
             if len(running) == self.workers:
                 yield from reaped(running)
-            chosen = [items[test] for test in tests]
+                note_kills(reading, kills)
+            first = [test for test, _ in kills.get(file, Counter()).most_common(KILLERS) if test in tests]
+            chosen = [items[test] for test in dict.fromkeys([*first, *tests])]
 
-            def run(function: FunctionType = live[0], code: CodeType = change, chosen: list[Any] = chosen) -> int:
+            def run(
+                file: str = file, function: FunctionType = live[0], code: CodeType = change, chosen: Any = chosen
+            ) -> int:
                 function.__code__ = code
                 session.config.pluginmanager.register(Limited(known.seconds))
-                return run_items(session, chosen)
+                killer = run_items(session, chosen)
+                os.write(writing, f"{file}\t{killer}\n".encode() if killer else b"")
+                return bool(killer)
 
             running[forked(run)] = number
         while running:
@@ -162,6 +206,14 @@ class Session:
 def reaped(running: dict[int, int]) -> Iterator[tuple[int, str]]:
     child, status = os.wait()
     yield running.pop(child), outcome(status)
+
+
+def note_kills(pipe: int, kills: dict[str, Counter[str]]) -> None:
+    """Count which tests have killed mutants of a file; they are the likeliest to kill its next."""
+    with contextlib.suppress(BlockingIOError):
+        for line in os.read(pipe, 1 << 16).decode().splitlines():
+            file, _, test = line.partition("\t")
+            kills.setdefault(file, Counter())[test] += 1
 
 
 @dataclass(eq=False)
@@ -174,14 +226,14 @@ class Limited:
         signal.setitimer(signal.ITIMER_PROF, SECONDS + 10 * self.seconds[nodeid])
 
 
-def run_items(session: Any, items: list[Any]) -> int:
-    """Run tests until one fails; whether one did."""
+def run_items(session: Any, items: list[Any]) -> str:
+    """Run tests until one fails; that test, or "" if there is none."""
     forget()
     for item, following in zip(items, [*items[1:], None], strict=True):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
-            return 1
-    return 0
+            return str(item.nodeid)
+    return ""
 
 
 def functions_of_target() -> dict[tuple[str, str, int], list[FunctionType]]:
@@ -223,10 +275,11 @@ def _same(one: Any, other: Any) -> bool:
     return bool(type(one) is type(other) and one == other)
 
 
-def run_session(jobs: list[Job], workers: int) -> Iterator[Any]:
+def run_session(jobs: list[Job], workers: int, kept: Path | None = None) -> Iterator[Any]:
     """First what the tests execute, then (number, outcome) of each mutant that needs no new import.
 
-    Raises RuntimeError if the tests fail on the modules as they are.
+    What the tests execute is read from the file `kept`, or written there. Raises RuntimeError if many tests fail on the
+    modules as they are.
     """
     reading, writing = os.pipe()
 
@@ -236,19 +289,15 @@ def run_session(jobs: list[Job], workers: int) -> Iterator[Any]:
 
         os.close(reading)
         measured = coverage.Coverage(data_file=None, source=[str(ROOT / TARGET)], branch=False)
-        measured.start()
-        for file in sorted((ROOT / TARGET).glob("*.py")):
+        if not (kept and kept.exists()):
+            measured.start()
+        for file in sorted((ROOT / TARGET).rglob("*.py")):
             importlib.import_module(dotted(str(file.relative_to(ROOT))))
-        return int(pytest.main([*SUITE, *OPTIONS], plugins=[Session(measured, jobs, workers, writing)]))
+        return int(pytest.main([*SUITE, *OPTIONS], plugins=[Session(measured, jobs, workers, writing, kept)]))
 
     child = forked(run)
     os.close(writing)
     with os.fdopen(reading) as pipe:
-        watched = json.loads(pipe.readline() or '{"failed": true}')
-        if watched["failed"]:
-            raise RuntimeError("the tests fail on the modules as they are")
-        lines = {(file, line): set(tests) for file, line, tests in watched["lines"]}
-        texts = {file: (ROOT / file).read_text(encoding="utf-8") for file, _ in lines}
-        yield Covered(watched["seconds"], lines, texts)
+        yield unpacked(pipe.readline())
         yield from map(json.loads, pipe)
     os.waitpid(child, 0)

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.entries import OPTIONS, combinations, tracked, with_option
-from benchmarks.torch_networks import ACTIVATIONS, LOSSES, TWICE, loss, outputs, targets
+from benchmarks.torch_networks import ACTIVATIONS, LOSSES, loss, outputs, targets
 from derive import Architecture, differentiate, emit, load
 from derive.model import tables
 from derive.model.activation import activation, breakpoints
@@ -98,7 +98,11 @@ def clip_difference(style: str) -> float:
 
 
 def difference(architecture: Architecture, style: str, peer_of: Peer | None = None) -> float:
-    """The worst relative difference in losses, gradients or parameters over the steps; NaN if one is NaN."""
+    """The worst difference in losses, gradients or parameters over the steps; NaN if one is NaN.
+
+    Each is relative to the largest of its kind in all steps: a gradient that vanishes where a loss is least is a
+    difference of terms as large as before, and holds nothing but their rounding errors.
+    """
     rng = np.random.default_rng(0)
     module = load(emit(differentiate(architecture), style))
     theta, X = module.initialize(0) + 0.05, rng.standard_normal((7, architecture.sizes[0]))
@@ -111,8 +115,8 @@ def difference(architecture: Architecture, style: str, peer_of: Peer | None = No
     peer = (peer_of or OURS[architecture.optimizer.name])(list(tensors.values()))
     dropped = {f"mask{k}": (k, o.dropout) for k, o in enumerate(architecture.layers, 1) if o.dropout}
     state = module.new_state(theta, 0) if dropped else module.new_state(theta)
-    differences = []
-    for _ in range(STEPS):
+    differences, scales = np.zeros((STEPS, 3)), np.zeros((STEPS, 3))
+    for number in range(STEPS):
         draws = {"rng": deepcopy(state.rng)} if dropped else {}
         again = deepcopy(draws)
         masks = {n: module._mask(again["rng"], (len(X), architecture.sizes[k]), p) for n, (k, p) in dropped.items()}
@@ -125,11 +129,11 @@ def difference(architecture: Architecture, style: str, peer_of: Peer | None = No
         found = module.step(theta, state, X, Y, RATE, *further)
         peer.step()
         pairs += [(theta, tensors.values()), ([found], [value])]
-        for own, theirs in pairs:
+        for kind, (own, theirs) in enumerate(pairs):
             flat = np.concatenate([np.ravel(t.detach().numpy()) for t in theirs])
-            scale = max(float(np.abs(flat).max()), 1e-30)  # a loss of 0 is compared absolutely
-            differences.append(np.abs(np.asarray(own) - flat).max() / scale)
-    return float(np.max(differences))
+            differences[number, kind] = np.abs(np.asarray(own) - flat).max()
+            scales[number, kind] = np.abs(flat).max()
+    return float(np.max(differences.max(axis=0) / np.maximum(scales.max(axis=0), 1e-30)))
 
 
 def networks() -> Iterator[tuple[str, str, Architecture]]:
@@ -170,10 +174,10 @@ def second_order(name: str) -> float:
     inputs, targeted = torch.tensor(X), torch.tensor(Y)
 
     def value(x: Any, *parameters: Any) -> Any:
-        return loss(architecture, dict(zip(names, parameters, strict=True)), x, targeted, functions=TWICE)
+        return loss(architecture, dict(zip(names, parameters, strict=True)), x, targeted)
 
     def predicted(x: Any) -> Any:
-        return outputs(architecture, dict(zip(names, tensors, strict=True)), x, TWICE)
+        return outputs(architecture, dict(zip(names, tensors, strict=True)), x)
 
     product = torch.autograd.functional.hvp(lambda *p: value(inputs, *p), tensors, along)[1]
     full = torch.autograd.functional.jacobian(predicted, inputs)

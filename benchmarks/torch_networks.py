@@ -31,7 +31,7 @@ ACTIVATIONS: dict[str, Function] = {
     "gelu": functional.gelu,
     "gelu_tanh": lambda z: functional.gelu(z, approximate="tanh"),
     "hardtanh": functional.hardtanh,
-    "hardsigmoid": functional.hardsigmoid,
+    "hardsigmoid": lambda z: functional.relu6(z + 3) / 6,  # as it is defined; its own backward has 1/6 in float32
     "hardswish": functional.hardswish,
     "relu6": functional.relu6,
     "logsigmoid": functional.logsigmoid,
@@ -46,9 +46,6 @@ ACTIVATIONS: dict[str, Function] = {
     "log_softmax": lambda z: functional.log_softmax(z, dim=1),
 }
 """Name → PyTorch's function of z and of the trained constants."""
-
-TWICE = ACTIVATIONS | {"hardsigmoid": lambda z: torch.clamp(z / 6 + 1 / 2, 0, 1)}
-"""The same, written so that PyTorch can differentiate it twice: it has no second derivative of its hardsigmoid."""
 
 LOSSES: dict[str, Function] = {
     "least_squares": lambda a, y: functional.mse_loss(a, y, reduction="none").sum(1) / 2,
@@ -76,9 +73,7 @@ def targets(kind: str, rng: np.random.Generator, shape: tuple[int, int]) -> Any:
     return drawn[kind]()
 
 
-def outputs(
-    architecture: Architecture, parts: dict[str, Any], X: Any, functions: dict[str, Function] = ACTIVATIONS
-) -> Any:
+def outputs(architecture: Architecture, parts: dict[str, Any], X: Any) -> Any:
     """a^L at the parameters W1, b1, … and with the masks mask1, …, as PyTorch computes it."""
     found = [X]
     for label, (function, options) in enumerate(zip(architecture.activations, architecture.layers, strict=True), 1):
@@ -87,22 +82,15 @@ def outputs(
             z = functional.layer_norm(z, z.shape[1:], parts[f"gain{label}"], parts[f"shift{label}"])
         elif options.normalization == "rms_norm":
             z = functional.rms_norm(z, z.shape[1:], parts[f"gain{label}"], eps=1e-5)
-        a = functions[function.name](z, *(parts[f"{name}{label}"] for name in function.trained))
+        a = ACTIVATIONS[function.name](z, *(parts[f"{name}{label}"] for name in function.trained))
         a = a * parts[f"mask{label}"] if options.dropout else a
         found.append(a + found[label - options.residual] if options.residual else a)
     return found[-1]
 
 
-def loss(
-    architecture: Architecture,
-    parts: dict[str, Any],
-    X: Any,
-    Y: Any,
-    weights: Any = None,
-    functions: dict[str, Function] = ACTIVATIONS,
-) -> Any:
+def loss(architecture: Architecture, parts: dict[str, Any], X: Any, Y: Any, weights: Any = None) -> Any:
     """The loss of the architecture, with its penalty."""
-    each = LOSSES[architecture.loss.name](outputs(architecture, parts, X, functions), Y)
+    each = LOSSES[architecture.loss.name](outputs(architecture, parts, X), Y)
     each = each if weights is None else each * weights
     chosen, penalty = architecture.penalty, torch.zeros(())
     for label in range(1, architecture.depth + 1):

@@ -180,14 +180,14 @@ def _swept(module: Any, text: str, theta: Any, z: Any) -> dict[str, list[Any]]:
     """What the sweep of the fast style leaves in the buffers of a^1 and delta^1, the latter times N."""
     count = 1 << (len(z) - 1).bit_length()  # a power of two, so that f'/N is exact
     X = np.resize(z, (count, 1))
-    names = re.search(r"    (.*) = buffers\n", text)
+    names = re.search(r"    ((?:\((?:\n        \w+,)+\n    \))|[^\n]*) = buffers\n", text)
     buffers = module._buffers(count)
-    module._sweep(module.unpack(theta), module.unpack(np.empty_like(theta)), buffers, X, np.ones_like(X), scale=1)
-    kept = dict(zip(names[1].replace(" ", "").split(","), buffers, strict=False)) if names else {}
+    module._sweep(module._operands(theta), module.unpack(np.empty_like(theta)), buffers, X, np.ones_like(X), scale=1)
+    kept = dict(zip(re.findall(r"\w+", names[1]), buffers, strict=False)) if names else {}
     result = {}
     if "a1" in kept:
         result["a1"] = [kept["a1"][: len(z), 0]]
-    if "delta1" in kept and re.search(r"out=delta1\).*# delta\^1", text):
+    if "delta1" in kept and re.search(r"delta1\).*# delta\^1", text):
         result["delta1"] = [kept["delta1"][: len(z), 0] * count]
     return result
 

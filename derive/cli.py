@@ -6,13 +6,16 @@ is there at once.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 import click
+from click.shell_completion import shell_complete
 
 from derive import __version__
+from derive.commands.completion import VARIABLE
 from derive.commands.console import guarded
 
 COMMANDS = {
@@ -23,6 +26,7 @@ COMMANDS = {
     "grade": "Grade a learner's formula, or a whole derivation: right, or which slip it is consistent with.",
     "explain": "Show how the gradients are derived, step by step: in a terminal, a page, LaTeX or a notebook.",
     "exercises": "Write a sheet of exercises that grades itself, or count what a class answered.",
+    "completion": "Print the script with which bash, zsh or fish completes derive's command lines.",
     "demo": "Derive, prove, emit, audit and train a network that reads handwritten digits.",
 }
 """Name → what it does; the command itself is `derive.commands.NAME.NAME`."""
@@ -50,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
 
     def run() -> int:
+        if VARIABLE in os.environ:
+            return shell_complete(cli, {}, "derive", VARIABLE, os.environ[VARIABLE])
         with cli.make_context("derive", words) as context:
             return int(cli.invoke(context) or 0)
 

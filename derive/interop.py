@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from math import prod
 from pathlib import Path
 from types import ModuleType
@@ -23,11 +22,22 @@ import numpy as np
 
 from derive.codegen.archives import unpacked
 from derive.commands.files import check_readable, write_whole
+from derive.extras import required
 from derive.model.activation import Activation, activation
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, shorten
 from derive.model.specification import from_toml
-from derive.onnx_export import to_onnx as to_onnx
+from derive.onnx_export import to_onnx
+
+__all__ = [
+    "from_state_dict",
+    "from_torch",
+    "load_parameters",
+    "save_parameters",
+    "to_onnx",
+    "to_state_dict",
+    "to_torch",
+]
 
 TORCH: dict[str, tuple[str, dict[str, str | float]]] = {
     "identity": ("Identity", {}),
@@ -64,13 +74,15 @@ FREE = ("threshold", "inplace", "dim")
 
 def save_parameters(path: str | Path, module: ModuleType, theta: Any) -> None:
     """Write W1, b1, … of `theta` to a .npz or a .safetensors file, by the end of `path`. Raises DeriveError."""
-    tensors = {name: np.ascontiguousarray(view) for name, view in module.unpack(theta)._asdict().items()}
+    tensors: dict[str, Any] = {
+        name: np.ascontiguousarray(view) for name, view in module.unpack(theta)._asdict().items()
+    }
     if _kind(path) == ".npz":
         buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **tensors)
+        np.savez(buffer, **tensors)
         write_whole(Path(path), buffer.getvalue())
     else:
-        write_whole(Path(path), _required("safetensors.numpy", "safetensors").save(tensors))
+        write_whole(Path(path), required("safetensors.numpy", "safetensors").save(tensors))
 
 
 def load_parameters(path: str | Path, module: ModuleType) -> Any:
@@ -98,7 +110,7 @@ def _npz(path: Path, room: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _safetensors(path: Path, room: Mapping[str, int]) -> dict[str, Any]:
-    load = _required("safetensors.numpy", "safetensors").load
+    load = required("safetensors.numpy", "safetensors").load
     most = sum(room.values()) + 1_000_000  # for the header
     with path.open("rb") as file:
         data = file.read(most + 1)
@@ -122,19 +134,12 @@ def _kind(path: str | Path) -> str:
     return suffix
 
 
-def _required(name: str, extra: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError:
-        raise DeriveError(f"{name} is not installed; pip install 'derive[{extra}]' brings it") from None
-
-
 def to_torch(module: ModuleType, theta: Any) -> Any:
     """A torch.nn.Sequential with the outputs of `module.predict(theta, X)`: Linear, activation, Dropout, Linear, …
 
     Raises DeriveError for what PyTorch has no module for: trained constants, own activations, other layers.
     """
-    torch = _required("torch", "torch")
+    torch = required("torch", "torch")
     architecture = from_toml(module.SPEC)
     parameters, parts = iter(module.unpack(theta)), []
     for function, options, below, n in zip(
@@ -181,7 +186,7 @@ def from_torch(network: Any, **settings: Any) -> tuple[Architecture, Any]:
     contains the softmax, so there a network ends before it: append nn.Softmax(dim=1). Raises DeriveError for
     modules that derive has no layer for.
     """
-    torch = _required("torch", "torch")
+    torch = required("torch", "torch")
     sizes: list[int] = []
     functions: list[Activation | None] = []
     layers: list[dict[str, float]] = []

@@ -7,7 +7,6 @@ composed so that they keep their precision for small arguments.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +22,7 @@ from derive.codegen.lower import lower, lower_scalar
 from derive.codegen.schedule import leaves
 from derive.codegen.specialize import specialize
 from derive.commands.files import write_whole
+from derive.extras import required
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.model.expression import Z
@@ -168,10 +168,7 @@ def to_onnx(module: ModuleType, theta: Any, path: str | Path | None = None) -> A
     It is checked by ONNX, and written to `path` if one is given. onnxruntime has no float64 kernels for sinh,
     cosh, asinh and atan. Raises DeriveError.
     """
-    try:
-        onnx = import_module("onnx")
-    except ImportError:
-        raise DeriveError("onnx is not installed; pip install 'derive[onnx]' brings it") from None
+    onnx = required("onnx", "onnx")
     architecture = from_toml(module.SPEC)
     graph = _Graph(onnx, architecture.dtype)
     parameters = module.unpack(theta)._asdict()

@@ -11,7 +11,11 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin
+
+try:
+    from sklearn.base import ClassifierMixin, RegressorMixin
+except ImportError:
+    raise ImportError("scikit-learn is not installed; pip install 'derive[sklearn]' brings it") from None
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.metaestimators import available_if
@@ -22,6 +26,8 @@ from derive.fitting import Samples
 from derive.model.activation import Activation
 from derive.model.errors import DeriveError, shorten
 from derive.model.loss import loss_function
+
+__all__ = ["DerivedClassifier", "DerivedRegressor"]
 
 
 def _by_epochs(estimator: Network) -> bool:

@@ -5,7 +5,7 @@ Emitted by derive 0.1.0; to change it, change the specification and make it agai
     derive generate --layers 2-3-1 --activation tanh --output identity --style fast --name first
 
 Rows of X are samples, W_l is (n_l, n_(l-1)) as in the text, all parameters lie in one vector theta.
-Memory of a step over N samples: 88 N + 104 bytes, which its State keeps; the step itself
+Memory of a step over N samples: 80 N + 112 bytes, which its State keeps; the step itself
 allocates nothing that grows with N.
 Certificate: 43 formulas proved; 2 printed slips refuted, as they have to be. `derive verify` shows them,
 `derive audit` runs this file in exact arithmetic against its specification.
@@ -34,7 +34,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:967019e8efd4db3a9c38cf029e31097ce9714323fd25f24118440f2c8d67efbb"
+DIGEST = "sha256:acfe793562f17eb02d6b9422ca7666c0e04004c5473bb1b49efee534bce2ad6a"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -130,18 +130,45 @@ def loss_and_gradient(theta, X, Y):
     """The mean loss and its gradient, a vector like theta."""
     X, Y = _data(X, Y)
     gradient = np.empty(PARAMETER_COUNT, DTYPE)
-    value = _sweep(unpack(theta), unpack(gradient), _buffers(len(X)), X, Y, scale=1)
+    value = _sweep(_operands(theta), unpack(gradient), _buffers(len(X)), X, Y, scale=1)
     return value, gradient
 
 
-def _buffers(N):
-    """Room for the intermediate arrays of one sweep over N samples."""
+def _operands(theta):
+    """What a sweep reads of `theta`: parameters, and views of them."""
+    W1, b1, W2, b2 = unpack(theta)
     return (
-        np.empty((N, n1), DTYPE),  # a1
-        np.empty((N, n2), DTYPE),  # da2
-        np.empty((N, n1), DTYPE),  # da1
-        np.empty((N, n1), DTYPE),  # delta1
-        np.ones(N, DTYPE),  # ones
+        W2,
+        W1.T,
+        b1[np.newaxis],
+        W2.T,
+        b2[np.newaxis],
+    )
+
+
+def _buffers(N):
+    """Room for the intermediate arrays of one sweep over N samples, and views of it."""
+    a1 = np.empty((N, n1), DTYPE)
+    room1 = np.empty(N * max(n1, n2), DTYPE)
+    delta1 = room1[: N * n1].reshape(N, n1)
+    da2 = room1[: N * n2].reshape(N, n2)
+    room2 = np.empty(N * max(n2, n1), DTYPE)
+    t1 = room2[: N * n2].reshape(N, n2)
+    da1 = room2[: N * n1].reshape(N, n1)
+    ones = np.ones(N, DTYPE)
+    rate = np.empty((), DTYPE)
+    return (
+        a1,
+        delta1,
+        da2,
+        t1,
+        da1,
+        ones,
+        rate,
+        ones[:, np.newaxis],
+        da2.reshape(-1),
+        da2.T,
+        delta1.T,
     )
 
 
@@ -150,31 +177,105 @@ def _sweep(parameters, gradients, buffers, X, Y, scale):
 
     A buffer bears the name of the last tensor of the text that it holds.
     """
-    W1, b1, W2, b2 = parameters
+    W2, W1T, b1_row, W2T, b2_row = parameters
     dW1, db1, dW2, db2 = gradients
-    a1, da2, da1, delta1, ones = buffers
+    a1, delta1, da2, t1, da1, ones, rate, ones_column, da2_flat, da2T, delta1T = buffers
     N = len(X)
-    rate = scale / N
+    rate[...] = scale / N
 
     # Forward, from the input to the loss.
-    X.dot(W1.T, a1)
-    np.add(a1, b1, out=a1)  # z^1 = W^1 a^0 + b^1
-    np.tanh(a1, out=a1)  # a^1 = f(z^1), f = tanh
-    a1.dot(W2.T, da2)
-    np.add(da2, b2, out=da2)  # z^2 = W^2 a^1 + b^2
-    np.subtract(da2, Y, out=da2)
-    value = np.vdot(da2, da2) / (2 * N)  # c[s] = sum((a[L][s,i] - y[s,i])**2 / 2, i); loss = sum(c[s], s) / N
+    X.dot(W1T, a1)
+    ones_column.dot(b1_row, delta1)
+    np.add(delta1, a1, a1)  # z^1 = W^1 a^0 + b^1
+    np.tanh(a1, a1)  # a^1 = f(z^1), f = tanh
+    a1.dot(W2T, da2)
+    ones_column.dot(b2_row, t1)
+    np.add(t1, da2, da2)  # z^2 = W^2 a^1 + b^2
+    np.subtract(da2, Y, da2)
+    # c[s] = sum((a[L][s,i] - y[s,i])**2 / 2, i); loss = sum(c[s], s) / N
+    value = da2_flat.dot(da2_flat) / (2 * N)
 
     # Backward, from the loss to the first layer.
-    np.multiply(rate, da2, out=da2)  # da2[s, i] = rate*(a2[s, i] - y[s, i])
+    np.multiply(rate, da2, da2)  # da2[s, i] = rate*(a2[s, i] - y[s, i])
     ones.dot(da2, db2)  # dc/db^2 = delta^2, summed over the samples
-    da2.T.dot(a1, dW2)  # dc/dW^2 = delta^2 (a^1)^T, summed over the samples
+    da2T.dot(a1, dW2)  # dc/dW^2 = delta^2 (a^1)^T, summed over the samples
     da2.dot(W2, da1)  # dc/da^1 = (W^2)^T delta^2
-    np.square(a1, out=delta1)
-    np.multiply(da1, delta1, out=delta1)
-    np.subtract(da1, delta1, out=delta1)  # delta^1 = dc/db^1 = f'(z^1) dc/da^1
+    np.square(a1, delta1)
+    np.multiply(da1, delta1, delta1)
+    np.subtract(da1, delta1, delta1)  # delta^1 = dc/db^1 = f'(z^1) dc/da^1
     ones.dot(delta1, db1)  # dc/db^1 = delta^1, summed over the samples
-    delta1.T.dot(X, dW1)  # dc/dW^1 = delta^1 (a^0)^T, summed over the samples
+    delta1T.dot(X, dW1)  # dc/dW^1 = delta^1 (a^0)^T, summed over the samples
+    return float(value)
+
+
+def _operands_one(theta):
+    """What a sweep reads of `theta`: parameters, and views of them."""
+    W1, b1, W2, b2 = unpack(theta)
+    return (
+        W2,
+        W1.T,
+        b1[np.newaxis],
+        W2.T,
+        b2[np.newaxis],
+    )
+
+
+def _derivatives_one(gradient):
+    """What a sweep writes of `gradient`, and views of it."""
+    dW1, db1, dW2, db2 = unpack(gradient)
+    return (
+        dW1,
+        dW2,
+        db1[np.newaxis],
+        db2[np.newaxis],
+        db2[:, np.newaxis],
+        db1[:, np.newaxis],
+    )
+
+
+def _buffers_one(N):
+    """Room for the intermediate arrays of one sweep over one sample, and views of it."""
+    a1 = np.empty((1, n1), DTYPE)
+    z2 = np.empty((1, n2), DTYPE)
+    da1 = np.empty((1, n1), DTYPE)
+    t1 = np.empty((1, n1), DTYPE)
+    rate = np.empty((), DTYPE)
+    return (
+        a1,
+        z2,
+        da1,
+        t1,
+        rate,
+        z2.reshape(-1),
+    )
+
+
+def _sweep_one(parameters, gradients, buffers, X, Y, scale):
+    """`_sweep` over one sample: its arrays are rows, and delta^l is written where db^l lies."""
+    W2, W1T, b1_row, W2T, b2_row = parameters
+    dW1, dW2, db1_row, db2_row, db2_rowT, db1_rowT = gradients
+    a1, z2, da1, t1, rate, z2_flat = buffers
+    N = len(X)
+    rate[...] = scale / N
+
+    # Forward, from the input to the loss.
+    X.dot(W1T, a1)
+    np.add(a1, b1_row, a1)  # z^1 = W^1 a^0 + b^1
+    np.tanh(a1, a1)  # a^1 = f(z^1), f = tanh
+    a1.dot(W2T, z2)
+    np.add(z2, b2_row, z2)  # z^2 = W^2 a^1 + b^2
+    np.subtract(z2, Y, z2)
+    # c[s] = sum((a[L][s,i] - y[s,i])**2 / 2, i); loss = sum(c[s], s) / N
+    value = z2_flat.dot(z2_flat) / (2 * N)
+
+    # Backward, from the loss to the first layer.
+    np.multiply(rate, z2, db2_row)  # da2[s, i] = rate*(a2[s, i] - y[s, i])
+    db2_rowT.dot(a1, dW2)  # dc/dW^2 = delta^2 (a^1)^T, summed over the samples
+    db2_row.dot(W2, da1)  # dc/da^1 = (W^2)^T delta^2
+    np.square(a1, t1)
+    np.multiply(da1, t1, t1)
+    np.subtract(da1, t1, db1_row)  # delta^1 = dc/db^1 = f'(z^1) dc/da^1
+    db1_rowT.dot(X, dW1)  # dc/dW^1 = delta^1 (a^0)^T, summed over the samples
     return float(value)
 
 
@@ -184,7 +285,7 @@ class State:
     def __init__(self, theta):
         self.gradient = np.empty_like(theta)
         self.gradients = unpack(self.gradient)
-        self.theta = self.parameters = None
+        self.X = self.Y = self.theta = self.parameters = self.sweep = None
         self.parts = ()
         self.N = 0
         self.buffers = ()
@@ -198,9 +299,13 @@ def new_state(theta):
 def _prepare(state, theta, N):
     """Views of this theta and buffers for N samples, kept in the state until another theta or N comes."""
     _in_place(theta)
-    state.theta, state.parameters = theta, unpack(theta)
+    state.theta = theta
+    if N == 1:
+        state.sweep, state.parameters, state.gradients = _sweep_one, _operands_one(theta), _derivatives_one(state.gradient)
+    else:
+        state.sweep, state.parameters, state.gradients = _sweep, _operands(theta), unpack(state.gradient)
     if state.N != N:
-        state.N, state.buffers = N, _buffers(N)
+        state.N, state.buffers = N, _buffers_one(N) if N == 1 else _buffers(N)
     vectors = theta, state.gradient
     scratch = [np.empty(min(PART, PARAMETER_COUNT), DTYPE) for _ in range(0)]
     starts = range(0, PARAMETER_COUNT, PART)
@@ -208,23 +313,27 @@ def _prepare(state, theta, N):
     state.parts = [(*part, *(vector[: len(part[0])] for vector in scratch)) for part in parts]
 
 
-PART = 16384  # entries of theta that are updated at a time: what belongs to them fits into a core's cache
+PART = PARAMETER_COUNT  # entries of theta that are updated at a time
 
 
 def step(theta, state, X, Y, learning_rate=0.1):
     """One update of `theta`, in place, with the gradient on these samples; returns the loss before it.
 
-    If that is not finite, nothing is updated.
+    If that is not finite, nothing is updated. The very arrays of the last step are not checked again.
     """
-    X, Y = _data(X, Y)
-    return _step(theta, state, X, Y, _rate(learning_rate))
+    if X is not state.X or Y is not state.Y:
+        state.X, state.Y = X, Y = _data(X, Y)
+    value = _step(theta, state, X, Y, _rate(learning_rate))
+    if not abs(value) < np.inf:
+        _data(X, Y)  # which have perhaps changed since they passed the door
+    return value
 
 
 def _step(theta, state, X, Y, learning_rate):
     """`step` on arrays that have passed the door."""
     if state.theta is not theta or state.N != len(X):
         _prepare(state, theta, len(X))
-    value = _sweep(state.parameters, state.gradients, state.buffers, X, Y, learning_rate)
+    value = state.sweep(state.parameters, state.gradients, state.buffers, X, Y, learning_rate)
     if not abs(value) < np.inf:  # as NaN is not
         return value
     for part in state.parts:
@@ -234,7 +343,7 @@ def _step(theta, state, X, Y, learning_rate):
 
 def _update(theta, g):
     """One update of a part of theta, by `learning_rate` times the gradient."""
-    np.subtract(theta, g, out=theta)
+    np.subtract(theta, g, theta)
 
 
 def hessian_vector_product(theta, v, X, Y):
@@ -359,6 +468,14 @@ def _diverged(what, epoch, step, history, theta, opening, X, Y):
     return error
 
 
+GATHERED = 65536  # entries of X that are gathered at a time, where a batch has fewer: they fit into a core's cache
+
+
+def _batches(rooms, count, batch_size):
+    """The first `count` rows of the arrays in batches, as views."""
+    return [[room[k : min(k + batch_size, count)] for room in rooms] for k in range(0, count, batch_size)]
+
+
 def train(
     theta,
     X,
@@ -376,7 +493,8 @@ def train(
 ):
     """Train from `theta`, which is left as it is; returns the trained theta and the history.
 
-    Every epoch visits all samples once, in a random order drawn from `rng`, `batch_size` at a time.
+    Every epoch visits all samples once, in a random order drawn from `rng`, `batch_size` at a time; X and Y may be
+    a numpy.memmap larger than memory.
     `history["loss"]` holds the mean loss of each epoch and, if `validation` is a pair (X, Y),
     `history["validation_loss"]` the loss on it. `callback(epoch, history)` is called after each epoch.
     With `patience`, training stops after so many epochs without a lower validation loss; what comes
@@ -411,7 +529,9 @@ def train(
     seed, rng = rng, np.random.default_rng(rng)
     state = new_state(theta)
     data = X, Y
-    rooms = [np.empty((min(batch_size, len(X)), *a.shape[1:]), DTYPE) for a in data]  # each batch is gathered here
+    ahead = min(max(1, GATHERED // (n0 * batch_size)) * batch_size, len(X))
+    rooms = [np.empty((ahead, *a.shape[1:]), DTYPE) for a in data]  # a few batches at a time are gathered here
+    batches = _batches(rooms, ahead, batch_size)
     history = {"loss": []} if validation is None else {"loss": [], "validation_loss": []}
     lowest, best, opening = np.inf, theta.copy(), theta.copy()
     done, total, drawn = 0, 0.0, None  # of an epoch: samples visited, their losses, the generator when it began
@@ -440,23 +560,26 @@ def train(
             drawn = rng.bit_generator.state
             order = rng.permutation(len(X))
             total = 0.0
-        for start in range(done, len(X), batch_size):
-            rows = order[start : start + batch_size]
-            batch = [a.take(rows, 0, room[: len(rows)], "clip") for a, room in zip(data, rooms)]
-            value = _step(theta, state, *batch, learning_rate)
-            if not abs(value) < np.inf:  # as NaN is not
-                raise _diverged("the loss", epoch, start // batch_size, history, theta, opening, *batch)
-            total += len(rows) * value
-            if checkpoint is not None and start + batch_size < len(X) and checkpoint.due(False):
-                checkpoint.write(start + batch_size, total, lowest, history, drawn)
+        for start in range(done, len(X), ahead):
+            rows = order[start : start + ahead]
+            for array, room in zip(data, rooms):
+                array.take(rows, 0, room[: len(rows)], "clip")
+            for k, batch in enumerate(batches if len(rows) == ahead else _batches(rooms, len(rows), batch_size)):
+                value = _step(theta, state, *batch, learning_rate)
+                if not abs(value) < np.inf:  # as NaN is not
+                    raise _diverged("the loss", epoch, start // batch_size + k, history, theta, opening, *batch)
+                total += len(batch[0]) * value
+                visited = start + (k + 1) * batch_size
+                if checkpoint is not None and visited < len(X) and checkpoint.due(False):
+                    checkpoint.write(visited, total, lowest, history, drawn)
         done = 0
         if not np.isfinite(theta).all():
-            raise _diverged("theta", epoch, start // batch_size, history, theta, opening, *batch)
+            raise _diverged("theta", epoch, start // batch_size + k, history, theta, opening, *batch)
         history["loss"].append(total / len(X))
         if validation is not None:
             value = loss(theta, *validation)
             if not abs(value) < np.inf:
-                place = epoch, start // batch_size
+                place = epoch, start // batch_size + k
                 raise _diverged("the validation loss", *place, history, theta, opening, *validation)
             history["validation_loss"].append(value)
             if patience is not None and value < lowest:

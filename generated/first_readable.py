@@ -32,7 +32,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:60c291d94f9b479bfc2538878f308a8a98e1453a852ae21d76bf1d910a61086b"
+DIGEST = "sha256:f6fca1c47121357f0cba54b38c0c832aea64bb884cb658adf04fd0b453b9cdfa"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -299,6 +299,14 @@ def _diverged(what, epoch, step, history, theta, opening, X, Y):
     return error
 
 
+GATHERED = 65536  # entries of X that are gathered at a time, where a batch has fewer: they fit into a core's cache
+
+
+def _batches(rooms, count, batch_size):
+    """The first `count` rows of the arrays in batches, as views."""
+    return [[room[k : min(k + batch_size, count)] for room in rooms] for k in range(0, count, batch_size)]
+
+
 def train(
     theta,
     X,
@@ -316,7 +324,8 @@ def train(
 ):
     """Train from `theta`, which is left as it is; returns the trained theta and the history.
 
-    Every epoch visits all samples once, in a random order drawn from `rng`, `batch_size` at a time.
+    Every epoch visits all samples once, in a random order drawn from `rng`, `batch_size` at a time; X and Y may be
+    a numpy.memmap larger than memory.
     `history["loss"]` holds the mean loss of each epoch and, if `validation` is a pair (X, Y),
     `history["validation_loss"]` the loss on it. `callback(epoch, history)` is called after each epoch.
     With `patience`, training stops after so many epochs without a lower validation loss; what comes
@@ -351,7 +360,9 @@ def train(
     seed, rng = rng, np.random.default_rng(rng)
     state = new_state(theta)
     data = X, Y
-    rooms = [np.empty((min(batch_size, len(X)), *a.shape[1:]), DTYPE) for a in data]  # each batch is gathered here
+    ahead = min(max(1, GATHERED // (n0 * batch_size)) * batch_size, len(X))
+    rooms = [np.empty((ahead, *a.shape[1:]), DTYPE) for a in data]  # a few batches at a time are gathered here
+    batches = _batches(rooms, ahead, batch_size)
     history = {"loss": []} if validation is None else {"loss": [], "validation_loss": []}
     lowest, best, opening = np.inf, theta.copy(), theta.copy()
     done, total, drawn = 0, 0.0, None  # of an epoch: samples visited, their losses, the generator when it began
@@ -380,23 +391,26 @@ def train(
             drawn = rng.bit_generator.state
             order = rng.permutation(len(X))
             total = 0.0
-        for start in range(done, len(X), batch_size):
-            rows = order[start : start + batch_size]
-            batch = [a.take(rows, 0, room[: len(rows)], "clip") for a, room in zip(data, rooms)]
-            value = step(theta, state, *batch, learning_rate)
-            if not abs(value) < np.inf:  # as NaN is not
-                raise _diverged("the loss", epoch, start // batch_size, history, theta, opening, *batch)
-            total += len(rows) * value
-            if checkpoint is not None and start + batch_size < len(X) and checkpoint.due(False):
-                checkpoint.write(start + batch_size, total, lowest, history, drawn)
+        for start in range(done, len(X), ahead):
+            rows = order[start : start + ahead]
+            for array, room in zip(data, rooms):
+                array.take(rows, 0, room[: len(rows)], "clip")
+            for k, batch in enumerate(batches if len(rows) == ahead else _batches(rooms, len(rows), batch_size)):
+                value = step(theta, state, *batch, learning_rate)
+                if not abs(value) < np.inf:  # as NaN is not
+                    raise _diverged("the loss", epoch, start // batch_size + k, history, theta, opening, *batch)
+                total += len(batch[0]) * value
+                visited = start + (k + 1) * batch_size
+                if checkpoint is not None and visited < len(X) and checkpoint.due(False):
+                    checkpoint.write(visited, total, lowest, history, drawn)
         done = 0
         if not np.isfinite(theta).all():
-            raise _diverged("theta", epoch, start // batch_size, history, theta, opening, *batch)
+            raise _diverged("theta", epoch, start // batch_size + k, history, theta, opening, *batch)
         history["loss"].append(total / len(X))
         if validation is not None:
             value = loss(theta, *validation)
             if not abs(value) < np.inf:
-                place = epoch, start // batch_size
+                place = epoch, start // batch_size + k
                 raise _diverged("the validation loss", *place, history, theta, opening, *validation)
             history["validation_loss"].append(value)
             if patience is not None and value < lowest:

@@ -5,9 +5,9 @@ Emitted by derive 0.1.0; to change it, change the specification and make it agai
     derive generate --layers 2-4-10-4-2 --activation relu,relu,sigmoid --output sigmoid --style fast --name four_layers
 
 Rows of X are samples, W_l is (n_l, n_(l-1)) as in the text, all parameters lie in one vector theta.
-Memory of a step over N samples: 444 N + 928 bytes, which its State keeps; the step itself
+Memory of a step over N samples: 482 N + 936 bytes, which its State keeps; the step itself
 allocates nothing that grows with N.
-Certificate: 53 formulas proved; 2 printed slips refuted, as they have to be. `derive verify` shows them,
+Certificate: 54 formulas proved; 2 printed slips refuted, as they have to be. `derive verify` shows them,
 `derive audit` runs this file in exact arithmetic against its specification.
 """
 
@@ -34,7 +34,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:afd118cbea8036ecc53c5357fc05d3d0bf69f482ba8af39c86c90f9b619c5b31"
+DIGEST = "sha256:acb82339e8f79b01c9fe19a72e2047f40a22fcaef0f458184acd72b96846ad4e"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -158,30 +158,95 @@ def loss_and_gradient(theta, X, Y):
     """The mean loss and its gradient, a vector like theta."""
     X, Y = _data(X, Y)
     gradient = np.empty(PARAMETER_COUNT, DTYPE)
-    value = _sweep(unpack(theta), unpack(gradient), _buffers(len(X)), X, Y, scale=1)
+    value = _sweep(_operands(theta), unpack(gradient), _buffers(len(X)), X, Y, scale=1)
     return value, gradient
 
 
-def _buffers(N):
-    """Room for the intermediate arrays of one sweep over N samples."""
+# Numbers that stand beside arrays: as arrays, since NumPy would convert a Python number in every call.
+ZERO = np.array(0.0, DTYPE)
+ONE = np.array(1.0, DTYPE)
+
+
+def _operands(theta):
+    """What a sweep reads of `theta`: parameters, and views of them."""
+    W1, b1, W2, b2, W3, b3, W4, b4 = unpack(theta)
     return (
-        np.empty((N, n1), DTYPE),  # a1
-        np.empty((N, n2), DTYPE),  # a2
-        np.empty((N, n3), DTYPE),  # a3
-        np.empty((N, n3), bool),  # t1
-        np.empty((N, n3), DTYPE),  # t2
-        np.empty((N, n4), DTYPE),  # a4
-        np.empty((N, n4), bool),  # t3
-        np.empty((N, n4), DTYPE),  # t4
-        np.empty((N, n4), DTYPE),  # da4
-        np.empty((N, n4), DTYPE),  # delta4
-        np.empty((N, n3), DTYPE),  # da3
-        np.empty((N, n3), DTYPE),  # delta3
-        np.empty((N, n2), DTYPE),  # delta2
-        np.empty((N, n2), bool),  # t5
-        np.empty((N, n1), DTYPE),  # delta1
-        np.empty((N, n1), bool),  # t6
-        np.ones(N, DTYPE),  # ones
+        W2,
+        W3,
+        W4,
+        W1.T,
+        b1[np.newaxis],
+        W2.T,
+        b2[np.newaxis],
+        W3.T,
+        b3[np.newaxis],
+        W4.T,
+        b4[np.newaxis],
+    )
+
+
+def _buffers(N):
+    """Room for the intermediate arrays of one sweep over N samples, and views of it."""
+    a1 = np.empty((N, n1), DTYPE)
+    room1 = np.empty(N * max(n1, n2), DTYPE)
+    t1 = room1[: N * n1].reshape(N, n1)
+    a2 = room1[: N * n2].reshape(N, n2)
+    room2 = np.empty(N * max(n2, n3), DTYPE)
+    t2 = room2[: N * n2].reshape(N, n2)
+    a3 = room2[: N * n3].reshape(N, n3)
+    room3 = np.empty(N * max(n3, n4), DTYPE)
+    t3 = room3[: N * n3].reshape(N, n3)
+    a4 = room3[: N * n4].reshape(N, n4)
+    room4 = np.empty(N * max(n3, n4, n2, n1), bool)
+    t4 = room4[: N * n3].reshape(N, n3)
+    t5 = room4[: N * n4].reshape(N, n4)
+    t6 = room4[: N * n2].reshape(N, n2)
+    t7 = room4[: N * n1].reshape(N, n1)
+    room5 = np.empty(N * max(n4, n3, n2, n1), DTYPE)
+    da4 = room5[: N * n4].reshape(N, n4)
+    da3 = room5[: N * n3].reshape(N, n3)
+    da2 = room5[: N * n2].reshape(N, n2)
+    da1 = room5[: N * n1].reshape(N, n1)
+    room6 = np.empty(N * max(n4, n3, n2, n1), DTYPE)
+    delta4 = room6[: N * n4].reshape(N, n4)
+    delta3 = room6[: N * n3].reshape(N, n3)
+    delta2 = room6[: N * n2].reshape(N, n2)
+    delta1 = room6[: N * n1].reshape(N, n1)
+    ones = np.ones(N, DTYPE)
+    zeros = np.full(N * max(n1, n2), 0.0, DTYPE)
+    zeros1 = zeros[: N * n1].reshape(N, n1)
+    zeros2 = zeros[: N * n2].reshape(N, n2)
+    rate = np.empty((), DTYPE)
+    return (
+        a1,
+        t1,
+        a2,
+        t2,
+        a3,
+        t3,
+        a4,
+        t4,
+        t5,
+        t6,
+        t7,
+        da4,
+        da3,
+        da2,
+        da1,
+        delta4,
+        delta3,
+        delta2,
+        delta1,
+        ones,
+        zeros1,
+        zeros2,
+        rate,
+        ones[:, np.newaxis],
+        da4.reshape(-1),
+        delta4.T,
+        delta3.T,
+        delta2.T,
+        delta1.T,
     )
 
 
@@ -190,65 +255,237 @@ def _sweep(parameters, gradients, buffers, X, Y, scale):
 
     A buffer bears the name of the last tensor of the text that it holds.
     """
-    W1, b1, W2, b2, W3, b3, W4, b4 = parameters
+    W2, W3, W4, W1T, b1_row, W2T, b2_row, W3T, b3_row, W4T, b4_row = parameters
     dW1, db1, dW2, db2, dW3, db3, dW4, db4 = gradients
-    a1, a2, a3, t1, t2, a4, t3, t4, da4, delta4, da3, delta3, delta2, t5, delta1, t6, ones = buffers
+    (
+        a1,
+        t1,
+        a2,
+        t2,
+        a3,
+        t3,
+        a4,
+        t4,
+        t5,
+        t6,
+        t7,
+        da4,
+        da3,
+        da2,
+        da1,
+        delta4,
+        delta3,
+        delta2,
+        delta1,
+        ones,
+        zeros1,
+        zeros2,
+        rate,
+        ones_column,
+        da4_flat,
+        delta4T,
+        delta3T,
+        delta2T,
+        delta1T,
+    ) = buffers
     N = len(X)
-    rate = scale / N
+    rate[...] = scale / N
 
     # Forward, from the input to the loss.
-    X.dot(W1.T, a1)
-    np.add(a1, b1, out=a1)  # z^1 = W^1 a^0 + b^1
-    np.maximum(a1, 0, out=a1)  # a^1 = f(z^1), f = relu
-    a1.dot(W2.T, a2)
-    np.add(a2, b2, out=a2)  # z^2 = W^2 a^1 + b^2
-    np.maximum(a2, 0, out=a2)  # a^2 = f(z^2), f = relu
-    a2.dot(W3.T, a3)
-    np.add(a3, b3, out=a3)  # z^3 = W^3 a^2 + b^3
-    np.greater_equal(a3, 0, out=t1)
-    np.abs(a3, out=a3)
-    np.negative(a3, out=a3)
-    np.exp(a3, out=a3)
-    np.copyto(t2, a3)
-    np.copyto(t2, 1.0, where=t1)
-    np.add(1, a3, out=a3)
-    np.divide(t2, a3, out=a3)  # a^3 = f(z^3), f = sigmoid
-    a3.dot(W4.T, a4)
-    np.add(a4, b4, out=a4)  # z^4 = W^4 a^3 + b^4
-    np.greater_equal(a4, 0, out=t3)
-    np.abs(a4, out=a4)
-    np.negative(a4, out=a4)
-    np.exp(a4, out=a4)
-    np.copyto(t4, a4)
-    np.copyto(t4, 1.0, where=t3)
-    np.add(1, a4, out=a4)
-    np.divide(t4, a4, out=a4)  # a^4 = f(z^4), f = sigmoid
-    np.subtract(a4, Y, out=da4)
-    value = np.vdot(da4, da4) / (2 * N)  # c[s] = sum((a[L][s,i] - y[s,i])**2 / 2, i); loss = sum(c[s], s) / N
+    X.dot(W1T, a1)
+    ones_column.dot(b1_row, t1)
+    np.add(t1, a1, a1)  # z^1 = W^1 a^0 + b^1
+    np.maximum(a1, zeros1, out=a1)  # a^1 = f(z^1), f = relu
+    a1.dot(W2T, a2)
+    ones_column.dot(b2_row, t2)
+    np.add(t2, a2, a2)  # z^2 = W^2 a^1 + b^2
+    np.maximum(a2, zeros2, out=a2)  # a^2 = f(z^2), f = relu
+    a2.dot(W3T, a3)
+    ones_column.dot(b3_row, t3)
+    np.add(t3, a3, a3)  # z^3 = W^3 a^2 + b^3
+    np.greater_equal(a3, ZERO, t4)
+    np.abs(a3, a3)
+    np.negative(a3, a3)
+    np.exp(a3, a3)
+    np.copyto(t3, a3)
+    np.copyto(t3, 1.0, where=t4)
+    np.add(ONE, a3, a3)
+    np.divide(t3, a3, a3)  # a^3 = f(z^3), f = sigmoid
+    a3.dot(W4T, a4)
+    ones_column.dot(b4_row, da4)
+    np.add(da4, a4, a4)  # z^4 = W^4 a^3 + b^4
+    np.greater_equal(a4, ZERO, t5)
+    np.abs(a4, a4)
+    np.negative(a4, a4)
+    np.exp(a4, a4)
+    np.copyto(da4, a4)
+    np.copyto(da4, 1.0, where=t5)
+    np.add(ONE, a4, a4)
+    np.divide(da4, a4, a4)  # a^4 = f(z^4), f = sigmoid
+    np.subtract(a4, Y, da4)
+    # c[s] = sum((a[L][s,i] - y[s,i])**2 / 2, i); loss = sum(c[s], s) / N
+    value = da4_flat.dot(da4_flat) / (2 * N)
 
     # Backward, from the loss to the first layer.
-    np.multiply(rate, da4, out=da4)  # da4[s, i] = rate*(a4[s, i] - y[s, i])
-    np.multiply(da4, a4, out=da4)
-    np.subtract(1, a4, out=delta4)
-    np.multiply(da4, delta4, out=delta4)  # delta^4 = dc/db^4 = f'(z^4) dc/da^4
+    np.multiply(rate, da4, da4)  # da4[s, i] = rate*(a4[s, i] - y[s, i])
+    np.multiply(da4, a4, da4)
+    np.subtract(ONE, a4, delta4)
+    np.multiply(da4, delta4, delta4)  # delta^4 = dc/db^4 = f'(z^4) dc/da^4
     ones.dot(delta4, db4)  # dc/db^4 = delta^4, summed over the samples
-    delta4.T.dot(a3, dW4)  # dc/dW^4 = delta^4 (a^3)^T, summed over the samples
+    delta4T.dot(a3, dW4)  # dc/dW^4 = delta^4 (a^3)^T, summed over the samples
     delta4.dot(W4, da3)  # dc/da^3 = (W^4)^T delta^4
-    np.multiply(da3, a3, out=da3)
-    np.subtract(1, a3, out=delta3)
-    np.multiply(da3, delta3, out=delta3)  # delta^3 = dc/db^3 = f'(z^3) dc/da^3
+    np.multiply(da3, a3, da3)
+    np.subtract(ONE, a3, delta3)
+    np.multiply(da3, delta3, delta3)  # delta^3 = dc/db^3 = f'(z^3) dc/da^3
     ones.dot(delta3, db3)  # dc/db^3 = delta^3, summed over the samples
-    delta3.T.dot(a2, dW3)  # dc/dW^3 = delta^3 (a^2)^T, summed over the samples
-    delta3.dot(W3, delta2)  # dc/da^2 = (W^3)^T delta^3
-    np.greater(a2, 0, out=t5)
-    np.multiply(delta2, t5, out=delta2)  # delta^2 = dc/db^2 = f'(z^2) dc/da^2
+    delta3T.dot(a2, dW3)  # dc/dW^3 = delta^3 (a^2)^T, summed over the samples
+    delta3.dot(W3, da2)  # dc/da^2 = (W^3)^T delta^3
+    np.greater(a2, ZERO, t6)
+    np.copyto(delta2, t6)
+    np.multiply(da2, delta2, delta2)  # delta^2 = dc/db^2 = f'(z^2) dc/da^2
     ones.dot(delta2, db2)  # dc/db^2 = delta^2, summed over the samples
-    delta2.T.dot(a1, dW2)  # dc/dW^2 = delta^2 (a^1)^T, summed over the samples
-    delta2.dot(W2, delta1)  # dc/da^1 = (W^2)^T delta^2
-    np.greater(a1, 0, out=t6)
-    np.multiply(delta1, t6, out=delta1)  # delta^1 = dc/db^1 = f'(z^1) dc/da^1
+    delta2T.dot(a1, dW2)  # dc/dW^2 = delta^2 (a^1)^T, summed over the samples
+    delta2.dot(W2, da1)  # dc/da^1 = (W^2)^T delta^2
+    np.greater(a1, ZERO, t7)
+    np.copyto(delta1, t7)
+    np.multiply(da1, delta1, delta1)  # delta^1 = dc/db^1 = f'(z^1) dc/da^1
     ones.dot(delta1, db1)  # dc/db^1 = delta^1, summed over the samples
-    delta1.T.dot(X, dW1)  # dc/dW^1 = delta^1 (a^0)^T, summed over the samples
+    delta1T.dot(X, dW1)  # dc/dW^1 = delta^1 (a^0)^T, summed over the samples
+    return float(value)
+
+
+def _operands_one(theta):
+    """What a sweep reads of `theta`: parameters, and views of them."""
+    W1, b1, W2, b2, W3, b3, W4, b4 = unpack(theta)
+    return (
+        W2,
+        W3,
+        W4,
+        W1.T,
+        b1[np.newaxis],
+        W2.T,
+        b2[np.newaxis],
+        W3.T,
+        b3[np.newaxis],
+        W4.T,
+        b4[np.newaxis],
+    )
+
+
+def _derivatives_one(gradient):
+    """What a sweep writes of `gradient`, and views of it."""
+    dW1, db1, dW2, db2, dW3, db3, dW4, db4 = unpack(gradient)
+    return (
+        dW1,
+        dW2,
+        dW3,
+        dW4,
+        db1[np.newaxis],
+        db2[np.newaxis],
+        db3[np.newaxis],
+        db4[np.newaxis],
+        db4[:, np.newaxis],
+        db3[:, np.newaxis],
+        db2[:, np.newaxis],
+        db1[:, np.newaxis],
+    )
+
+
+def _buffers_one(N):
+    """Room for the intermediate arrays of one sweep over one sample, and views of it."""
+    a1 = np.empty((1, n1), DTYPE)
+    a2 = np.empty((1, n2), DTYPE)
+    a3 = np.empty((1, n3), DTYPE)
+    t1 = np.empty((1, n3), bool)
+    da3 = np.empty((1, n3), DTYPE)
+    a4 = np.empty((1, n4), DTYPE)
+    t2 = np.empty((1, n4), bool)
+    da4 = np.empty((1, n4), DTYPE)
+    t3 = np.empty((1, n4), DTYPE)
+    t4 = np.empty((1, n3), DTYPE)
+    da2 = np.empty((1, n2), DTYPE)
+    t5 = np.empty((1, n2), DTYPE)
+    da1 = np.empty((1, n1), DTYPE)
+    t6 = np.empty((1, n1), DTYPE)
+    rate = np.empty((), DTYPE)
+    return (
+        a1,
+        a2,
+        a3,
+        t1,
+        da3,
+        a4,
+        t2,
+        da4,
+        t3,
+        t4,
+        da2,
+        t5,
+        da1,
+        t6,
+        rate,
+        da4.reshape(-1),
+    )
+
+
+def _sweep_one(parameters, gradients, buffers, X, Y, scale):
+    """`_sweep` over one sample: its arrays are rows, and delta^l is written where db^l lies."""
+    W2, W3, W4, W1T, b1_row, W2T, b2_row, W3T, b3_row, W4T, b4_row = parameters
+    dW1, dW2, dW3, dW4, db1_row, db2_row, db3_row, db4_row, db4_rowT, db3_rowT, db2_rowT, db1_rowT = gradients
+    a1, a2, a3, t1, da3, a4, t2, da4, t3, t4, da2, t5, da1, t6, rate, da4_flat = buffers
+    N = len(X)
+    rate[...] = scale / N
+
+    # Forward, from the input to the loss.
+    X.dot(W1T, a1)
+    np.add(a1, b1_row, a1)  # z^1 = W^1 a^0 + b^1
+    np.maximum(a1, ZERO, out=a1)  # a^1 = f(z^1), f = relu
+    a1.dot(W2T, a2)
+    np.add(a2, b2_row, a2)  # z^2 = W^2 a^1 + b^2
+    np.maximum(a2, ZERO, out=a2)  # a^2 = f(z^2), f = relu
+    a2.dot(W3T, a3)
+    np.add(a3, b3_row, a3)  # z^3 = W^3 a^2 + b^3
+    np.greater_equal(a3, ZERO, t1)
+    np.abs(a3, a3)
+    np.negative(a3, a3)
+    np.exp(a3, a3)
+    np.copyto(da3, a3)
+    np.copyto(da3, 1.0, where=t1)
+    np.add(ONE, a3, a3)
+    np.divide(da3, a3, a3)  # a^3 = f(z^3), f = sigmoid
+    a3.dot(W4T, a4)
+    np.add(a4, b4_row, a4)  # z^4 = W^4 a^3 + b^4
+    np.greater_equal(a4, ZERO, t2)
+    np.abs(a4, a4)
+    np.negative(a4, a4)
+    np.exp(a4, a4)
+    np.copyto(da4, a4)
+    np.copyto(da4, 1.0, where=t2)
+    np.add(ONE, a4, a4)
+    np.divide(da4, a4, a4)  # a^4 = f(z^4), f = sigmoid
+    np.subtract(a4, Y, da4)
+    # c[s] = sum((a[L][s,i] - y[s,i])**2 / 2, i); loss = sum(c[s], s) / N
+    value = da4_flat.dot(da4_flat) / (2 * N)
+
+    # Backward, from the loss to the first layer.
+    np.multiply(rate, da4, da4)  # da4[s, i] = rate*(a4[s, i] - y[s, i])
+    np.multiply(da4, a4, da4)
+    np.subtract(ONE, a4, t3)
+    np.multiply(da4, t3, db4_row)  # delta^4 = dc/db^4 = f'(z^4) dc/da^4
+    db4_rowT.dot(a3, dW4)  # dc/dW^4 = delta^4 (a^3)^T, summed over the samples
+    db4_row.dot(W4, da3)  # dc/da^3 = (W^4)^T delta^4
+    np.multiply(da3, a3, da3)
+    np.subtract(ONE, a3, t4)
+    np.multiply(da3, t4, db3_row)  # delta^3 = dc/db^3 = f'(z^3) dc/da^3
+    db3_rowT.dot(a2, dW3)  # dc/dW^3 = delta^3 (a^2)^T, summed over the samples
+    db3_row.dot(W3, da2)  # dc/da^2 = (W^3)^T delta^3
+    np.sign(a2, t5)
+    np.multiply(da2, t5, db2_row)  # delta^2 = dc/db^2 = f'(z^2) dc/da^2
+    db2_rowT.dot(a1, dW2)  # dc/dW^2 = delta^2 (a^1)^T, summed over the samples
+    db2_row.dot(W2, da1)  # dc/da^1 = (W^2)^T delta^2
+    np.sign(a1, t6)
+    np.multiply(da1, t6, db1_row)  # delta^1 = dc/db^1 = f'(z^1) dc/da^1
+    db1_rowT.dot(X, dW1)  # dc/dW^1 = delta^1 (a^0)^T, summed over the samples
     return float(value)
 
 
@@ -258,7 +495,7 @@ class State:
     def __init__(self, theta):
         self.gradient = np.empty_like(theta)
         self.gradients = unpack(self.gradient)
-        self.theta = self.parameters = None
+        self.X = self.Y = self.theta = self.parameters = self.sweep = None
         self.parts = ()
         self.N = 0
         self.buffers = ()
@@ -272,9 +509,13 @@ def new_state(theta):
 def _prepare(state, theta, N):
     """Views of this theta and buffers for N samples, kept in the state until another theta or N comes."""
     _in_place(theta)
-    state.theta, state.parameters = theta, unpack(theta)
+    state.theta = theta
+    if N == 1:
+        state.sweep, state.parameters, state.gradients = _sweep_one, _operands_one(theta), _derivatives_one(state.gradient)
+    else:
+        state.sweep, state.parameters, state.gradients = _sweep, _operands(theta), unpack(state.gradient)
     if state.N != N:
-        state.N, state.buffers = N, _buffers(N)
+        state.N, state.buffers = N, _buffers_one(N) if N == 1 else _buffers(N)
     vectors = theta, state.gradient
     scratch = [np.empty(min(PART, PARAMETER_COUNT), DTYPE) for _ in range(0)]
     starts = range(0, PARAMETER_COUNT, PART)
@@ -282,23 +523,27 @@ def _prepare(state, theta, N):
     state.parts = [(*part, *(vector[: len(part[0])] for vector in scratch)) for part in parts]
 
 
-PART = 16384  # entries of theta that are updated at a time: what belongs to them fits into a core's cache
+PART = PARAMETER_COUNT  # entries of theta that are updated at a time
 
 
 def step(theta, state, X, Y, learning_rate=0.1):
     """One update of `theta`, in place, with the gradient on these samples; returns the loss before it.
 
-    If that is not finite, nothing is updated.
+    If that is not finite, nothing is updated. The very arrays of the last step are not checked again.
     """
-    X, Y = _data(X, Y)
-    return _step(theta, state, X, Y, _rate(learning_rate))
+    if X is not state.X or Y is not state.Y:
+        state.X, state.Y = X, Y = _data(X, Y)
+    value = _step(theta, state, X, Y, _rate(learning_rate))
+    if not abs(value) < np.inf:
+        _data(X, Y)  # which have perhaps changed since they passed the door
+    return value
 
 
 def _step(theta, state, X, Y, learning_rate):
     """`step` on arrays that have passed the door."""
     if state.theta is not theta or state.N != len(X):
         _prepare(state, theta, len(X))
-    value = _sweep(state.parameters, state.gradients, state.buffers, X, Y, learning_rate)
+    value = state.sweep(state.parameters, state.gradients, state.buffers, X, Y, learning_rate)
     if not abs(value) < np.inf:  # as NaN is not
         return value
     for part in state.parts:
@@ -308,7 +553,7 @@ def _step(theta, state, X, Y, learning_rate):
 
 def _update(theta, g):
     """One update of a part of theta, by `learning_rate` times the gradient."""
-    np.subtract(theta, g, out=theta)
+    np.subtract(theta, g, theta)
 
 
 def hessian_vector_product(theta, v, X, Y):
@@ -488,6 +733,14 @@ def _diverged(what, epoch, step, history, theta, opening, X, Y):
     return error
 
 
+GATHERED = 65536  # entries of X that are gathered at a time, where a batch has fewer: they fit into a core's cache
+
+
+def _batches(rooms, count, batch_size):
+    """The first `count` rows of the arrays in batches, as views."""
+    return [[room[k : min(k + batch_size, count)] for room in rooms] for k in range(0, count, batch_size)]
+
+
 def train(
     theta,
     X,
@@ -505,7 +758,8 @@ def train(
 ):
     """Train from `theta`, which is left as it is; returns the trained theta and the history.
 
-    Every epoch visits all samples once, in a random order drawn from `rng`, `batch_size` at a time.
+    Every epoch visits all samples once, in a random order drawn from `rng`, `batch_size` at a time; X and Y may be
+    a numpy.memmap larger than memory.
     `history["loss"]` holds the mean loss of each epoch and, if `validation` is a pair (X, Y),
     `history["validation_loss"]` the loss on it. `callback(epoch, history)` is called after each epoch.
     With `patience`, training stops after so many epochs without a lower validation loss; what comes
@@ -540,7 +794,9 @@ def train(
     seed, rng = rng, np.random.default_rng(rng)
     state = new_state(theta)
     data = X, Y
-    rooms = [np.empty((min(batch_size, len(X)), *a.shape[1:]), DTYPE) for a in data]  # each batch is gathered here
+    ahead = min(max(1, GATHERED // (n0 * batch_size)) * batch_size, len(X))
+    rooms = [np.empty((ahead, *a.shape[1:]), DTYPE) for a in data]  # a few batches at a time are gathered here
+    batches = _batches(rooms, ahead, batch_size)
     history = {"loss": []} if validation is None else {"loss": [], "validation_loss": []}
     lowest, best, opening = np.inf, theta.copy(), theta.copy()
     done, total, drawn = 0, 0.0, None  # of an epoch: samples visited, their losses, the generator when it began
@@ -569,23 +825,26 @@ def train(
             drawn = rng.bit_generator.state
             order = rng.permutation(len(X))
             total = 0.0
-        for start in range(done, len(X), batch_size):
-            rows = order[start : start + batch_size]
-            batch = [a.take(rows, 0, room[: len(rows)], "clip") for a, room in zip(data, rooms)]
-            value = _step(theta, state, *batch, learning_rate)
-            if not abs(value) < np.inf:  # as NaN is not
-                raise _diverged("the loss", epoch, start // batch_size, history, theta, opening, *batch)
-            total += len(rows) * value
-            if checkpoint is not None and start + batch_size < len(X) and checkpoint.due(False):
-                checkpoint.write(start + batch_size, total, lowest, history, drawn)
+        for start in range(done, len(X), ahead):
+            rows = order[start : start + ahead]
+            for array, room in zip(data, rooms):
+                array.take(rows, 0, room[: len(rows)], "clip")
+            for k, batch in enumerate(batches if len(rows) == ahead else _batches(rooms, len(rows), batch_size)):
+                value = _step(theta, state, *batch, learning_rate)
+                if not abs(value) < np.inf:  # as NaN is not
+                    raise _diverged("the loss", epoch, start // batch_size + k, history, theta, opening, *batch)
+                total += len(batch[0]) * value
+                visited = start + (k + 1) * batch_size
+                if checkpoint is not None and visited < len(X) and checkpoint.due(False):
+                    checkpoint.write(visited, total, lowest, history, drawn)
         done = 0
         if not np.isfinite(theta).all():
-            raise _diverged("theta", epoch, start // batch_size, history, theta, opening, *batch)
+            raise _diverged("theta", epoch, start // batch_size + k, history, theta, opening, *batch)
         history["loss"].append(total / len(X))
         if validation is not None:
             value = loss(theta, *validation)
             if not abs(value) < np.inf:
-                place = epoch, start // batch_size
+                place = epoch, start // batch_size + k
                 raise _diverged("the validation loss", *place, history, theta, opening, *validation)
             history["validation_loss"].append(value)
             if patience is not None and value < lowest:

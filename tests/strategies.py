@@ -40,4 +40,5 @@ def architectures(draw: st.DrawFn, own: bool = True) -> Architecture:
         initialization=draw(st.sampled_from([*INITIALIZATIONS, *([{"name": "normal", "scale": 1e-3}] if own else [])])),
         schedule=draw(st.sampled_from([*SCHEDULES, *([{"name": "step", "every": 7, "warm_up": 5}] if own else [])])),
         clip=draw(st.sampled_from([None, 1.0, 0.1, 1e-7])),
+        checkpoint_every=draw(st.sampled_from([None, 1, 3])) if own else None,
     )

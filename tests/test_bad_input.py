@@ -56,6 +56,9 @@ SPECIFICATIONS = {
     "power nan": (spec(schedule='{ name = "inverse_scaling", power = nan }'), ["power", "not nan"]),
     "clip 0": (spec(clip="0.0"), ["clip", "positive number", "not 0.0"]),
     "clip -1": (spec(clip="-1"), ["clip", "positive number", "not -1"]),
+    "checkpoint_every 0": (spec(checkpoint_every="0"), ["checkpoint_every", "at least 1", "2 keeps every second"]),
+    "checkpoint_every true": (spec(checkpoint_every="true"), ["checkpoint_every", "True is not a whole number"]),
+    "checkpoint_every half": (spec(checkpoint_every="0.5"), ["checkpoint_every", "0.5 is not a whole number"]),
     "clip true": (spec(clip="true"), ["clip", "not True"]),
     "unknown initialization": (
         spec(initialization='"he_norml"'),

@@ -280,3 +280,17 @@ def test_the_demo_and_its_specification_agree():
 def test_a_verdict_without_words_is_still_a_row(derive, rooms):
     rooms.proof = Certificate("bare", (Verdict("", "", "proved"),))
     assert "1 statement: 1 proved." in derive("verify", *SMALL).out
+
+
+def test_layer_options_of_a_specification_reach_every_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("net.toml").write_text(
+        "inputs = 3\n[[layer]]\nunits = 4\nactivation = 'tanh'\nnormalization = 'rms_norm'\ndropout = 0.5\n"
+        "[[layer]]\nunits = 4\nactivation = 'tanh'\nresidual = true\n[[layer]]\nunits = 2\nactivation = 'identity'\n"
+    )
+    asked = Request(specification=Path("net.toml"), loss="huber").architecture()
+    assert [(o.normalization, o.dropout, o.residual) for o in asked.layers] == [
+        ("rms_norm", 0.5, 0),
+        ("", 0.0, 1),
+        ("", 0.0, 0),
+    ]

@@ -26,6 +26,8 @@ OPTIONAL = {
     "scipy": ("derive.fitting",),
     "torch": ("derive.interop",),
     "onnx": ("derive.onnx_export",),
+    "dask": ("derive.chunks", "derive.shared"),
+    "distributed": ("derive.chunks", "derive.workers"),
     "safetensors": ("derive.interop",),
 }
 """What only an extra brings → the modules, all of them on the top floor, that may import it."""
@@ -107,6 +109,8 @@ def test_every_module_keeps_the_rules(path):
         ("derive.teach.lesson", "from derive import fitting", "imports derive.fitting"),
         ("derive.fitting", "from sklearn.base import clone", "imports sklearn.base"),
         ("derive.codegen.emit", "def f():\n    import torch", "imports torch"),
+        ("derive.fitting", "from dask.array import Array", "imports dask.array"),
+        ("derive.teach.lesson", "from derive.parallel import train", "imports derive.parallel"),
         ("derive.model.expression", "def f(text):\n    return eval(text)", "calls eval"),
         ("derive.proof.grammar", "import sympy\nsympy.parse_expr('x')", "calls parse_expr"),
     ],

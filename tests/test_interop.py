@@ -40,7 +40,7 @@ def test_there_and_back(tmp_path):
 def test_arrays_that_are_not_the_modules(tmp_path, change, message):
     path = tmp_path / "theta.npz"
     arrays = {**MODULE.unpack(MODULE.initialize(0))._asdict(), **change}
-    np.savez(path, allow_pickle=True, **{name: array for name, array in arrays.items() if array is not None})
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
     with pytest.raises(DeriveError, match=message):
         load_parameters(path, MODULE)
 

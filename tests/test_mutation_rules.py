@@ -11,7 +11,8 @@ MODULE = '''
 def f(x: int | None, layout) -> int:
     """Text."""
     pairs = [a for a, b in zip(x, x, strict=True) if a is not None]
-    return 1 if layout == "columns" else 2
+    if len(x) > 0 or x.verdict != "proved":
+        return 1 if layout == "columns" else 2
 '''
 EQUIVALENT = [
     ("int | None", "int & None"),
@@ -21,6 +22,8 @@ EQUIVALENT = [
     ("strict=True", "strict=False"),
     ('== "columns"', '<= "columns"'),
     ('== "columns"', '!= "rows"'),
+    ("len(x) > 0", "len(x) != 0"),
+    ('!= "proved"', '> "proved"'),
 ]
 DIFFERENT = [
     ("return 1", "return 2"),
@@ -29,6 +32,14 @@ DIFFERENT = [
     ('== "columns"', '!= "columns"'),
     ('layout == "columns"', 'x <= "columns"'),
     ("zip(x, x,", "zip(x, y,"),
+    ("len(x) > 0", "len(x) >= 0"),
+    ("len(x) > 0", "len(x) == 1"),
+    ("len(x) > 0", "len(x) > 1"),
+    ("len(x) > 0", "len(x) > -1"),
+    ('!= "proved"', '< "proved"'),
+    ('!= "proved"', '!= "refuted"'),
+    ('x.verdict != "proved"', 'x.other > "proved"'),
+    ('!= "proved"', '!= "qroved"'),
 ]
 
 
@@ -58,7 +69,7 @@ def test_the_key_of_a_mutant_does_not_depend_on_where_it_stands():
 @pytest.mark.parametrize("key", listed(), ids=lambda key: f"{key[0]}: {key[2]}")
 def test_every_entry_of_the_list_is_about_a_line_that_exists(key):
     module, before, after = key
-    text = Path(__file__).parents[1].joinpath("derive", "proof", f"{module}.py").read_text(encoding="utf-8")
-    assert before in [line.strip() for line in text.splitlines()]
+    (path,) = Path(__file__).parents[1].joinpath("derive", "proof").rglob(f"{module}.py")
+    assert before in [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     assert before != after
     assert listed()[key]

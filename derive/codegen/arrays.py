@@ -71,6 +71,7 @@ OPERATIONS: dict[str, Operation] = {
     "cos": Operation("np.cos({})", ufunc="cos"),
     "atan": Operation("np.arctan({})", ufunc="arctan"),
     "asinh": Operation("np.arcsinh({})", ufunc="arcsinh"),
+    "sign": Operation("np.sign({})", ufunc="sign"),
     "abs": Operation("np.abs({})", ufunc="abs"),
     "maximum": Operation("np.maximum({}, {})", ufunc="maximum"),
     "minimum": Operation("np.minimum({}, {})", ufunc="minimum"),
@@ -87,6 +88,11 @@ OPERATIONS: dict[str, Operation] = {
     "sum0": Operation("{}.sum(axis=0)"),
     "sum1": Operation("{}.sum(axis=1)"),
     "max1": Operation("{}.max(axis=1)"),
+    "max0": Operation("{}.max(axis=0)"),
+    "copy": Operation("{}"),
+    "flat": Operation("{}.reshape(-1)"),
+    "row": Operation("{}[np.newaxis]"),
+    "inner": Operation("{}.dot({})"),
     "call": Operation("{}"),
 }
 

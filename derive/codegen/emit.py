@@ -126,7 +126,8 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
         **update(architecture, style),
     }
     if style == "fast":
-        context |= sweep(derivation, names, adjoints)
+        swept = sweep(derivation, names, adjoints)
+        context |= swept | {"numbers": swept["numbers"] | context["update_numbers"]}
     context["memory"] = memory(architecture, context) if style == "fast" else ()
     context["inner"] = "_step" if style == "fast" else "step"
     template = _environment().get_template(f"{style}.py.jinja")
@@ -142,7 +143,9 @@ def digest(text: str) -> str:
 
 
 class Emitted(ModuleType):
-    """A loaded module, which shows itself well in a notebook."""
+    """A loaded module, which shows itself well in a notebook; `__source__` is its text."""
+
+    __source__: str
 
     def _repr_html_(self) -> str:
         """Its title, its digest, and its constants and functions with their first lines."""
@@ -168,6 +171,7 @@ def load(source: str | Path) -> ModuleType:
     found = re.search(r'^NAME = "(\w+)"$', text, flags=re.MULTILINE)
     module = Emitted(found.group(1) if found else "emitted")
     module.__file__ = str(source) if is_path else f"<{module.__name__}>"
+    module.__source__ = text
     exec(compile(text, module.__file__, "exec"), module.__dict__)
     return module
 

@@ -23,8 +23,9 @@ from derive.model.reader import deeper_than
 from derive.model.tables import STYLES
 
 FRAME = (
-    *("unpack", "pack", "initialize", "standardize", "train", "check_gradient", "new_state", "Parameters", "State"),
-    *("scheduled", "_orthogonal", "DivergedError", "_overflow", "_diverged"),
+    *("unpack", "pack", "initialize", "standardize", "train", "_batches", "check_gradient", "new_state"),
+    *("Parameters", "State", "_buffers", "_buffers_one", "scheduled", "_orthogonal"),
+    *("DivergedError", "_overflow", "_diverged"),
     *("_real", "_theta", "_in_place", "_matrix", "_data", "_finite", "_prepare"),
     *("_one_hot", "_targets", "_weights", "_mask", "_converted", "_is_number", "_rate"),
     *("_Checkpoint", "_remove", "_checksum"),
@@ -50,6 +51,10 @@ IMPORTS = (
 
 WRITERS = ("open", "_Checkpoint", "_remove", "train")
 """What reaches files; it is for the functions around the equations only."""
+
+
+DECIDED = re.compile(r"isfinite|np\.inf|is not state\.")
+"""What decisions are about that have to be taken as derive writes them."""
 
 
 def constants(text: str, where: str) -> dict[str, Any]:
@@ -158,7 +163,7 @@ def _calls_emitted(architecture: Architecture, style: str) -> dict[str, list[str
 
 
 def _calls(text: str) -> dict[str, list[str]]:
-    """For every function its arguments, the calls at the door and what is done with numbers that are not finite."""
+    """For every function its arguments, the calls at the door and what is decided about them."""
     return {
         node.name: [ast.dump(node.args), *_at_door(node)]
         for node in syntax(text).body
@@ -170,7 +175,7 @@ def _at_door(function: ast.FunctionDef) -> Iterator[str]:
     for node in ast.walk(function):
         if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith(("_data(", "_matrix(")):
             yield " ".join(map(ast.dump, node.targets))
-        if isinstance(node, ast.If | ast.IfExp) and re.search(r"isfinite|np\.inf", ast.unparse(node.test)):
+        if isinstance(node, ast.If | ast.IfExp) and DECIDED.search(ast.unparse(node.test)):
             yield ast.dump(node)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DOOR:
             rest = [] if node.func.id == "float" else node.args

@@ -44,6 +44,7 @@ def _on_one_line(architecture: Architecture) -> bool:
         and all(options.plain for options in architecture.layers)
         and architecture.penalty == Penalty()
         and not architecture.sample_weights
+        and architecture.checkpoint_every is None
     )
 
 

@@ -51,7 +51,7 @@ class Namespace:
         if name in PASSED or name in FUNCTIONS:
             return getattr(np, name)
         known = {"abs": "absolute"}.get(name, name)
-        if known in {*UNARY, *BINARY, *COMPARISONS, *CHOICES, "absolute", "matmul", "isfinite"}:
+        if known in {*UNARY, *BINARY, *COMPARISONS, *CHOICES, "absolute", "sign", "matmul", "isfinite"}:
             return Proxy(self._owner, getattr(np, known))
         raise NotUnderstoodError(f"np.{name}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from derive.codegen.arrays import as_tuple
 from derive.codegen.lower import RENAMED
 from derive.codegen.schedule import Instruction, lines
 
@@ -24,3 +25,11 @@ def printed(instructions: Iterable[Instruction], stored: Iterable[str] = ()) -> 
         *before, last = lines(instruction, stored)
         result += [*before, commented(last, instruction.note)]
     return result
+
+
+def unpacked(names: list[str], source: str) -> list[str]:
+    """The assignment of the parts of `source` to `names`, as formatters set it."""
+    if not names:
+        return []
+    line = f"{as_tuple(names)} = {source}"
+    return [line] if len(line) + 4 <= 120 else ["(", *(f"    {name}," for name in names), f") = {source}"]

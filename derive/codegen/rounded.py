@@ -15,14 +15,20 @@ import numpy as np
 import sympy as sp
 
 from derive.algebra.balls import BALLS, NUMBERS, Balls, constant, flint
+from derive.algebra.pointwise import each
+from derive.codegen.frame import changed, exact_functions
 from derive.codegen.namespace import run
 from derive.codegen.stand_in import NotUnderstoodError, StandIn
+from derive.model.architecture import Architecture
+from derive.model.expression import Z
 
-ULPS = 4
+ULPS, OWN_ULPS = 4, 8
 TAKEN = (
     "IEEE arithmetic, rounding to nearest, with gradual underflow",
     f"NumPy's exp, tanh and other elementary functions, that they are within {ULPS} units in the last place",
     "BLAS, that it adds up products, in any order",
+    f"functions of the module's own such as _normal_cdf, if their text is derive's, that they are within {OWN_ULPS} "
+    "units of what they stand for (docs/numerical-trust.md)",
 )
 Balled = Callable[..., Any]
 
@@ -125,6 +131,17 @@ class Rounded(StandIn):
             return _each(lambda *balls: self.widened(ELEMENTARY[name](*balls), 2 * ULPS), *arrays)
         raise NotUnderstoodError(f"np.{name}")
 
+    def known(self, function: Callable[..., sp.Expr]) -> Callable[..., Any]:
+        """In place of a function of the module: what it stands for, a `function` of z and perhaps of factors."""
+
+        def called(z: Any, *factors: Any, out: Any = None) -> Any:
+            names = (Z, *sp.symbols(f"x:{len(factors)}", real=True))
+            arrays = {str(name): self.entries(array) for name, array in zip(names, (z, *factors), strict=True)}
+            exact = each(function(*names), NUMBERS, arrays)
+            return self.written(_each(lambda ball: self.widened(ball, 2 * OWN_ULPS), exact), out)
+
+        return called
+
     def compare(self, relation: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
         balls = [self.entries(side) for side in (left, right)]
         return _each(lambda u, v: bool(relation(NUMBERS.sign(u - v), 0)), *balls).astype(bool)
@@ -163,13 +180,16 @@ class Rounded(StandIn):
         return self.entries(array)
 
 
-def any_order(text: str, dtype: str, theta: Any, X: Any, Y: Any) -> tuple[Any, Any]:
+def any_order(text: str, architecture: Architecture, theta: Any, X: Any, Y: Any) -> tuple[Any, Any]:
     """Balls for the loss and the gradient as the module may compute them; theta, X and Y are arrays of balls.
 
     Raises NotUnderstoodError, KinkError, or whatever the module raises.
     """
-    stand_in = Rounded(dtype)
+    stand_in = Rounded(architecture.dtype)
     module = run(text, stand_in, "rounded")
+    known = {name: function for name, function in exact_functions(text, architecture).items() if name in module}
+    if not set(known) & set(changed(text, architecture)):
+        module |= {name: stand_in.known(function) for name, function in known.items()}
     module["_targets"] = lambda Y: None  # the data have passed the door already
     value, gradient = module["loss_and_gradient"](*map(stand_in.array, (theta, X, Y)))
     return stand_in.entries(value), stand_in.entries(gradient)

@@ -167,7 +167,7 @@ def _in_any_order(
 ) -> dict[str, float] | str:
     """The bounds that hold for any order of summation, or why there are none."""
     try:
-        value, gradient = any_order(text, architecture.dtype, *map(balls, (at.theta, at.X, at.Y)))
+        value, gradient = any_order(text, architecture, *map(balls, (at.theta, at.X, at.Y)))
         parts = split(gradient, names_of(architecture), _inputs(at, architecture))
         widest = {"loss": np.asarray(value, dtype=object), **{f"d{name}": part for name, part in parts.items()}}
     except KinkError:

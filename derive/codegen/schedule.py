@@ -3,19 +3,20 @@
 Each pass is a small function from statements to statements:
 
 * `flatten` gives every operation a target of its own and computes nothing twice;
-* `prune` drops what no result needs;
-* `allocate` gives every intermediate array a buffer, the one of an operand that dies where it can.
+* `prune` drops what no result needs.
+
+`codegen.allocate` then gives every intermediate array a buffer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import sympy as sp
 
 from derive.algebra.program import needed
-from derive.codegen.arrays import COMPARISONS, Assign, Node, Size, elementwise, name, operation_of, written
+from derive.codegen.arrays import Assign, Node, Size, name, operation_of, written
 
 VIEWS = frozenset({"name", "number", "transpose", "column", "call"})
 """Operations that cost nothing and are written where they are used."""
@@ -80,85 +81,14 @@ def prune(instructions: list[Instruction], results: Iterable[str]) -> list[Instr
     return needed(instructions, results, lambda i: i.target, lambda i: i.reads)
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """Instructions whose targets are buffers, and the buffers: name → (axes, whether it holds truth values)."""
-
-    instructions: tuple[Instruction, ...]
-    buffers: tuple[tuple[str, tuple[sp.Expr, ...], bool], ...]
-
-
-def allocate(instructions: list[Instruction], given: Iterable[str]) -> Schedule:
-    """Buffers for all arrays but the `given` ones (data, parameters, gradients).
-
-    An elementwise result takes over the buffer of an operand that is not read again; a layer's
-    output a^l keeps its own. A buffer has the name of the last tensor of the text that it holds.
-    """
-    last_use = {leaf: i for i, instruction in enumerate(instructions) for leaf in instruction.reads}
-    home: dict[str, int] = {}
-    shapes: dict[int, tuple[tuple[sp.Expr, ...], bool]] = {}
-    labels: dict[int, str] = {}
-    fixed = set(given)
-    for i, instruction in enumerate(instructions):
-        if not instruction.axes or instruction.target in fixed:
-            continue
-        shape = (instruction.axes, instruction.operation in COMPARISONS)
-        buffer = next(
-            (
-                home[a.text]
-                for a in reversed(instruction.arguments)
-                if elementwise(instruction.operation)
-                and a.operation == "name"
-                and a.text in home
-                and shapes[home[a.text]] == shape
-                and last_use[a.text] == i
-                and not labels[home[a.text]].startswith("a")
-                and not (instruction.operation == "where" and a is not instruction.arguments[-1])
-            ),
-            len(shapes),
-        )
-        home[instruction.target] = buffer
-        shapes[buffer] = shape
-        if buffer not in labels or not _temporary(instruction.target):
-            labels[buffer] = instruction.target
-    names = _distinct(labels)
-    renamed = {target: names[buffer] for target, buffer in home.items()}
-    moved = tuple(
-        replace(
-            i,
-            target=renamed.get(i.target, i.target),
-            arguments=tuple(_renamed(argument, renamed) for argument in i.arguments),
-        )
-        for i in instructions
-    )
-    return Schedule(moved, tuple((names[buffer], *shapes[buffer]) for buffer in shapes))
-
-
-def _temporary(text: str) -> bool:
-    return text[0] == "t" and text[1:].isdigit()
-
-
-def _distinct(labels: Mapping[int, str]) -> dict[int, str]:
-    """Buffer names: the tensor's, or t1, t2, … for what the text has no name for."""
-    count = 0
-    result = {}
-    for buffer, label in labels.items():
-        count += _temporary(label)
-        result[buffer] = f"t{count}" if _temporary(label) else label
-    return result
-
-
-def _renamed(node: Node, names: Mapping[str, str]) -> Node:
-    if node.operation == "name":
-        return replace(node, text=names.get(node.text, node.text))
-    return replace(node, arguments=tuple(_renamed(a, names) for a in node.arguments))
-
-
 REDUCTIONS = {
     "sum0": "np.add.reduce({}, axis=0, out={})",
     "sum1": "np.add.reduce({}, axis=1, out={})",
+    "max0": "np.maximum.reduce({}, axis=0, out={})",
     "max1": "np.maximum.reduce({}, axis=1, out={})",
 }
+BY_NAME = frozenset({"maximum", "minimum"})
+"""Ufuncs that take `out` by its name only; the others take it as their last argument, which is quicker."""
 
 
 def lines(instruction: Instruction, stored: Iterable[str] = ()) -> list[str]:
@@ -177,5 +107,9 @@ def lines(instruction: Instruction, stored: Iterable[str] = ()) -> list[str]:
         return [*start, f"np.copyto({target}, {inside}, where={condition})"]
     if instruction.operation == "matmul":  # the method: np.dot and np.matmul look for overrides first
         return [f"{written(instruction.arguments[0], 100)}.dot({arguments[1]}, {target})"]
+    if instruction.operation == "copy":
+        return [f"np.copyto({target}, {arguments[0]})"]
     ufunc = operation_of(instruction.operation).ufunc
-    return [f"{'' if ufunc.startswith('_') else 'np.'}{ufunc}({', '.join(arguments)}, out={target})"]
+    if ufunc.startswith("_") or ufunc in BY_NAME:
+        return [f"{'' if ufunc.startswith('_') else 'np.'}{ufunc}({', '.join(arguments)}, out={target})"]
+    return [f"np.{ufunc}({', '.join((*arguments, target))})"]

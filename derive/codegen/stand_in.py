@@ -205,6 +205,8 @@ class StandIn:
         if name in BINARY:
             return self.each(lambda u, v: self.combine(name, u, v), *exact)
         real = self.neurons.real
+        if name == "sign":
+            return self.each(lambda u: self.neurons.handle(Local(None, sp.sign(real(u)))), *exact)
         if name == "absolute" and exact[0].ndim == 1:  # of vectors such as theta: no neuron's z
             residues = self.each(self.neurons.resolve, *exact)
             return self.each(lambda u: u if real(u) >= 0 else self.neurons.number(Local(u, -Z)), residues)

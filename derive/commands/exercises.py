@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from derive.commands.complete import a_file, one_of
 from derive.commands.console import progress
 from derive.commands.files import check_readable, check_writable, write_whole
 from derive.commands.options import FILE, Request, architecture_options
@@ -20,10 +21,23 @@ ENDINGS = {"latex": ".tex", "notebook": ".ipynb"}
 @architecture_options
 @click.option("--seed", default="0", metavar="N", help="Which sheet; the same number gives the same one  [0]")
 @click.option("--count", default="8", metavar="N", help="How many exercises  [8]")
-@click.option("--format", "format_", default="latex", metavar="NAME", help="latex or notebook  [latex]")
+@click.option(
+    "--format",
+    "format_",
+    default="latex",
+    metavar="NAME",
+    shell_complete=one_of(ENDINGS),
+    help="latex or notebook  [latex]",
+)
 @click.option("--solutions", is_flag=True, help="With solutions.")
 @click.option("--report", "records", metavar="FILE.jsonl", type=FILE, multiple=True, help="Count recorded answers.")
-@click.option("-o", "destination", metavar="FILE", help="Where to write; '-' is standard output  [NAME_exercises]")
+@click.option(
+    "-o",
+    "destination",
+    metavar="FILE",
+    shell_complete=a_file,
+    help="Where to write; '-' is standard output  [NAME_exercises]",
+)
 def exercises(
     seed: str,
     count: str,

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from derive.commands.complete import a_file, one_of
 from derive.commands.console import progress
 from derive.commands.files import check_writable, write_whole
 from derive.commands.options import Request, architecture_options
@@ -18,8 +19,21 @@ ENDINGS = {"terminal": "", "html": ".html", "latex": ".tex", "notebook": ".ipynb
 
 @click.command()
 @architecture_options
-@click.option("--format", "format_", default="terminal", metavar="NAME", help=f"One of: {', '.join(ENDINGS)}.")
-@click.option("-o", "destination", metavar="FILE", help="Where to write; '-' is standard output  [NAME and its ending]")
+@click.option(
+    "--format",
+    "format_",
+    default="terminal",
+    metavar="NAME",
+    shell_complete=one_of(ENDINGS),
+    help=f"One of: {', '.join(ENDINGS)}.",
+)
+@click.option(
+    "-o",
+    "destination",
+    metavar="FILE",
+    shell_complete=a_file,
+    help="Where to write; '-' is standard output  [NAME and its ending]",
+)
 def explain(format_: str, destination: str | None, **given: Any) -> int:
     """Show how the gradients of a network are derived: every step, its rule, its proof, its code and its numbers.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from derive.commands.complete import a_file, one_of
 from derive.commands.console import progress
 from derive.commands.files import check_writable, write_whole
 from derive.commands.options import FILE, Request, architecture_options
@@ -18,10 +19,18 @@ from derive.model.tables import STYLES
 
 @click.command()
 @architecture_options
-@click.option("--style", default="fast", metavar="NAME", help="fast (preallocated buffers) or readable  [fast]")
+@click.option(
+    "--style",
+    default="fast",
+    metavar="NAME",
+    shell_complete=one_of(STYLES),
+    help="fast (preallocated buffers) or readable  [fast]",
+)
 @click.option("--no-audit", is_flag=True, help="Leave out the proof and the audit of what is written.")
 @click.option("--certificate", metavar="FILE.json", type=FILE, help="Write the certificate of the module there too.")
-@click.option("-o", "destination", metavar="FILE", help="Where to write; '-' is standard output  [NAME.py]")
+@click.option(
+    "-o", "destination", metavar="FILE", shell_complete=a_file, help="Where to write; '-' is standard output  [NAME.py]"
+)
 def generate(style: str, no_audit: bool, certificate: Path | None, destination: str | None, **given: Any) -> int:
     """Write the NumPy module of a network, with its gradients derived, proved and audited.
 

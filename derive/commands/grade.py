@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from derive.commands.complete import one_of
 from derive.commands.console import SHORTFALL, UNUSABLE, progress
 from derive.commands.files import check_readable
 from derive.commands.options import FILE, Request, architecture_options
@@ -30,7 +31,11 @@ class FormulaCommand(click.Command):
 @click.argument("formula", required=False)
 @architecture_options
 @click.option(
-    "--layout", default="rows", metavar="NAME", help="rows (a sample a row, the mean loss) or columns  [rows]"
+    "--layout",
+    default="rows",
+    metavar="NAME",
+    shell_complete=one_of(("rows", "columns")),
+    help="rows (a sample a row, the mean loss) or columns  [rows]",
 )
 @click.option(
     "--given", multiple=True, metavar="LINE", help="Your own earlier line, as in 'delta2 = …'; may be repeated."

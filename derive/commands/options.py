@@ -5,13 +5,14 @@ The layers come from one place, the file or `--layers`. The other options replac
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from derive.commands.complete import one_of, some_of
 from derive.model.activation import Activation, activation
 from derive.model.architecture import Architecture, Update
 from derive.model.definition import read_definition
@@ -26,6 +27,13 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print the certifica
 HIDDEN, OUTPUT = "tanh", "identity"
 LAYER_OPTIONS = {"layers": "--layers", "hidden": "--activation", "output": "--output", "define": "--define"}
 
+
+def _named_option(option: str, table: Iterable[str], help_: str) -> Callable[[Command], Command]:
+    """An option that takes a name of the table, which its help lists and a shell completes."""
+    names = list(table)
+    return click.option(option, metavar="NAME", shell_complete=one_of(names), help=f"{help_}: {', '.join(names)}.")
+
+
 OPTIONS = (
     click.argument("specification", metavar="[SPEC.toml]", required=False, type=FILE),
     click.option("--layers", metavar="N-N-N", help="Sizes from input to output, as in 64-32-10."),
@@ -33,10 +41,14 @@ OPTIONS = (
         "--activation",
         "hidden",
         metavar="NAME[,NAME]",
+        shell_complete=some_of(ACTIVATIONS),
         help=f"Of the hidden layers, one for all or one for each [{HIDDEN}]. Known: {', '.join(ACTIVATIONS)}.",
     ),
     click.option(
-        "--output", metavar="NAME[,NAME]", help=f"Of the last layer; a list is for the last layers [{OUTPUT}]."
+        "--output",
+        metavar="NAME[,NAME]",
+        shell_complete=some_of(ACTIVATIONS),
+        help=f"Of the last layer; a list is for the last layers [{OUTPUT}].",
     ),
     click.option(
         "--define",
@@ -44,13 +56,13 @@ OPTIONS = (
         multiple=True,
         help="An activation of your own and its constants, as in 'swish = z/(1 + exp(-beta*z)); beta = 1'.",
     ),
-    click.option("--loss", metavar="NAME", help=f"One of: {', '.join(LOSSES)}."),
-    click.option("--optimizer", metavar="NAME", help=f"One of: {', '.join(OPTIMIZERS)}."),
+    _named_option("--loss", LOSSES, "One of"),
+    _named_option("--optimizer", OPTIMIZERS, "One of"),
     click.option("--momentum", metavar="X", help="A constant of the optimiser, from 0 up to but not including 1."),
-    click.option("--schedule", metavar="NAME", help=f"Of the learning rate, one of: {', '.join(SCHEDULES)}."),
+    _named_option("--schedule", SCHEDULES, "Of the learning rate, one of"),
     click.option("--clip", metavar="X", help="The norm beyond which gradients are shortened to it."),
-    click.option("--initialization", metavar="NAME", help=f"One of: {', '.join(INITIALIZATIONS)}."),
-    click.option("--dtype", metavar="NAME", help=f"One of: {', '.join(DTYPES)}."),
+    _named_option("--initialization", INITIALIZATIONS, "One of"),
+    _named_option("--dtype", DTYPES, "One of"),
     click.option("--name", metavar="NAME", help="The module's name, an identifier."),
 )
 

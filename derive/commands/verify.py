@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from derive.commands.complete import one_of
 from derive.commands.console import progress
 from derive.commands.files import check_readable
 from derive.commands.options import FILE, JSON, Request, architecture_options
@@ -20,6 +21,7 @@ from derive.model.errors import DeriveError
 @click.option(
     "--text",
     metavar="TEXT",
+    shell_complete=one_of(("diy-deep-learning", "higham", "nielsen"), or_file=True),
     help="The formulas of another text: a file, or diy-deep-learning, higham, nielsen  [the source text]",
 )
 @click.option(

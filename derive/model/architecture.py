@@ -18,7 +18,7 @@ from derive.model.names import identifier
 from derive.model.penalty import Penalty
 from derive.model.penalty import penalty as read_penalty
 from derive.model.tables import DTYPES, NORMALIZATIONS, OPTIMIZERS
-from derive.model.training import DEFAULT_PACE, DEFAULT_START, Pace, Start, clip_norm
+from derive.model.training import DEFAULT_PACE, DEFAULT_START, Pace, Start, clip_norm, every_layer
 
 MAX_LAYERS, MAX_WIDTH = LIMITS["layers"].most, LIMITS["width"].most
 MAX_CONSTANT = 1 - 2**-53  # of an optimiser: below 1
@@ -53,7 +53,8 @@ class Architecture:
 
     `sizes` has L + 1 entries and `activations` L: names from the table or `Activation` objects. `layers` holds a
     table of options for each layer (see `LayerOptions`), `penalty` one for the weights (see `Penalty`); with
-    `sample_weights` every sample's c is multiplied by a weight of its own.
+    `sample_weights` every sample's c is multiplied by a weight of its own. With `checkpoint_every` = k a step of a
+    fast module keeps the activations of the layers k, 2k, … and computes the others again on its way back.
     Raises DeriveError, in one line, for anything that cannot be built.
 
     >>> Architecture(sizes=(64, 32, 10), activations=("tanh", "identity")).parameter_count
@@ -72,6 +73,7 @@ class Architecture:
     initialization: Start
     schedule: Pace
     clip: float | None
+    checkpoint_every: int | None
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class Architecture:
         initialization: str | Mapping[str, Any] | Start = DEFAULT_START,
         schedule: str | Mapping[str, Any] | Pace = DEFAULT_PACE,
         clip: float | None = None,
+        checkpoint_every: int | None = None,
     ) -> None:
         checked = _sizes(sizes)
         if isinstance(activations, str | Activation) or not isinstance(activations, Iterable):
@@ -126,6 +129,7 @@ class Architecture:
             "initialization": Start.of(initialization),
             "schedule": Pace.of(schedule),
             "clip": clip_norm(clip),
+            "checkpoint_every": every_layer(checkpoint_every),
         }.items():
             object.__setattr__(self, key, value)
         if self.parameter_count > LIMITS["parameters"].most:
@@ -148,7 +152,7 @@ class Architecture:
         scales = n * len(normalization.parameters) if normalization else 0
         return n * (below + 1) + scales + len(self.activations[label - 1].trained)
 
-    @property
+    @cached_property
     def plain(self) -> bool:
         """Whether this is the text's perceptron: plain layers, elementwise activations without trained constants."""
         return all(options.plain for options in self.layers) and all(

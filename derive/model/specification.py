@@ -30,7 +30,7 @@ from derive.model.tables import OPTIMIZERS
 from derive.model.training import training_lines
 
 SETTINGS = (
-    *("name", "loss", "optimizer", "dtype", "initialization", "schedule", "clip"),
+    *("name", "loss", "optimizer", "dtype", "initialization", "schedule", "clip", "checkpoint_every"),
     *("penalty", "sample_weights"),
 )
 KEYS = ("sizes", "activations", "inputs", "layer", "activation", *SETTINGS)
@@ -124,7 +124,9 @@ def to_toml(architecture: Architecture) -> str:
         f"loss = {_loss(architecture.loss)}",
         f'optimizer = {{ name = "{update.name}"{settings} }}' if settings else f'optimizer = "{update.name}"',
         f'dtype = "{architecture.dtype}"',
-        *training_lines(architecture.initialization, architecture.schedule, architecture.clip),
+        *training_lines(
+            architecture.initialization, architecture.schedule, architecture.clip, architecture.checkpoint_every
+        ),
     ]
     if architecture.penalty != Penalty():
         lines.append(f"penalty = {_inline(_changed(architecture.penalty))}")

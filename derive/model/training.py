@@ -112,7 +112,20 @@ def clip_norm(value: object) -> float | None:
     return float(value)
 
 
-def training_lines(initialization: Start, schedule: Pace, clip: float | None) -> list[str]:
+def every_layer(value: object) -> int | None:
+    """How many layers apart the activations are that a step keeps; None where it keeps all."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise DeriveError(
+            f"checkpoint_every: {shorten(value)} is not a whole number of at least 1; 2 keeps every second activation"
+        )
+    return value
+
+
+def training_lines(
+    initialization: Start, schedule: Pace, clip: float | None, checkpoint_every: int | None
+) -> list[str]:
     """The lines of a specification for what is not as it is by default."""
     lines = []
     for choice, default in ((initialization, DEFAULT_START), (schedule, DEFAULT_PACE)):
@@ -121,7 +134,8 @@ def training_lines(initialization: Start, schedule: Pace, clip: float | None) ->
             constants = "".join(f", {key} = {value!r}" for key, value in choice.constants)
             shown = f'{{ name = "{choice.name}"{constants} }}' if constants else f'"{choice.name}"'
             lines.append(f"{choice.KIND} = {shown}")
-    return lines + ([] if clip is None else [f"clip = {clip!r}"])
+    lines += [] if clip is None else [f"clip = {clip!r}"]
+    return lines + ([] if checkpoint_every is None else [f"checkpoint_every = {checkpoint_every}"])
 
 
 def _takes_none(where: str, key: str) -> DeriveError:

@@ -11,8 +11,8 @@ import ast
 import sympy as sp
 
 from derive.algebra.notation import N, named
+from derive.proof.alphabet import Alphabet
 from derive.proof.grammar import FormulaReader
-from derive.proof.letters import Letters
 from derive.proof.matrices import LayerError, PlaceError
 from derive.proof.scope import Scope
 from derive.proof.spelling import parsed, plain
@@ -28,7 +28,7 @@ class AnswerReader(FormulaReader):
 
     functions = (*FormulaReader.functions, *ENTRYWISE, "mean", "sigmoid", "relu")
 
-    def __init__(self, scope: Scope, letters: Letters) -> None:
+    def __init__(self, scope: Scope, letters: Alphabet) -> None:
         super().__init__(scope)
         self.letters = letters
 

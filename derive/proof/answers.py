@@ -11,8 +11,8 @@ import sympy as sp
 
 from derive.model.errors import DeriveError, FormulaError, shorten
 from derive.model.limits import LIMITS
+from derive.proof.alphabet import Alphabet, known
 from derive.proof.answer_reader import AnswerReader
-from derive.proof.letters import Letters, known
 from derive.proof.matrices import LayerError, PlaceError, ShapeError
 from derive.proof.scope import Scope
 from derive.proof.spelling import LETTERS, SIGNS
@@ -79,7 +79,7 @@ class Line:
         return self.shape_error is None and not self.shape and not self.place_error
 
 
-def ask(text: str, network: int | Letters) -> Asked:
+def ask(text: str, network: int | Alphabet) -> Asked:
     """The quantity that `text` names in a network, or in a plain one of so many layers. Raises FormulaError."""
     letters = known(network)
     depth = letters.depth
@@ -117,7 +117,7 @@ def ask(text: str, network: int | Letters) -> Asked:
     return Asked(text.strip(), base, sp.Integer(layer), (layer,))
 
 
-def read_line(asked: Asked, formula: str, network: int | Letters, layout: Layout) -> Line:
+def read_line(asked: Asked, formula: str, network: int | Alphabet, layout: Layout) -> Line:
     """The answer `formula`, with or without `delta2 =` in front. Raises FormulaError where it cannot be read."""
     letters = known(network)
     if len(formula) > MAX_LENGTH:
@@ -145,7 +145,7 @@ def read_line(asked: Asked, formula: str, network: int | Letters, layout: Layout
 
 
 def _shaped(
-    asked: Asked, formula: str, scope: Scope, letters: Letters
+    asked: Asked, formula: str, scope: Scope, letters: Alphabet
 ) -> tuple[Value | None, ShapeError | None, str, str]:
     """The value of a formula, or what does not fit, or which layer is missing; and the wanted shape."""
     reader = AnswerReader(scope, letters)
@@ -169,7 +169,7 @@ def _range(asked: Asked) -> str:
     return str(low) if low == high else f"{low}..{high}"
 
 
-def _scope(asked: Asked, letters: Letters, layout: Layout) -> Scope:
+def _scope(asked: Asked, letters: Alphabet, layout: Layout) -> Scope:
     ranges = {}
     if asked.variable:
         low, high = min(asked.layers) - asked.offset, max(asked.layers) - asked.offset
@@ -184,7 +184,7 @@ def _stands_for(quantity: Quantity, value: Value, target: Value) -> bool:
     return not quantity.sampled and len(quantity.axes) == 1 and value.shape == target.shape[::-1] and ONE in value.shape
 
 
-def _right_side(asked: Asked, formula: str, letters: Letters) -> str:
+def _right_side(asked: Asked, formula: str, letters: Alphabet) -> str:
     """What stands to the right of `delta2 =`, if that was written."""
     found = DEFINITION.fullmatch(formula)
     if not found:
@@ -195,7 +195,7 @@ def _right_side(asked: Asked, formula: str, letters: Letters) -> str:
     return found[3]
 
 
-def _names(asked: Asked, left: str, letters: Letters) -> bool:
+def _names(asked: Asked, left: str, letters: Alphabet) -> bool:
     """Whether `left` is another way to write what is asked for."""
     try:
         return ask(left, letters).text == asked.text
@@ -211,7 +211,7 @@ def split_line(text: str) -> tuple[str, str]:
     return left.strip(), right.strip()
 
 
-def readable_start(asked: Asked, formula: str, network: int | Letters) -> Term | None:
+def readable_start(asked: Asked, formula: str, network: int | Alphabet) -> Term | None:
     """The longest beginning of `formula` that can be read, so that a learner sees how far it went."""
     words = re.findall(r"\s+|\w+|[^\w\s]", formula[:MAX_LENGTH])
     for end in range(len(words) - 1, max(0, len(words) - 40), -1):

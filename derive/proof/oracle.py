@@ -70,7 +70,7 @@ def widths_of(architecture: Architecture) -> tuple[int, ...]:
 def first_difference(derivation: Derivation, widths: tuple[int, ...]) -> tuple[str, sp.Expr, sp.Expr] | None:
     """The first entry of a gradient that is not SymPy's derivative: its name, its value and that derivative."""
     sizes: dict[sp.Expr, int] = {size(k): n for k, n in enumerate(widths)} | {N: SAMPLES}
-    inputs = {t.name: _symbols(t, sizes) for t in derivation.forward.inputs}
+    inputs = {t.name: symbols(t, sizes) for t in derivation.forward.inputs}
     forward = evaluate(derivation.forward, sizes, inputs, applied)
     gradient = evaluate(derivation.gradient, sizes, forward, applied)
     loss = forward["loss"].item()
@@ -100,7 +100,8 @@ def expanded(expr: sp.Expr) -> sp.Expr:
     return sp.expand(expr.xreplace(atoms))
 
 
-def _symbols(tensor: Tensor, sizes: dict[sp.Expr, int]) -> Any:
+def symbols(tensor: Tensor, sizes: dict[sp.Expr, int]) -> Any:
+    """An array of symbols, one for each entry of a tensor."""
     shape = tuple(sizes[axis] for axis in tensor.axes)
     entries = [sp.Symbol(f"{tensor.name}_{'_'.join(str(p + 1) for p in place)}") for place in np.ndindex(*shape)]
     return np.array(entries, dtype=object).reshape(shape)
@@ -109,14 +110,14 @@ def _symbols(tensor: Tensor, sizes: dict[sp.Expr, int]) -> Any:
 class Exponential(sp.Function):  # type: ignore[misc]
     """exp, which SymPy is kept from simplifying: it would join products to exponentials of sums."""
 
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
+    def fdiff(self, argindex: int) -> sp.Expr:
         return self
 
 
 class Logarithm(sp.Function):  # type: ignore[misc]
     """log, which SymPy is kept from simplifying."""
 
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
+    def fdiff(self, argindex: int) -> sp.Expr:
         return 1 / self.args[0]
 
 

@@ -22,6 +22,7 @@ from derive.proof.duality import duality
 from derive.proof.instances import instances
 from derive.proof.lemmas import batching, induction
 from derive.proof.oracle import is_polynomial, oracle
+from derive.proof.pieces import every_pattern, in_pieces
 from derive.proof.sensitivities import along_directions, sensitivities
 from derive.proof.texts import find_text, text_verdicts
 
@@ -44,10 +45,12 @@ def prove(derivation: Derivation, text: str | Path | Text | None = None) -> Cert
     """
     source = source_text()
     chosen = source if text is None else text if isinstance(text, Text) else find_text(str(text))
+    polynomial = is_polynomial(derivation.forward)
     verdicts = [
         *text_verdicts(chosen, derivation),
         *(_chain(derivation, source) if _is_the_texts(derivation.architecture) else duality(derivation)),
-        oracle(derivation) if is_polynomial(derivation.forward) else along_directions(derivation),
+        oracle(derivation) if polynomial else along_directions(derivation),
+        *([every_pattern(derivation)] if in_pieces(derivation.architecture) and polynomial else []),
         *sensitivities(derivation),
     ]
     sizes = "-".join(map(str, derivation.architecture.sizes))

@@ -29,6 +29,8 @@ class Setting:
         return [layer for layer in wanted if 1 <= layer <= self.depth]
 
 
+MANY = 4
+"""Of more paths than this one is forgotten, or all but one."""
 Local = Callable[[Term, Setting], Iterable[Term]]
 
 
@@ -182,7 +184,8 @@ def one_path(term: Term, setting: Setting) -> Iterator[Term]:
     paths = _summed(term)
     if not any(_is_error(part) for part in term.walk()):
         return
-    for count in range(len(paths) - 1, 0, -1):
+    counts = range(len(paths) - 1, 0, -1) if len(paths) <= MANY else (len(paths) - 1, 1)
+    for count in counts:
         for chosen in combinations(paths, count):
             yield reduce(_joined, chosen[1:], _alone(chosen[0]))
 

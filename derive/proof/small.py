@@ -144,7 +144,8 @@ class SmallData:
         if term.head in ("f", "df"):
             return self.functions.activation(term.layer, int(term.head == "df"), parts[0])
         if term.head == "sum":
-            return parts[0].sum(axis=1 if self.layout == "rows" else 0, keepdims=True)
+            alike = self.samples if self.layout == "columns" and len(parts[0]) == 1 else 1
+            return alike * parts[0].sum(axis=1 if self.layout == "rows" else 0, keepdims=True)
         if term.head in ("units", "mean of units"):
             axis = 2 if self.layout == "rows" else 1
             total = parts[0].sum(axis=axis, keepdims=True)
@@ -262,7 +263,7 @@ def counterexample(
                     continue
                 if fits and given.shape[1:] == right.shape[:0:-1] and bool((given.swapaxes(1, 2) == right).all()):
                     continue  # a bias may stand or lie
-            except (NoExactValueError, ZeroDivisionError, ValueError, OverflowError):
+            except (NoExactValueError, ValueError, ArithmeticError):
                 continue
             shown = dict(_mentioned(data, earlier, (truth, answer), labels))
             return {"N": samples, **shown, "yours": _plain(given), "right": _plain(right)}

@@ -12,8 +12,8 @@ from typing import ClassVar
 
 from derive.model.errors import FormulaError
 from derive.model.reader import Reader
+from derive.proof.alphabet import Alphabet, known
 from derive.proof.grammar import ACTIVATION, ELEMENTWISE
-from derive.proof.letters import Letters, known
 from derive.proof.matrices import NUMBERED
 from derive.proof.spelling import parsed, plain
 from derive.proof.terms import BINARY, NO_LAYER, Term, leaf, number
@@ -41,7 +41,7 @@ class TermReader(Reader):
 
     what: ClassVar[str] = "formula"
 
-    def __init__(self, network: int | Letters, labels: dict[str, int], own: int, layout: Layout = "rows") -> None:
+    def __init__(self, network: int | Alphabet, labels: dict[str, int], own: int, layout: Layout = "rows") -> None:
         self.letters = known(network)
         self.depth = self.letters.depth
         self.labels = {"L": self.depth, **labels}

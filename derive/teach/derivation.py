@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass, replace
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, FormulaError
 from derive.model.limits import LIMITS
+from derive.proof.alphabet import alphabet_of
 from derive.proof.answers import Asked, Line, ask, read_line, split_line
-from derive.proof.letters import letters_of
 from derive.teach.grading import Grade, completes, judge, read_layout, refused, spoken_of
 
 
@@ -47,7 +47,7 @@ def grade_lines(text: str, architecture: Architecture, layout: str = "rows") -> 
     """
     own_layout = read_layout(layout)
     architecture = spoken_of(architecture, (text,))
-    letters = letters_of(architecture)
+    letters = alphabet_of(architecture)
     lines = [(number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), 1)]
     lines = [(number, line) for number, line in lines if line]
     if not lines:

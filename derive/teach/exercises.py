@@ -12,12 +12,15 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
+import sympy as sp
+
 from derive.algebra.gradient import differentiate
+from derive.algebra.notation import named
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.proof.grammar import ELEMENTWISE
 from derive.proof.network_data import COINCIDING, DISTINCT
-from derive.proof.reals import TRIES
+from derive.proof.reals import EXACT_TRIES, ORDERED, TRIES
 from derive.proof.recognise import Bench, Found, bench
 from derive.proof.slips import SLIPS
 from derive.proof.terms import Term, show
@@ -72,13 +75,21 @@ def asked_of(architecture: Architecture) -> tuple[Asked, ...]:
 
 HEADS = frozenset(
     {"number", "N", "y", "f", "df", "T", "negative", "+", "-", "*", "/", "@", "**", "sum", "diag", "outer", "inv"}
-    | {*QUANTITIES, *ELEMENTWISE}
+    | {"n", "units", "mean of units", *ORDERED, *QUANTITIES, *ELEMENTWISE}
 )
 """What a page can read and evaluate; see templates/lesson/grammar.js and values.js."""
 
 
 def _readable(term: Term) -> bool:
     return all(part.head in HEADS for part in term.walk())
+
+
+def _known_to_pages(term: Term, own: Bench) -> bool:
+    """Whether a page can read it, and no exponential of what is made of logarithms is in it: pages know none."""
+    equations = own.derivation.forward.equations
+    logarithms = {e.tensor.name for e in equations if e.tensor.name[0] in "za" and e.value.has(sp.log)}
+    exponents = (part for power in term.walk() if power.head == "exp" for part in power.walk())
+    return _readable(term) and not any(named(part.head, part.layer) in logarithms for part in exponents)
 
 
 def _can_be_asked(own: Bench, base: str, layer: int) -> bool:
@@ -90,11 +101,9 @@ def _can_be_asked(own: Bench, base: str, layer: int) -> bool:
     if base == "dW" and layout == "columns" and (architecture.penalty.l1 or architecture.penalty.l2):
         return False
     truths = own.truth(base, layer)
-    return (
-        bool(truths)
-        and _readable(truths[0])
-        and grade(f"{base}{layer}", show(truths[0]), architecture, layout).verdict == "correct"
-    )
+    if not truths or not _known_to_pages(truths[0], own):
+        return False
+    return grade(f"{base}{layer}", show(truths[0]), architecture, layout).verdict == "correct"
 
 
 ASSUMPTIONS: tuple[tuple[Callable[[Architecture], bool], str], ...] = (
@@ -180,6 +189,8 @@ def grading_data(architecture: Architecture) -> dict[str, Any]:
         "elementwise": list(ELEMENTWISE),
         "tables": TABLES,
         "tries": TRIES,
+        "ordered": ORDERED,
+        "exact_tries": EXACT_TRIES,
         "own_names": OWN_NAMES,
         "words": _words(),
         "slips": {slip.tag: {"what": slip.what, "rule": slip.rule, "hints": hints_of(slip.tag)} for slip in SLIPS},

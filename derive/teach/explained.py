@@ -18,7 +18,7 @@ import numpy as np
 from derive.proof.terms import split_name
 from derive.teach.layouts import Convention
 from derive.teach.naming import arranged, close, slip_of, slipped_values
-from derive.teach.observed import Noted, Source
+from derive.teach.observed import Noted, Source, plain
 from derive.teach.reference import Point
 
 MEANT = {"z": "z", "a": "a", "dw": "dW", "db": "db", "delta": "delta", "d": "delta", "dz": "delta", "da": "da"}
@@ -106,6 +106,8 @@ def _candidates(name: str, at: Point) -> list[str]:
     if quantity:
         other = {"a": "g", "z": "h"}.get(quantity[0], "") + quantity[1:]  # before dropout, after normalisation
         return [q for q in (quantity, other) if q in at.values]
+    if name[:1] == "d" and (own := plain(name.removeprefix("d"))) and f"d{own}" in at.values:
+        return [f"d{own}"]
     return [q for q in _quantities(at) if q.startswith("delta")] if name.lower() in IN_LOOPS else []
 
 

@@ -18,9 +18,9 @@ from typing import Any, Literal, get_args
 
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, FormulaError, unknown
+from derive.proof.alphabet import alphabet_of
 from derive.proof.answers import Asked, Line, ask, read_line, readable_start, split_line
 from derive.proof.grammar import ELEMENTWISE
-from derive.proof.letters import letters_of
 from derive.proof.reals import ORDERED, agree, differ
 from derive.proof.recognise import NOTHING, Bench, Found, bench, name
 from derive.proof.small import counterexample
@@ -59,6 +59,7 @@ class Grade:
     counterexample: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
+        """All fields as a JSON object."""
         return json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n"
 
     def __str__(self) -> str:
@@ -81,8 +82,8 @@ def grade(
     architecture = spoken_of(architecture, (quantity, formula, *given))
     asked: Asked | None = None
     try:
-        asked = ask(quantity, letters_of(architecture))
-        line = read_line(asked, formula, letters_of(architecture), own_layout)
+        asked = ask(quantity, alphabet_of(architecture))
+        line = read_line(asked, formula, alphabet_of(architecture), own_layout)
     except FormulaError as error:
         return refused(asked, formula, architecture, error)
     try:
@@ -97,7 +98,7 @@ def spoken_of(architecture: Architecture, texts: Iterable[str]) -> Architecture:
     taught = architecture.as_taught()
     if taught == architecture:
         return taught
-    trained, plain = letters_of(architecture), letters_of(taught)
+    trained, plain = alphabet_of(architecture), alphabet_of(taught)
     words = {word for text in texts for word in re.findall(r"[A-Za-z_]+", text)}
     only = {letter for letter in trained.extra if letter not in plain.extra}
     return architecture if only & {trained.plain(word) for word in words} else taught
@@ -116,7 +117,7 @@ def read_given(text: str, architecture: Architecture, layout: Layout) -> Line:
     """An earlier line of the learner's. Raises FormulaError, which says that it is the given line that is at fault."""
     try:
         left, formula = split_line(text)
-        letters = letters_of(architecture)
+        letters = alphabet_of(architecture)
         return read_line(ask(left, letters), formula, letters, layout)
     except FormulaError as error:
         raise FormulaError(f"the given line {text.strip()!r}: {error}", error.column) from None
@@ -124,7 +125,7 @@ def read_given(text: str, architecture: Architecture, layout: Layout) -> Line:
 
 def refused(asked: Asked | None, formula: str, architecture: Architecture, error: DeriveError) -> Grade:
     """The verdict on what cannot be read, with how far it could be."""
-    start = readable_start(asked, formula, letters_of(architecture)) if asked else None
+    start = readable_start(asked, formula, alphabet_of(architecture)) if asked else None
     read_as = show(start, asked.labels(asked.layers[0])) if start and asked else ""
     return Grade("unreadable", None, read_as, unreadable(error, read_as))
 
@@ -263,7 +264,7 @@ def recognise(line: Line, layer: int, answer: Term, own: Bench, architecture: Ar
     other_layout = OTHER[layout]
     try:
         text = show(answer)
-        letters = letters_of(architecture)
+        letters = alphabet_of(architecture)
         there = read_line(ask(f"{base}{layer}", letters), text, letters, other_layout)
         if not there.fits:
             return found

@@ -102,7 +102,7 @@ def _forms(base: str, layer: int, at: Point) -> Iterator[tuple[Slip, Term]]:
     architecture = at.architecture
     slopes = tuple(partial(_slope, k) for k in range(1, architecture.depth + 1))
     setting = Setting("rows", architecture.depth, slopes)
-    found = truths(differentiate(architecture), "rows", base, layer, LEVELS) if base in DERIVATIVES else ()
+    found = truths(differentiate(architecture), "rows", base, layer, LEVELS) if base[0] == "d" else ()
     whole = leaf(base, layer)
     levels = [dict.fromkeys((truth, distributed(truth), expanded(truth, _written_in_a))) for truth in found]
     for terms in ({whole: None, **(levels[0] if levels else {})}, *levels[1:]):

@@ -13,8 +13,9 @@ from derive.algebra.notation import N, l, size
 from derive.proof.terms import show
 from derive.teach.boxes import NOTHING, Box, equation, name, number, operator, row, scripts
 from derive.teach.index_view import IndexView, Plugged, decimal
-from derive.teach.lesson import MATRIX_FORM, RULES, Lesson, Passage
+from derive.teach.lesson import MATRIX_FORM, Lesson, Passage
 from derive.teach.matrix_view import MatrixView
+from derive.teach.meanings import RULES
 
 Printer = Callable[[Box], str]
 

@@ -151,5 +151,5 @@ def sized(text: str, architecture: Architecture) -> str:
         layer = int(found[1])
         return str(architecture.sizes[layer]) if layer <= architecture.depth else found[0]
 
-    shown = re.sub(r"(?<=[\w\]]) x (?=[\wn])", "×", text)
+    shown = re.sub(r"\b(\d+|N|n\d+|n\[[^\[\]]*\]) x (?=\d|N\b|n[\d\[])", r"\1×", text)  # not the input x
     return re.sub(r"\bn(\d+)\b", number, shown)

@@ -160,23 +160,35 @@ function makeGrader(data) {
     }
   }
 
-  /** A draw of one layout in floats, with small integers for what is given. */
-  function realOf(layout, k) {
-    reals[layout] ??= { draw: makeDraw(7), made: [] };
-    const { draw, made } = reals[layout], setting = settingOf(layout, 1), functions = functionsIn(programs, floats, "floats");
-    const arithmetic = { ...floats, subtract: (a, b) => a - b, divide: (a, b) => a / b }, small = () => [1, 2, 3, -1, -2][Math.floor(draw() * 5)];
-    return (made[k] ??= makeEvaluator(drawNetwork(programs, setting, 3, [2, 4, 3, 5], arithmetic, small, functions), setting));
+  /** A draw of one layout in floats, with small integers for what is given, or with any numbers from -2 to 2. */
+  const realOf = (layout, k) => floatsOf(layout, k, "integers", (draw) => [1, 2, 3, -1, -2][Math.floor(draw() * 5)]);
+  const fineOf = (layout, k) => floatsOf(layout, k, "any", (draw) => 4 * draw() - 2);
+
+  function floatsOf(layout, k, kind, choose) {
+    const { draw, made } = (reals[`${layout} ${kind}`] ??= { draw: makeDraw(7), made: [] }), setting = settingOf(layout, 1);
+    const arithmetic = { ...floats, subtract: (a, b) => a - b, divide: (a, b) => a / b }, functions = functionsIn(programs, floats, "floats");
+    return (made[k] ??= makeEvaluator(drawNetwork(programs, setting, 3, [2, 4, 3, 5], arithmetic, () => choose(draw), functions, true), setting));
+  }
+
+  /** Whether both are equal where it is known which of two numbers is larger; residues have no order. */
+  function agrees(term, question, layout) {
+    if (![...walk(term)].some((part) => own.ordered.includes(part.head))) return false;
+    const truth = readFormula(question[layout].truth, settingOf(layout, question.layer));
+    return Array.from({ length: own.exact_tries }, (_, k) => fineOf(layout, k)).every((draw) => {
+      const given = draw.value(term), right = draw.value(truth), known = spread(given, right.shape);
+      return right.data.every((value, k) => Math.abs(value - known[k]) <= 1e-9 * (1 + Math.abs(value)));
+    });
   }
 
   /** Whether a difference proves nothing, since functions occur of which not every identity is known. */
   function isOpen(term, question, layout) {
-    if (![...walk(term)].some((part) => own.tables.includes(part.head))) return false;
+    if (![...walk(term)].some((part) => own.tables.includes(part.head) || own.ordered.includes(part.head))) return false;
     for (let k = 0; k < own.tries; k++) {
       const draw = realOf(layout, k), given = draw.value(term);
       const right = draw.value(readFormula(question[layout].truth, settingOf(layout, question.layer)));
       if (`${given.shape}` !== `${right.shape}` || !given.data.every(Number.isFinite)) continue;
       const far = Math.max(...given.data.map((value, k) => Math.abs(value - right.data[k])));
-      return far <= 1e-6 * (1 + Math.max(...right.data.map(Math.abs)));
+      if (far > 1e-6 * (1 + Math.max(...right.data.map(Math.abs)))) return false;
     }
     return true;
   }
@@ -198,7 +210,7 @@ function makeGrader(data) {
     }
     const read = `${name} = ${show(term)}`, values = { read, corrected, asked: name };
     try {
-      if (!unfit && isRight(bench, question, term)) {
+      if (!unfit && (isRight(bench, question, term) || agrees(term, question, layout))) {
         if ([...walk(term)].some((part) => part.key === leafOf(question).key)) return result("undecided", fill(own.words.circular, values), read);
         return result("correct", fill(read === corrected ? own.words.right : own.words.another, values), read);
       }
@@ -229,11 +241,10 @@ function makeGrader(data) {
 
 /** What stands to the right of `delta2 =`, if that was written. */
 function rightSide(name, text) {
-  const at = text.indexOf("=");
-  if (at < 0 || text[at + 1] === "=") return text;
-  const left = text.slice(0, at).replace(/\s/g, "");
-  if (left !== name) throw new Unreadable(`asked for is ${name}, but the line defines ${text.slice(0, at).trim()}`);
-  return text.slice(at + 1);
+  const found = /^([^=<>!()]*)=(?!=)(.*)$/s.exec(text);
+  if (!found) return text;
+  if (found[1].replace(/\s/g, "") !== name) throw new Unreadable(`asked for is ${name}, but the line defines ${found[1].trim()}`);
+  return found[2];
 }
 
 /** Whether both are equal; a bias may stand or lie, and a number stands for a matrix of it. */

@@ -5,8 +5,8 @@
 
 const LEAF = /^([A-Za-z]+?)(\d{1,4})$/;
 const ACTIVATION = /^(d?)[fF](\d{0,4})$/;
-const BINDS = { "+": 1, "-": 1, "*": 2, "/": 2, "@": 2, "**": 4 };
-const ARGUMENTS = new Map([["diag", 1], ["sum", 1], ["outer", 2], ["inv", 1]]);
+const BINDS = { ">": 0, "<": 0, ">=": 0, "<=": 0, "+": 1, "-": 1, "*": 2, "/": 2, "@": 2, "**": 4 };
+const ARGUMENTS = new Map([["diag", 1], ["sum", 1], ["outer", 2], ["inv", 1], ["where", 3], ["max", 2], ["min", 2], ["abs", 1], ["sign", 1]]);
 const MAX_LENGTH = 1000, MAX_DEPTH = 60, MAX_FUNCTIONS = 6;
 
 /** What cannot be read; the message says why. */
@@ -21,7 +21,7 @@ function makeTerm(head, parts = [], layer = -1, number = null) {
 const makeNumber = (p, q = 1) => makeTerm("number", [], -1, [p, q]);
 
 function tokens(text) {
-  const found = [], pattern = /\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|(\*\*|[-+*/@()[\],.]))/y;
+  const found = [], pattern = /\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|(\*\*|>=|<=|[-+*/@()[\],.><]))/y;
   while (pattern.lastIndex < text.length) {
     if (!text.slice(pattern.lastIndex).trim()) break;
     const at = pattern.lastIndex, match = pattern.exec(text);
@@ -54,7 +54,8 @@ function readFormula(text, setting) {
   };
   const expression = () => {
     if (++depth > MAX_DEPTH) throw new Unreadable(`nested more than ${MAX_DEPTH} levels deep`);
-    const term = left(["+", "-"], product);
+    let term = left(["+", "-"], product);
+    if ([">", "<", ">=", "<="].includes(peek())) term = makeTerm(take().text, [term, left(["+", "-"], product)]);
     depth--;
     return term;
   };
@@ -154,13 +155,27 @@ function readFormula(text, setting) {
     }
     if (name === "x") return makeTerm("a", [], 0);
     if (name === "y" || name === "N") return makeTerm(name);
+    if (leaf && leaf[1] === "n" && Number(leaf[2]) <= setting.depth) return makeTerm("n", [], Number(leaf[2]));
     if (peek() !== "(") throw new Unreadable(`unknown name '${name}' at column ${token.at}`);
     take();
     if (name === "d") return derivative();
+    if (name === "sum" || name === "mean") return along(name);
     const parts = list(")"), wanted = ARGUMENTS.get(name) ?? (setting.elementwise.includes(name) ? 1 : 0);
     if (!wanted) throw new Unreadable(`unknown function '${name}'`);
     if (parts.length !== wanted) throw new Unreadable(`${name} takes ${wanted} argument${wanted > 1 ? "s" : ""}, not ${parts.length}`);
     return makeTerm(name, parts);
+  };
+  const along = (name) => {
+    const inner = expression();
+    let over = "samples";
+    if (peek() === ",") {
+      take();
+      over = take()?.text;
+    }
+    need(")");
+    if (over !== "samples" && over !== "units") throw new Unreadable(`write ${name}(M) over the samples, or ${name}(M, units)`);
+    if (over === "units") return makeTerm(name === "sum" ? "units" : "mean of units", [inner]);
+    return name === "sum" ? makeTerm("sum", [inner]) : makeTerm("/", [makeTerm("sum", [inner]), makeTerm("N")]);
   };
   const derivative = () => {
     const of = take()?.text;
@@ -213,6 +228,7 @@ function shown(term) {
     };
     return [parts.map((part, k) => operand(part, strength + tighter[k])).join(` ${head} `), strength];
   }
+  if (head === "units" || head === "mean of units") return [`${head === "units" ? "sum" : "mean"}(${show(parts[0])}, units)`, 5];
   if (head === "f" || head === "df") {
     const own = parts[0].head === "z" && parts[0].layer === term.layer;
     return [`f${own ? "" : term.layer}${head === "df" ? "'" : ""}(${show(parts[0])})`, 5];

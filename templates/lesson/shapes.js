@@ -30,6 +30,7 @@ function shapeOf(term, setting) {
     case "number":
       return value(["1", "1"], Number(term.number[0]) / Number(term.number[1]));
     case "N":
+    case "n":
       return value(["1", "1"]);
     case "y":
       return { ...value(setting.layout === "rows" ? ["N", `n${setting.tied[setting.depth]}`] : [`n${setting.tied[setting.depth]}`, "1"]), sampled: true };
@@ -46,6 +47,16 @@ function shapeOf(term, setting) {
       if (setting.layout === "columns") return value(first.shape);
       if (first.shape[0] !== "N") throw new Misfit(`sum adds up the samples, but ${show(term.parts[0])} is ${sized(first.shape, setting)}`);
       return value(["1", first.shape[1]]);
+    case "units":
+    case "mean of units":
+      return value(setting.layout === "rows" ? [first.shape[0], "1"] : ["1", first.shape[1]]);
+    case "where":
+    case "max":
+    case "min": {
+      const shape = parts.map((part) => part.shape).reduce((one, other) => one && common(one, other));
+      if (!shape) throw new Misfit(`${term.head} takes entries that pair up, but they are ${parts.map((part) => sized(part.shape, setting)).join(" and ")}`);
+      return value(shape);
+    }
     case "outer": {
       const [u, v] = parts.map((part) => asColumn(part.shape));
       if (u[1] !== "1" || v[1] !== "1") throw new Misfit("outer needs two vectors; for all samples at once write u.T @ v");
@@ -61,6 +72,10 @@ function shapeOf(term, setting) {
       return value([first.shape[0], second.shape[1]], product(first, second));
     case "**":
       return { ...value(first.shape), constant: powerOf(first, second) };
+    case ">":
+    case "<":
+    case ">=":
+    case "<=":
     case "+":
     case "-":
     case "*":
@@ -80,7 +95,7 @@ const product = (a, b) => (a.constant === null || b.constant === null ? null : a
 
 function combined(operator, a, b) {
   if (a.constant === null || b.constant === null) return null;
-  return { "+": a.constant + b.constant, "-": a.constant - b.constant, "*": a.constant * b.constant, "/": a.constant / b.constant }[operator];
+  return operator in COMPARISONS ? null : { "+": a.constant + b.constant, "-": a.constant - b.constant, "*": a.constant * b.constant, "/": a.constant / b.constant }[operator];
 }
 
 function powerOf(base, exponent) {

@@ -7,7 +7,7 @@
 const makeArray = (shape, data) => ({ shape, data });
 
 /** What does not depend on the layout: the values of all quantities of a network at random numbers. */
-function drawNetwork(data, setting, samples, widths, arithmetic, draw, functions) {
+function drawNetwork(data, setting, samples, widths, arithmetic, draw, functions, apart = false) {
   const sizes = { N: setting.layout === "rows" ? samples : 1 };
   for (let k = 0; k <= setting.depth; k++) sizes[`n${k}`] = widths[k % widths.length];
   const rows = { ...sizes, N: samples }, given = {};
@@ -15,7 +15,16 @@ function drawNetwork(data, setting, samples, widths, arithmetic, draw, functions
     const count = data.axes[name].reduce((total, axis) => total * rows[axis], 1);
     given[name] = Array.from({ length: count }, draw);
   }
-  if (data.targets === "distribution") sumToOne(given.y, rows[data.axes.y[1]], arithmetic);
+  if (data.targets === "distribution" && !apart) sumToOne(given.y, rows[data.axes.y[1]], arithmetic);
+  if (data.targets === "sign") given.y = given.y.map((value) => arithmetic.number(Math.floor(Math.abs(value)) % 2 ? 1 : -1, 1));
+  else if (apart) {
+    // As `derive grade` draws them: the targets are multiples of N away from the outputs.
+    const world = makeWorld(data, rows, arithmetic, functions);
+    for (const name of data.inputs) world.tensors[name].data.set(given[name]);
+    world.forward();
+    const { data: outputs } = world.tensors[`a${setting.depth}`];
+    given.y = given.y.map((value, k) => outputs[k] - samples * value);
+  }
   const runs = setting.layout === "rows" ? 1 : samples, raws = [];
   for (let s = 0; s < runs; s++) {
     const world = makeWorld(data, sizes, arithmetic, functions);
@@ -32,7 +41,7 @@ function drawNetwork(data, setting, samples, widths, arithmetic, draw, functions
     if (!found || !(base in setting.quantities || base === "y")) continue;
     values[makeTerm(base, [], found[2] ? Number(found[2]) : -1).key] = stacked(base, setting, raws.map((raw) => raw[name]));
   }
-  return { samples, values, arithmetic, functions, layout: setting.layout };
+  return { samples, widths, values, arithmetic, functions, layout: setting.layout };
 }
 
 /** Targets of which those of a sample sum to 1: the last of each is what is left. */
@@ -126,7 +135,39 @@ function makeEvaluator(drawn, setting) {
     return makeArray(array.shape, data);
   }
 
+  /** Over the units of a layer, which lie along the rows of samples or stand in their columns. */
+  function overUnits(array) {
+    const [s, n, m] = array.shape, rows = setting.layout === "rows", data = [];
+    for (let k = 0; k < s; k++)
+      for (let i = 0; i < (rows ? n : m); i++) {
+        let total = arithmetic.number(0, 1);
+        for (let j = 0; j < (rows ? m : n); j++) total = add(total, array.data[(k * n + (rows ? i : j)) * m + (rows ? j : i)]);
+        data.push(total);
+      }
+    return makeArray(rows ? [s, n, 1] : [s, 1, m], data);
+  }
+
+  const zero = arithmetic.number(0, 1), one = arithmetic.number(1, 1);
+  const holds = (operator) => (a, b) => (arithmetic.compare(operator, a, b) ? one : zero);
+  const signs = (value) => arithmetic.subtract(holds(">")(value, zero), holds("<")(value, zero));
+  const larger = (x, y) => both(x, y, (a, b) => (arithmetic.compare(">", a, b) ? a : b));
+  const smaller = (x, y) => both(x, y, (a, b) => (arithmetic.compare("<", a, b) ? a : b));
+
   const OPERATIONS = {
+    ">": (x, y) => both(x, y, holds(">")),
+    "<": (x, y) => both(x, y, holds("<")),
+    ">=": (x, y) => both(x, y, holds(">=")),
+    "<=": (x, y) => both(x, y, holds("<=")),
+    max: larger,
+    min: smaller,
+    sign: (x) => map(x, signs),
+    abs: (x) => map(x, (value) => times(signs(value), value)),
+    where: (c, x, y) => both(both(c, x, times), both(map(c, (value) => arithmetic.subtract(one, value)), y, times), add),
+    units: overUnits,
+    "mean of units": (x) => {
+      const width = arithmetic.number(x.shape[setting.layout === "rows" ? 2 : 1], 1);
+      return map(overUnits(x), (value) => arithmetic.divide(value, width));
+    },
     "+": (x, y) => both(x, y, add),
     "-": (x, y) => both(x, y, arithmetic.subtract),
     "*": (x, y) => both(x, y, times),
@@ -146,6 +187,7 @@ function makeEvaluator(drawn, setting) {
       return constant(prime ? arithmetic.number(Number(p % BigInt(prime)), Number(q % BigInt(prime))) : Number(p) / Number(q));
     }
     if (term.head === "N") return constant(arithmetic.number(samples, 1));
+    if (term.head === "n") return constant(arithmetic.number(drawn.widths[term.layer % drawn.widths.length], 1));
     if (!term.parts.length) throw new NoValue(term.head);
     const parts = term.parts.map(value);
     if (term.head === "f" || term.head === "df") {

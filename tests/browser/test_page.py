@@ -123,7 +123,10 @@ BEYOND = {
     "softmax": NETWORKS["softmax"],
     "softmax in between": Architecture((3, 4, 3), ("softmax", "identity")),
     "trained constant": NETWORKS["trained constant"],
-    "huber": NETWORKS["weighted"],
+    "huber": Architecture((2, 3, 2), ("elu", "tanh"), loss="huber", sample_weights=True),
+    "huber, linear": Architecture((3, 4, 2), ("tanh", "identity"), loss="huber"),
+    "absolute": Architecture((3, 4, 2), ("tanh", "identity"), loss="mean_absolute"),
+    "log_softmax": Architecture((3, 4, 3), ("tanh", "log_softmax")),
     "poisson": Architecture((3, 4, 2), ("softplus", "identity"), loss="poisson"),
     "own loss": Architecture((3, 4, 2), ("tanh", "sigmoid"), loss={"name": "quartic", "expression": "(a - y)**4"}),
     "residual": Architecture(
@@ -143,7 +146,13 @@ BEYOND = {
     ),
 }
 """Networks beyond the text's."""
-TRIED = ("log(a1)", "f'(z1) * da1", "exp(log(a1))", "(a2 - y) / N", "a1 - y", "W1", "y", "f'(z1)", "sqrt(a1**2)", "0")
+TRIED = ("log(1 + a1**2)", "f'(z1) * da1", "exp(log(a1**2))", "(a2 - y) / N", "a1 - y", "W1", "y", "f'(z1)", "0")
+ORDERED = (
+    "where(a2 - y > 1, 1, where(a2 - y < -1, -1, a2 - y)) / N", "max(-1, min(1, a2 - y)) / N", "sign(a2 - y) / N",
+    "where(a2 > y, 1, -1) / N", "abs(a2 - y) / (a2 - y) / N", "sum(a2 - y, units)", "mean(a2 - y)", "a2 * n2", "z1 > 0",
+    "(a2 - y >= 0) - (a2 - y <= 0)", "mean(W2, units)", "where(a1)", "sum(a1, both)",
+)  # fmt: skip
+"""Formulas with cases, and sums over units, for a loss that has a kink."""
 
 
 def beyond(network: Architecture) -> list[tuple[str, str, str]]:
@@ -151,7 +160,8 @@ def beyond(network: Architecture) -> list[tuple[str, str, str]]:
     found = []
     for one in asked_of(network):
         texts = [one.truth, *(text for _, text in one.slips[::5]), *(text for _, text in one.pairs[::31]), *TRIED[::3]]
-        found += [(one.quantity, text, one.layout) for text in texts]
+        ordered = ORDERED if one.base == "delta" and network.loss.combined is not None else ()
+        found += [(one.quantity, text, one.layout) for text in (*texts, *ordered)]
     return found
 
 

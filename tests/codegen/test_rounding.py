@@ -92,6 +92,7 @@ VOCABULARY = {
     ),
     "normalisation": Architecture((3, 4, 2), ("elu", "identity"), layers=[{"normalization": "layer_norm"}, {}]),
     "penalty": Architecture((3, 4, 2), ("prelu", "identity"), loss="mean_absolute", penalty={"l2": 0.1, "l1": 0.01}),
+    "functions of its own": Architecture((3, 4, 2), ("gelu", "gaussian")),
 }
 
 
@@ -103,6 +104,17 @@ def test_the_whole_vocabulary_is_enclosed(name, style):
     assert all(bound.ulps < 60 for bound in report.bounds), report.bounds
     assert report.note == ""
     assert all(bound.error <= bound.any_order < 10**4 * bound.ulp for bound in report.bounds), report.bounds
+
+
+def test_a_changed_function_of_its_own_is_not_taken_for_what_it_stood_for():
+    network = VOCABULARY["functions of its own"]
+    text = emit(differentiate(network))
+    honest, changed = (rounding(each) for each in (text, text.replace("def _normal_cdf(", "def _normal_cdf (")))
+    assert all(bound.any_order < np.inf for bound in changed.bounds)  # the same syntax
+    start = text.index("def _normal_cdf(")
+    wrong = text[:start] + text[start:].replace("return", "return 1.0 *", 1)
+    assert not all(bound.any_order < np.inf for bound in rounding(wrong).bounds)
+    assert honest.note == ""
 
 
 def test_labels_are_rows_of_the_identity(tmp_path):

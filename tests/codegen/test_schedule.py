@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -9,9 +11,10 @@ import sympy as sp
 from derive.algebra.gradient import differentiate
 from derive.algebra.notation import N, index, size
 from derive.algebra.program import Equation, Tensor
-from derive.codegen.arrays import Assign, Node, literal, name, written
+from derive.codegen.allocate import allocate, nothing
+from derive.codegen.arrays import Assign, Node, elementwise, literal, name, written
 from derive.codegen.lower import lower
-from derive.codegen.schedule import allocate, flatten, lines, prune
+from derive.codegen.schedule import Instruction, flatten, lines, prune
 from derive.codegen.specialize import specialize
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
@@ -85,32 +88,34 @@ def test_prune_keeps_what_the_results_need() -> None:
     assert any(x.operation == "tanh" for x in kept)
 
 
-def test_buffers_are_never_overwritten_while_they_are_needed() -> None:
-    """Run the schedule on real arrays with a check at every read; then plant a clash and see it fail."""
-    derivation = differentiate(Architecture((3, 4, 2), ("softplus", "sigmoid")))
+def test_memory_is_never_overwritten_while_it_is_needed() -> None:
+    """Follow what lies where at every read and write; then put all buffers of one kind together and see it fail."""
+    derivation = differentiate(Architecture((3, 4, 2, 5), ("softplus", "relu", "sigmoid")))
     forward_, gradient, _ = specialize(derivation)
     statements = [lower(e) for e in (*forward_.equations, *gradient.equations)]
     names = {t.name for t in derivation.parameters}
     given = {"X", "Y", *names, *("d" + n for n in names)}
     flat = prune(flatten(statements), {"value", *("d" + n for n in names)})
-    schedule = allocate(flat, given)
 
-    def clashes(instructions: tuple[object, ...]) -> int:
-        holds: dict[str, str] = {}
+    def clashes(slots: dict[str, int], placed: Sequence[Instruction]) -> int:
+        holds: dict[object, str] = {}
         wrong = 0
-        for plain, placed in zip(flat, instructions, strict=True):
+        for plain, moved in zip(flat, placed, strict=True):
             reads = [leaf for a in plain.arguments for leaf in _leaves(a)]
-            places = [leaf for a in placed.arguments for leaf in _leaves(a)]  # type: ignore[attr-defined]
+            places = [slots.get(leaf, leaf) for a in moved.arguments for leaf in _leaves(a)]
             wrong += sum(holds.get(place, read) != read for read, place in zip(reads, places, strict=True))
-            holds[placed.target] = plain.target  # type: ignore[attr-defined]
+            target = slots.get(moved.target, moved.target)
+            over = [leaf for a in moved.arguments for leaf in _leaves(a) if slots.get(leaf, leaf) == target]
+            wrong += bool(over) and (not elementwise(moved.operation) or any(leaf != moved.target for leaf in over))
+            holds[target] = plain.target
         return wrong
 
-    assert clashes(schedule.instructions) == 0
-    one = {b[0]: schedule.buffers[0][0] for b in schedule.buffers if b[1:] == schedule.buffers[0][1:]}
-    merged = tuple(
-        type(x)(one.get(x.target, x.target), x.operation, x.arguments, x.axes) for x in schedule.instructions
-    )
-    assert clashes(merged) > 0
+    for schedule in (allocate(flat, given), allocate(flat, given, nothing)):
+        slots = {buffer.name: buffer.slot for buffer in schedule.buffers}
+        assert clashes(slots, schedule.instructions) == 0
+        assert len(set(slots.values())) < len(slots)  # buffers of different widths share memory
+        kinds = {buffer.name: len(slots) + buffer.truth for buffer in schedule.buffers}
+        assert clashes(kinds, schedule.instructions) > 0
 
 
 def _leaves(node: Node) -> list[str]:

@@ -61,7 +61,7 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 KEYS = ["name", "sizes", "activations", "inputs", "layer", "activation", "loss", "optimizer", "dtype"]
-KEYS += ["initialization", "schedule", "clip"]
+KEYS += ["initialization", "schedule", "clip", "checkpoint_every"]
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,22 +19,34 @@ import numpy as np
 
 from derive import Architecture, differentiate, grade
 from derive.algebra.gradient import Derivation
+from derive.algebra.notation import L, l
 from derive.model.activation import Activation
 from derive.model.errors import DeriveError
 from derive.proof.answers import ask, read_line
 from derive.proof.blindspots import Setting as Example
 from derive.proof.blindspots import blindspots, findings_of
+from derive.proof.certificate import Verdict
 from derive.proof.claims import Claim, from_toml
 from derive.proof.decide import decide
+from derive.proof.duality import duality
 from derive.proof.grammar import FormulaReader
 from derive.proof.network_data import draw
+from derive.proof.oracle import is_polynomial, oracle
 from derive.proof.prove import prove
 from derive.proof.recognise import bench
 from derive.proof.scope import Scope, read_ranges
+from derive.proof.sensitivities import along_directions, sensitivities
 from derive.proof.sides import read_sides
 from derive.proof.small import small
+from derive.proof.spelling import spelled
 from derive.proof.terms import show
 from derive.proof.texts import text_verdicts
+from derive.proof.words.facts import fact
+from derive.proof.words.settings import SETTINGS
+from derive.proof.words.statements import Statement, condition, equalities
+from derive.proof.words.theorems import Bench, Judged, verdicts_about
+from derive.proof.words.updates import judge, optimizers
+from derive.proof.words.words import source_words
 from tests.proof import questions
 
 FOLDER = Path(__file__).with_name("golden")
@@ -47,6 +59,7 @@ NETWORKS = {
     "swish": Architecture((3, 2, 2), (SWISH, "tanh")),
     "one": Architecture((3, 2), ("sigmoid",)),
     "five": Architecture((2, 2, 3, 2, 2, 1), ("tanh", "tanh", "sigmoid", "relu", "identity")),
+    **questions.RICH,
 }
 
 
@@ -135,6 +148,75 @@ def planted(head: str, formula: str, ranges: str, network: str) -> list[str]:
     return [f"{v.verdict} | {v.method} | {v.validity} | {v.note}" for v in text_verdicts(text, given)]
 
 
+def claimed(label: str) -> list[str]:
+    """A claim in words, with its correction and without each of its conditions."""
+    return [_content(verdict) for verdict in _about(label)]
+
+
+@cache
+def _about(label: str) -> list[Judged]:
+    claim = next(claim for claim in source_words().claims if claim.label == label)
+    rests = [*claim.rests, *(claim.corrected.rests if claim.corrected else ())]
+    known = {verdict.label: verdict for rest in rests for verdict in _about(rest.removesuffix(", corrected"))}
+    return verdicts_about(claim, Bench(questions.FUNCTIONS, optimizers(), known))
+
+
+def _content(verdict: Verdict) -> str:
+    return json.dumps(verdict.to_dict(), ensure_ascii=False)
+
+
+def stated(text: str) -> list[str]:
+    """An equation of a statement, and whether it can be a condition."""
+    tensors, labels = SETTINGS["hidden"].program().tensors, {"l": l, "L": L}
+    found = [f"{e.left} = {e.right} for {e.ranges} ({e.text})" for e in equalities(text, tensors, labels)]
+    return [*found, *said(lambda: [str(condition(text, tensors, labels).text)], ())]
+
+
+def stepped(given: str, then: str) -> list[str]:
+    """A statement about one step of each optimiser."""
+    statement = Statement(tuple(filter(None, given.split("; "))), (then,))
+    return [str(judge(statement, update)) for update in (*optimizers(), *questions.UPDATES)]
+
+
+def described(expression: str, constants: tuple[tuple[str, float], ...], trained: tuple[str, ...]) -> list[str]:
+    """What is said of an activation."""
+    return [_content(fact(Activation("own", expression, constants, trained)))]
+
+
+def halved(network: str, adjoint: str) -> Derivation:
+    """A network's gradients, with one of the equations halved, unless it is ""."""
+    own = differentiate(questions.BEYOND[network])
+    equations = tuple(replace(e, value=e.value / 2) if e.tensor.name == adjoint else e for e in own.gradient.equations)
+    return replace(own, gradient=replace(own.gradient, equations=equations))
+
+
+def adjoints(network: str, adjoint: str) -> list[str]:
+    """The equations of the reverse sweep of a network beyond the text's."""
+    return list(map(_line, duality(halved(network, adjoint))))
+
+
+def directions(network: str, adjoint: str) -> list[str]:
+    """What SymPy's diff says of a network at small widths."""
+    given = halved(network, adjoint)
+    return list(
+        map(
+            _line,
+            [
+                *([oracle(given)] if is_polynomial(given.forward) else []),
+                along_directions(given),
+                *sensitivities(given),
+            ],
+        )
+    )
+
+
+def _line(verdict: Verdict) -> str:
+    pairs = [f"{name} = {value}" for name, value in verdict.counterexample]
+    return " | ".join(
+        [verdict.label, verdict.formula, verdict.verdict, verdict.method, verdict.validity, verdict.note, *pairs]
+    )
+
+
 def example(sizes: tuple[int, ...], samples: int, *activations: str) -> list[str]:
     """What an example hides and why."""
     report = blindspots(Architecture(sizes, activations), samples)
@@ -176,6 +258,8 @@ SECTIONS = {
     "readings": Section(reading, questions.READINGS),
     "sides": Section(both, questions.SIDES),
     "grades": Section(graded, questions.GRADES),
+    "spellings": Section(lambda text, layout: [spelled(text, layout)], questions.SPELLED),
+    "beyond": Section(graded, questions.BEYOND_THE_TEXT),
     "lines": Section(line, questions.LINES),
     "slips": Section(slipped, questions.SLIPPED),
     "numbers": Section(numbers, questions.NUMBERS),
@@ -183,6 +267,12 @@ SECTIONS = {
     "conventions": Section(planted, questions.PLANTED),
     "examples": Section(example, questions.EXAMPLES),
     "hidden": Section(hidden, questions.HIDDEN_IN),
+    "claims": Section(claimed, questions.CLAIMED),
+    "statements": Section(stated, [(text,) for text in questions.STATED]),
+    "steps": Section(stepped, questions.STEPPED),
+    "activations": Section(described, questions.DESCRIBED),
+    "adjoints": Section(adjoints, questions.ADJOINTS),
+    "directions": Section(directions, questions.DIRECTIONS),
 }
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from itertools import product
 
+from derive.model.activation import Activation, activation
+from derive.model.architecture import Architecture, Update
+from derive.proof.words.words import source_words
+
 HIDDEN, ALL = "l = 1..L-1", "l = 1..L"
 
 VERDICTS = [
@@ -481,4 +485,188 @@ HIDDEN_IN = [
     ((1, 3, 1), 1, "tanh", "sigmoid"),
     ((3, 3, 1), 3, "identity", "identity"),
     ((2, 3, 4, 1), 2, "relu", "tanh", "identity"),
+]
+
+CLAIMED = [(claim.label,) for claim in source_words().claims]
+FUNCTIONS = (*map(activation, ("identity", "relu", "sigmoid")), Activation("bowl", "z**2 + 1"))
+"""Activations that a counterexample may use."""
+STATED = [
+    # equations about every layer l
+    "z[l][s,i] = sum(W[l][i,j] * a[l-1][s,j], j) + b[l][i]",
+    "W[l][p,j] = W[l][q,j] = 0",
+    "b[l][p] = b[l][q]",
+    "E(z[l][s,i]**2) = sigma2 * sum(a[l-1][s,j]**2, j) = mu",
+    "E(W[l][i,j], mu) = 0",
+    "df[l](z[l][s,i]) = f[l](0)",
+    "df[l+1](0) = f[l+1](z[l+1][s,k])",
+    "df(0) = 0",
+    "df[l](0, 0) = 0",
+    "g[l](0) = 0",
+    "n[l] = n[l+1] * N",
+    "exp(b[l][i]) = tanh(b[l][i])",
+    "sum(b[l][i]) = 0",
+    "sum(b[l][i], k) = 0",
+    "W[l][i,j] = W[l+1][k,i]",
+    "W[l][i,i] = 0",
+    "W[l][i,j] = b[l][i] * mu",
+    "b[l][i] = W[l][i,j]",
+    "b[l][i] = sum(W[l][i,j], j)",
+    "W[l][i] = 0",
+    "V[l][i] = 0",
+    "b[l][i] == 0",
+    "= 0",
+    "b[l][i]",
+    "b[L][i] = 0",
+]
+STEPPED = [
+    # given; given, then
+    ("", "new theta[p] = theta[p]"),
+    ("g[p] = 0", "new theta[p] = theta[p]"),
+    ("g[p] = 0; states[p] = 0", "new theta[p] = theta[p]"),
+    ("g[p] = 0; states[p] = 0; weight_decay = 0", "new theta[p] = theta[p]"),
+    ("g[p] = 0; states[p] = 0; theta[p] = 0", "new theta[p] = 0"),
+    ("g[p] = 0; states[p] = 0", "new states[p] = 0"),
+    ("g[p] = g[q]; states[p] = states[q]; theta[p] = theta[q]", "new theta[p] = new theta[q]"),
+    ("g[p] = g[q]; states[p] = states[q]", "new states[p] = new states[q]"),
+    ("g[p] = g[q]; theta[p] = theta[q]", "new theta[p] = new theta[q]"),
+    ("epsilon = 0; g[p] = 0; states[p] = 0", "new theta[p] = theta[p]"),
+    ("", "states[p] = states[p]"),
+    ("g[p] = g[r]", "new theta[p] = theta[p]"),
+    ("g[p] = 0", "theta[p]"),
+    ("g[p] = 0", "theta[p] = theta[p] = 0"),
+]
+UPDATES = (
+    Update("adam", (("beta1", 0.9), ("beta2", 0.5), ("epsilon", 0.0))),
+    *(Update("adamw", (("weight_decay", small),)) for small in (2e-15, 2e-16, 2e-18)),
+)
+"""One that comes to 0/0, and some whose steps are hardly any."""
+DESCRIBED = [
+    # expression, constants, trained
+    ("z", (), ()),
+    ("max(z, 0)", (), ()),
+    ("where(z > 0, z, alpha*z)", (("alpha", 0.25),), ("alpha",)),
+    ("max(z, 0) + alpha", (("alpha", 0.0),), ("alpha",)),
+    ("1 / (1 + exp(-z))", (), ()),
+    ("tanh(beta*z)", (("beta", 0.5),), ()),
+    ("log(1 + exp(z))", (), ()),
+    ("z / (1 + abs(z))", (), ()),
+    ("min(max(z, 0), 6)", (), ()),
+    ("max(min(z, 1), -1)", (), ()),
+    ("z * min(max(z + 3, 0), 6) / 6", (), ()),
+    ("where(z > 0.5, z - 0.5, where(z < -0.5, z + 0.5, 0))", (), ()),
+    ("where(z > 1, z*z, where(z > 0, 1, where(z > -1, 1, z + 2)))", (), ()),
+    ("where(z >= 1, 1, where(z > 0, z, 0))", (), ()),
+    ("where(z > 0, z, exp(z) - 1)", (), ()),
+    ("max(z, 0) + sin(1)**2 + cos(1)**2 - 1", (), ()),
+    ("max(z, 0) + exp(1) - 3", (), ()),
+    ("exp(-z**2)", (), ()),
+    ("sin(z)", (), ()),
+    ("sin(z) + z", (), ()),
+    ("sqrt(1 + z**2)", (), ()),
+    ("z**3", (), ()),
+    ("tanh(z) + 1e-20", (), ()),
+    ("tanh(1e-7*z)", (), ()),
+    ("exp(-exp(-exp(-exp(z))))", (), ()),
+    ("tanh(tanh(tanh(tanh(z))))", (), ()),
+]
+BEYOND = {
+    "norms": Architecture(
+        (3, 2, 2, 2),
+        ("prelu", "swish", "softmax"),
+        "cross_entropy",
+        layers=[{"normalization": "layer_norm"}, {"residual": True, "normalization": "rms_norm"}, {}],
+    ),
+    "penalty": Architecture(
+        (2, 3, 2), ("tanh", "log_softmax"), penalty={"l2": 0.5, "l1": 0.25}, layers=[{"dropout": 0.5}, {}]
+    ),
+    "one": Architecture((3, 2), ("sigmoid",)),
+    "rms": Architecture((3, 2), ("tanh",), layers=[{"normalization": "rms_norm"}]),
+    "residual": Architecture(
+        (2, 3, 3, 1, 1), ("tanh", "relu", "identity", "tanh"), layers=[{}, {"residual": True}, {}, {"residual": True}]
+    ),
+    "weights": Architecture((2, 2), ("softmax",), "cross_entropy", sample_weights=True),
+}
+ADJOINTS = [
+    # network, adjoint that is halved ("" for none)
+    *((network, "") for network in ("norms", "penalty", "weights")),
+    ("norms", "dq3"),
+    ("norms", "da1"),
+    ("penalty", "dW2"),
+    ("weights", "db1"),
+]
+DIRECTIONS = [
+    # network, adjoint that is halved ("" for none)
+    ("one", ""),
+    ("one", "delta1"),
+    ("one", "db1"),
+    ("rms", ""),
+    ("rms", "dW1"),
+    ("rms", "delta1"),
+    ("residual", ""),
+]
+
+SPELLED = [
+    (text, layout)
+    for text in [
+        *("X", "A1 - Y", "dZ2 @ W2", "m", "m2", "dA1 / m", "Zx", "dz[l]", "A[L-1]", "W[m]", "lambda * W2", "XY", "d"),
+        *("δ2", "∂ + a1", "a1 ⊙ z1", "a1 ∘ z1", "a1 − z1", "W2ᵀ", "f′(z1)", "f’(z1)", "a1 ≥ 0", "a1 ≤ 0", "a1\n + z1"),
+        *("a1 ^ 2", "a1 ^(1)", "W2^T", "W2^ {T}", "W2 ^\\top", "a1^x", "W2^Tx"),
+        *("dL/dW2", "d L / d W[l]", "dloss/dz1", "d(cost)/db2", "dE/da1", "dJ/dA1", "dC/dZ2", "dQ/dW2", "dL/dW23456"),
+        *("np.dot(a1, z1)", "numpy.matmul(a1, z1)", "jnp.multiply(a1, z1)", "torch.exp(a1)", "scipy.exp(a1)"),
+        *("dot(a1)", "fabs(a1)", "sum(1.5, 0.5)"),
+        *("a1.dot(z1)", "a1.T.dot(z1)", "a1.sum()", "a1.mean(0)", "a1.transpose()", "a1.max()", "dot(a1, z1, out=a1)"),
+        *("np.maximum(a1, 0)", "np.minimum(a1, 0)", "np.square(a1 + 1)", "np.arctan(a1)", "np.absolute(a1)"),
+        *("np.power(a1, 2)", "np.power(a1)", "power(a1, 2, out=a1)", "sigmoid(z1)", "relu(z1 + x)", "heaviside(z1)"),
+        *("sigmoid(z1, z2)", "relu(x=z1)", "np.transpose(a1)", "np.tanh(Z1)", "np.array", "foo(a1, axis=0)"),
+        *("np.sum(dZ2)", "np.sum(dZ2, 0)", "np.sum(dZ2, axis=0)", "np.sum(dZ2, axis=1, keepdims=True)", "sum(a1, -1)"),
+        *("np.sum(dZ2, dim=-1)", "sum(a1, axis=2)", "sum(a1, axis=-2)", "sum(a1, axis=k)", "sum(a1, where=a1)"),
+        *("sum(a1[i], i)", "sum(a1, 0, keepdim=True)", "mean(a1, axis=0)", "mean(a1)", "sum(outer(a1, z1))"),
+        *("sum(outer(a1, z1), 0)", "sum(outer(a1, z1), axis=0)", "sum(outer(a1))", "mean(outer(a1, z1))"),
+        *("f[1](Z1)", "f'(Z1)", "np.where(Z1 > 0, 1, 0)", "a1 +", "", "(a1", "np.sum(a1, axis=True)"),
+    ]
+    for layout in ("rows", "columns")
+]  # fmt: skip
+RICH = {
+    "normed": Architecture((3, 4, 2), ("tanh", "identity"), layers=[{"normalization": "layer_norm"}, {}]),
+    "wide": Architecture(
+        (3, 4, 4, 2), ("prelu", "relu", "identity"), layers=[{}, {"residual": True, "dropout": 0.5}, {}]
+    ),
+    "classes": Architecture(
+        (3, 4, 2), ("tanh", "softmax"), "cross_entropy", penalty={"l2": 0.5}, layers=[{"normalization": "rms_norm"}, {}]
+    ),
+}
+BEYOND_THE_TEXT = [
+    # quantity, formula, network, layout
+    *(
+        (quantity, formula, network, layout)
+        for network, quantity, formula in [
+            ("normed", "dgain1", "sum(dh1 * r1 / sigma1)"),
+            ("normed", "dgain1", "dh1 * r1 / sigma1"),
+            ("normed", "dshift1", "sum(dh1)"),
+            ("normed", "dbeta1", "dh1"),
+            ("normed", "dgamma2", "dh1"),
+            ("normed", "dh1", "da1 * f'(h1)"),
+            ("normed", "dh1", "da1 * f'(z1)"),
+            ("normed", "h1", "gamma1 * r1 / sigma1 + beta1"),
+            ("normed", "dW1", "delta1.T @ x"),
+            ("normed", "dW1", "dh1.T @ x"),
+            ("normed", "delta1", "dr1 + dmu1 / n1"),
+            ("normed", "delta1", "dr1"),
+            ("wide", "dslope1", "sum(da1 * min(z1, 0))"),
+            ("wide", "da1", "delta2 @ W2 + da2"),
+            ("wide", "da1", "delta2 @ W2"),
+            ("wide", "delta2", "da2 * mask2 * f'(z2)"),
+            ("wide", "delta2", "da2 * f'(z2)"),
+            ("wide", "delta3", "(a3 - y) / N"),
+            ("classes", "delta2", "(a2 - y) / N"),
+            ("classes", "delta2", "(a2 - y) / N * f'(z2)"),
+            ("classes", "dW2", "delta2.T @ a1 + l2 * W2"),
+            ("classes", "dW2", "delta2.T @ a1"),
+            ("classes", "dW2", "delta2.T @ a1 + lambda * W2"),
+            ("classes", "dW[l]", "delta[l].T @ a[l-1] + l2 * W[l]"),
+            ("classes", "db2", "sum(delta2)"),
+            ("classes", "dmu1", "sum(dr1)"),
+        ]
+        for layout in ("rows", "columns")
+    ),
 ]

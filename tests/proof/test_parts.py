@@ -1,9 +1,14 @@
 """Small parts by themselves: bounds, shapes and texts that whole formulas seldom reach."""
 
+import dataclasses
+import importlib
+import pkgutil
+
 import numpy as np
 import pytest
 import sympy as sp
 
+from derive import proof
 from derive.algebra.gradient import differentiate
 from derive.algebra.notation import L, index, size
 from derive.algebra.program import Equation, Tensor
@@ -14,7 +19,7 @@ from derive.proof import canonical
 from derive.proof.answers import ask, readable_start
 from derive.proof.blindspots import Setting, _causes, _distinct, _small, _special
 from derive.proof.example import Example
-from derive.proof.network_data import draw
+from derive.proof.network_data import COINCIDING, DISTINCT, draw
 from derive.proof.refute import _unequal
 from derive.proof.scope import Scope
 from derive.proof.seal import seal
@@ -61,7 +66,7 @@ def test_other_widths_are_distinct_and_keep_a_single_output():
 
 
 def test_the_examples_among_which_the_smallest_is_looked_for():
-    found = _small((TANH, TANH))
+    found = _small(Setting((2, 1, 1), 3, (TANH, TANH)))
     assert len(found) == 27 * 3
     assert (found[0].sizes, found[0].samples) == ((1, 1, 1), 1)
     assert (found[-1].sizes, found[-1].samples) == ((3, 3, 3), 3)
@@ -181,3 +186,31 @@ def test_a_number_before_an_outer_product():
     assert show(matrix_form(equation, tensors, "columns")) == "(2 * delta2) @ a1.T"
     with pytest.raises(NoMatrixFormError):
         matrix_form(Equation(tensors["dW2"], (i, j), sp.gamma(delta[s, i])), tensors, "columns")
+
+
+def test_the_sizes_that_answers_are_compared_at():
+    for samples, widths in DISTINCT:
+        assert sorted((samples, *widths)) == list(range(2, 8))  # each once, and none is 1
+    assert len({samples for samples, _ in DISTINCT}) == len({widths for _, widths in DISTINCT}) == len(DISTINCT)
+    assert all(set(widths) == {samples} for samples, widths in COINCIDING)
+    assert {samples for samples, _ in COINCIDING} == {3, 4}
+
+
+REMEMBER = {
+    *("example.Example", "example.Neuron", "functions.ResidueFunctions", "small.SmallFunctions", "reals.RealFunctions"),
+    "reals.Fine",
+    *("recognise.Bench", "refute.Table", "translate._Translator", "valuation.Residual", "words.experiment.Experiment"),
+}
+"""Classes whose objects change: they hold what was computed or drawn."""
+
+
+def test_what_is_passed_around_cannot_be_changed():
+    names = [module.name for module in pkgutil.walk_packages(proof.__path__, "derive.proof.")]
+    found = {
+        f"{name.removeprefix('derive.proof.')}.{value.__name__}": value.__dataclass_params__.frozen
+        for name in names
+        for value in vars(importlib.import_module(name)).values()
+        if isinstance(value, type) and dataclasses.is_dataclass(value) and value.__module__ == name
+    }
+    assert {name for name, frozen in found.items() if not frozen} == REMEMBER
+    assert len(found) > 40

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from typing import Any
@@ -18,10 +18,9 @@ import numpy as np
 import sympy as sp
 
 from derive.algebra.evaluate import evaluate
-from derive.algebra.gradient import Derivation, differentiate
+from derive.algebra.gradient import Derivation, adjoint_name, differentiate
 from derive.algebra.notation import N, size
 from derive.algebra.program import Equation, Program, Tensor
-from derive.algebra.update import GRADIENT, RATE, THETA, update_program
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
@@ -29,6 +28,8 @@ from derive.proof.words.settings import Reading, read
 from derive.proof.words.statements import EXPECTED, FIXED, Equality, Statement
 
 SMALL = (1, 2, -1, 3, -2)
+COUNTS = tuple(product((1, 2), repeat=3))
+"""Samples, inputs and outputs of the networks that are tried, in turn."""
 TRIES = 40
 DIGITS = 40
 Pairs = tuple[tuple[str, str], ...]
@@ -43,7 +44,6 @@ class Experiment:
     samples: int
     given: Arrays
     """Parameters, a0 and y."""
-    states: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def sizes(self) -> dict[sp.Expr, int]:
@@ -86,21 +86,10 @@ class Experiment:
         return all(_same(a, b) for a, b in zip(np.ravel(left), np.ravel(right), strict=True))
 
     def step(self) -> None:
-        """One step of the architecture's optimiser, with learning rate 1."""
+        """One step of gradient descent, with learning rate 1."""
         values = self.values()
-        update = update_program(self.derivation.architecture.optimizer)
         for tensor in self.derivation.parameters:
-            theta, states = self.given[tensor.name], self.states.setdefault(tensor.name, {})
-            known = {THETA: theta, GRADIENT: values[f"d{tensor.name}"]}
-            known |= {
-                sp.Symbol(name, real=True): states.get(name, np.full(theta.shape, sp.S.Zero)) for name in update.states
-            }
-            for name, formula in update.assignments:
-                result = _together(formula.subs(RATE, 1), known, theta.shape)
-                known[THETA if name == "theta" else sp.Symbol(name, real=True)] = result
-                if name != "theta":
-                    states[name] = result
-            self.given[tensor.name] = known[THETA]
+            self.given[tensor.name] = self.given[tensor.name] - values[adjoint_name(tensor.name)]
 
 
 @cache
@@ -112,12 +101,6 @@ def derivative(formula: sp.Expr, order: int) -> sp.Expr:
 def _each(function: Any, array: Any) -> Any:
     values = [function(value) for value in np.asarray(array, dtype=object).ravel()]
     return np.array(values, dtype=object).reshape(np.shape(array))
-
-
-def _together(formula: sp.Expr, known: Mapping[sp.Symbol, Any], shape: tuple[int, ...]) -> Any:
-    flat = [np.ravel(array) for array in known.values()]
-    values = [formula.xreplace(dict(zip(known, entries, strict=True))) for entries in zip(*flat, strict=True)]
-    return np.array(values, dtype=object).reshape(shape)
 
 
 def _same(left: sp.Expr, right: sp.Expr) -> bool:
@@ -217,9 +200,10 @@ def _networks(
     identity = next((f for f in activations if f.formula == Z), activations[0])
     for group, seed in product(groups, range(TRIES)):
         for function in group:
-            widths = (1 + (seed + 1) % 3 // 2, *(2,) * (depth - 1), 2 if depth == 1 else 1 + seed % 2)
+            samples, inputs, outputs = COUNTS[seed % len(COUNTS)]
+            widths = (inputs, *(2,) * (depth - 1), 2 if depth == 1 else outputs)
             functions = [*[function] * (depth - 1), identity] if depth > 1 else [function]
-            yield Architecture(widths, functions, loss), 1 + seed // 2 % 2, seed
+            yield Architecture(widths, functions, loss), samples, seed
 
 
 def drawn(derivation: Derivation, samples: int, draw: random.Random) -> Arrays:

@@ -87,8 +87,8 @@ def matches(pattern: sp.Basic, expr: sp.Basic, bound: Bound) -> bool:
     if type(pattern) is not type(expr) or len(pattern.args) != len(expr.args):
         return False
     if isinstance(pattern, sp.Sum):
-        same = all(mine[1:] == other[1:] for mine, other in zip(pattern.limits, expr.limits, strict=False))
-        inner = dict(bound) | {mine[0]: other[0] for mine, other in zip(pattern.limits, expr.limits, strict=False)}
+        same = all(mine[1:] == other[1:] for mine, other in zip(pattern.limits, expr.limits, strict=True))
+        inner = dict(bound) | {mine[0]: other[0] for mine, other in zip(pattern.limits, expr.limits, strict=True)}
         if not same or not matches(pattern.function, expr.function, inner):
             return False
         bound.update({key: value for key, value in inner.items() if key not in pattern.bound_symbols})

@@ -37,13 +37,13 @@ def _hidden() -> Program:
 @cache
 def _any_loss() -> Program:
     """Layer L with c = sum of phi(a[i], y[i]), where nothing is known of phi."""
-    known = (output(L - 1), *parameters(L), target(L))
+    inputs = (output(L - 1), *parameters(L))
     s, i = index("s"), index("i")
     width, last = output(L).axes[1], sp.IndexedBase(named("a", L))
     c = Equation(Tensor("c", (N,)), (s,), sp.Sum(misfit()(last[s, i], sp.IndexedBase("y")[s, i]), (i, 1, width)))
     mean = Equation(Tensor("loss", ()), (), sp.Sum(sp.IndexedBase("c")[s], (s, 1, N)) / N)
-    forward = check(Program(known, (*layer(L), c, mean)))
-    gradient, _ = reverse(forward, {"loss": sp.S.One}, [t.name for t in known if t.name != "y"])
+    forward = check(Program((*inputs, target(L)), (*layer(L), c, mean)))
+    gradient, _ = reverse(forward, {"loss": sp.S.One}, [t.name for t in inputs])
     return check(Program(forward.inputs, (*forward.equations, *gradient.equations)))
 
 
@@ -51,9 +51,10 @@ def _any_loss() -> Program:
 def misfit(orders: tuple[int, int] = (0, 0)) -> Any:
     """phi(a, y), or its derivative of the given orders, as a function of which nothing is known."""
 
-    def fdiff(self: Any, argindex: int = 1) -> Any:
-        step = (orders[0] + (argindex == 1), orders[1] + (argindex == 2))
-        return misfit(step)(*self.args)
+    def fdiff(self: Any, argindex: int) -> Any:
+        step = list(orders)
+        step[argindex - 1] += 1
+        return misfit((step[0], step[1]))(*self.args)
 
     shown = "phi" + "".join(f"_{letter * order}" for letter, order in zip("ay", orders, strict=True) if order)
     return type(shown, (sp.Function,), {"fdiff": fdiff, "nargs": 2})

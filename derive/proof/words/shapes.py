@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import sympy as sp
 
@@ -65,36 +66,42 @@ class Shape:
 
 
 def is_zero(value: sp.Expr) -> bool | None:
-    """Whether a number is 0; None if that is not found out. That it is not is decided in interval arithmetic."""
+    """Whether a number is 0; None if that is not found out."""
     if value.is_zero is not None:
         return bool(value.is_zero)
     if isinstance(value, sp.AccumBounds) or value.is_finite is False:
         return False
     if not value.is_number:
         return None
-    if abs(sp.N(value, DIGITS)) > sp.Rational(1, 10 ** (DIGITS // 2)):
-        return False
     return True if sp.simplify(value) == 0 else None
 
 
 @cache
 def shape(activation: Activation) -> Shape:
-    """The shape of `activation`; that of f(0) for every value of a trained constant, if it is 0 for all of them."""
+    """The shape of `activation`, trained constants being as at first; f(0) is 0 if it is for every value of them."""
     formula = activation.initial
-    always = sp.simplify(activation.formula.subs(Z, 0))
-    at_zero = always if always == 0 else sp.simplify(formula.subs(Z, 0))
+    at_zero = sp.simplify(formula.subs(Z, 0))
+    always = sp.simplify(activation.formula.subs(Z, 0)) == 0
+    zero = True if always else False if is_zero(at_zero) is False else None
     try:
         pieces = _pieces(formula.diff(Z))
     except FormulaError:
-        return Shape(at_zero, is_zero(at_zero), None, (None, None))
-    limits = (limit_of(pieces[0][1], -sp.oo), limit_of(pieces[-1][1], sp.oo))
-    return Shape(at_zero, is_zero(at_zero), _flat(formula.diff(Z), pieces), limits)
+        return Shape(at_zero, zero, None, (None, None))
+    limits = (limit_of(pieces[0].formula, -sp.oo), limit_of(pieces[-1].formula, sp.oo))
+    return Shape(at_zero, zero, _flat(formula.diff(Z), pieces), limits)
 
 
-def _pieces(formula: sp.Expr) -> list[tuple[Interval, sp.Expr]]:
-    """The open intervals between the kinks, and the one expression that `formula` is on each."""
+class Piece(NamedTuple):
+    """The one expression that a formula is between two neighbouring kinks."""
+
+    low: sp.Expr
+    high: sp.Expr
+    formula: sp.Expr
+
+
+def _pieces(formula: sp.Expr) -> list[Piece]:
     ends = [-sp.oo, *sorted(breakpoints(formula), key=lambda kink: sp.N(kink, DIGITS)), sp.oo]
-    return [(Interval(low, high, False, False), _branch(formula, _inside(low, high))) for low, high in pairwise(ends)]
+    return [Piece(low, high, _branch(formula, _inside(low, high))) for low, high in pairwise(ends)]
 
 
 def _inside(low: sp.Expr, high: sp.Expr) -> sp.Expr:
@@ -113,16 +120,16 @@ def _branch(formula: sp.Expr, at: sp.Expr) -> sp.Expr:
     return formula.func(*(_branch(argument, at) for argument in formula.args))
 
 
-def _flat(derivative: sp.Expr, pieces: list[tuple[Interval, sp.Expr]]) -> tuple[Interval, ...] | None:
+def _flat(derivative: sp.Expr, pieces: list[Piece]) -> tuple[Interval, ...] | None:
     found: list[Interval] = []
-    for interval, expr in pieces:
-        zero = _vanishes(expr, interval)
+    for piece in pieces:
+        zero = _vanishes(piece)
         if zero is None:
             return None
         if not zero:
             continue
-        low_in, high_in = (end.is_finite and derivative.subs(Z, end) == 0 for end in (interval.low, interval.high))
-        interval = Interval(interval.low, interval.high, bool(low_in), bool(high_in))
+        low_in, high_in = (bool(end.is_finite and derivative.subs(Z, end) == 0) for end in (piece.low, piece.high))
+        interval = Interval(piece.low, piece.high, low_in, high_in)
         last = found[-1] if found else None
         if last and last.high == interval.low and last.high_in and interval.low_in:
             found[-1] = Interval(last.low, interval.high, last.low_in, interval.high_in)
@@ -131,19 +138,19 @@ def _flat(derivative: sp.Expr, pieces: list[tuple[Interval, sp.Expr]]) -> tuple[
     return tuple(found)
 
 
-def _vanishes(expr: sp.Expr, interval: Interval) -> bool | None:
-    """Whether `expr` is 0 throughout an interval; a value that is not 0 shows that it is not."""
-    if expr == 0:
+def _vanishes(piece: Piece) -> bool | None:
+    """Whether a piece is 0 throughout; a value that is not 0 shows that it is not."""
+    if piece.formula == 0:
         return True
-    middle = _inside(interval.low, interval.high)
-    if is_zero(expr.subs(Z, middle)) is False or is_zero(expr.subs(Z, middle + sp.Rational(1, 97))) is False:
+    middle = _inside(piece.low, piece.high)
+    if any(is_zero(piece.formula.subs(Z, at)) is False for at in (middle, middle + sp.Rational(1, 97))):
         return False
-    return True if sp.simplify(expr) == 0 else None
+    return True if sp.simplify(piece.formula) == 0 else None
 
 
 def outermost(formula: sp.Expr, end: int) -> sp.Expr:
     """The one expression that `formula` is before its first kink (end 0), or after its last (end 1)."""
-    return _pieces(formula)[-end][1]
+    return _pieces(formula)[-end].formula
 
 
 @cache

@@ -17,13 +17,13 @@ from typing import Any
 import sympy as sp
 
 from derive.algebra.blackboard import INDICES, BlackboardReader
-from derive.algebra.notation import named, opaque, size
+from derive.algebra.notation import named, opaque
 from derive.algebra.program import Tensor
 from derive.model.errors import DeriveError
 
 FIXED = (INDICES["p"], INDICES["q"])
 """The two neurons of which a statement speaks."""
-ANY = frozenset(INDICES.values()) - set(FIXED)
+ANY = frozenset(i for i in INDICES.values() if i not in FIXED)
 """Indices that stand for every value."""
 MEAN, VARIANCE = sp.Symbol("mu", real=True), sp.Symbol("sigma2", nonnegative=True)
 """Of every weight of a layer, drawn independently."""
@@ -54,11 +54,6 @@ class StatementReader(BlackboardReader):
     def __init__(self, tensors: Mapping[str, Tensor], labels: Mapping[str, sp.Expr]) -> None:
         super().__init__(tensors, labels)
         self.names |= {"mu": MEAN, "sigma2": VARIANCE}
-
-    def subscript(self, base: ast.expr, position: ast.expr, node: ast.AST) -> sp.Expr:
-        if isinstance(base, ast.Name) and base.id == "n":
-            return size(self.label(position))
-        return super().subscript(base, position, node)
 
     def call(self, name: str, arguments: list[ast.expr], node: ast.AST) -> sp.Expr:
         if name == "E" and len(arguments) == 1:
@@ -101,9 +96,9 @@ def condition(text: str, tensors: Mapping[str, Tensor], labels: Mapping[str, sp.
     found = equalities(text, tensors, labels)
     if len(found) != 1:
         raise DeriveError(f"{text!r}: a condition is one equation, left = right")
-    left, right = found[0].left, found[0].right
-    if extra := right.free_symbols & ANY - left.free_symbols:
+    (only,) = found
+    if extra := only.right.free_symbols & ANY - only.left.free_symbols:
         raise DeriveError(f"{text!r}: the index {min(map(str, extra))} stands on the right only")
-    if right.has(sp.Sum):
+    if only.right.has(sp.Sum):
         raise DeriveError(f"{text!r}: a sum has no place on the right of a condition")
-    return found[0]
+    return only

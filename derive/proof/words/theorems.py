@@ -184,10 +184,9 @@ def _training(claim: Claim, bench: Bench) -> Judged:
 
 def _update(claim: Claim, bench: Bench) -> Judged:
     judgements = [judge(claim.statement, update) for update in bench.updates]
-    by = {
-        outcome: [j.optimizer for j in judgements if j.outcome == outcome]
-        for outcome in ("proved", "refuted", "undecided")
-    }
+    by: dict[str, list[str]] = {"proved": [], "refuted": [], "undecided": []}
+    for judgement in judgements:
+        by[judgement.outcome].append(judgement.optimizer)
     said = "; ".join(f"{outcome} for {', '.join(names)}" for outcome, names in by.items() if names)
     if by["refuted"]:
         first = next(j for j in judgements if j.outcome == "refuted")

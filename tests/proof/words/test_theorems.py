@@ -145,6 +145,27 @@ def test_what_depends_on_the_weights_has_no_moment(inside):
 CLAIM = '[[claim]]\nlabel = "one"\nsetting = "hidden"\ngiven = []\nthen = ["z[l][s,i] = z[l][s,i]"]\n'
 
 
+def test_what_a_claim_does_not_say():
+    (claim,) = from_toml(CLAIM).claims
+    assert claim == words.Claim("one", "", "", "hidden", Statement((), ("z[l][s,i] = z[l][s,i]",)))
+    assert (claim.rests, claim.activation, claim.depth, claim.steps, claim.checks) == ((), None, 1, 0, ())
+    assert from_toml(CLAIM, "x") == words.Words("claims in words", (claim,), ())
+    assert from_toml('title = "t"\n[[left]]\nwords = "w"\nreason = "r"').left == (("w", "r"),)
+
+
+def test_progress_is_told_and_every_label_stands_before_a_fault_in_its_claim():
+    told = []
+    network = Architecture((2, 1), ("identity",))
+    two = from_toml(CLAIM + CLAIM.replace('"one"', '"two"'))
+    found = prove_claims(network, two, report=lambda *what: told.append(what))
+    assert told == [("one", 0.0), ("two", 0.5)]
+    assert found.subject == "claims in words"
+    assert found.kind == "claims"
+    assert "sizes = [2, 1]" in found.specification
+    with pytest.raises(DeriveError, match=r"^one: .* is not an equation"):
+        prove_claims(network, from_toml(CLAIM.replace("z[l][s,i] = z[l][s,i]", "z[l][s,i]")))
+
+
 def induction(*checks: str, rests: str = '"one"') -> str:
     return (
         CLAIM

@@ -2,7 +2,7 @@
 
     >>> from derive.model.architecture import Architecture
     >>> normalized = Architecture((3, 4, 2), ("tanh", "identity"), layers=[{"normalization": "layer_norm"}, {}])
-    >>> sorted(letters_of(normalized).extra)
+    >>> sorted(alphabet_of(normalized).extra)
     ['dgain', 'dh', 'dmu', 'dr', 'dshift', 'dsigma', 'gain', 'h', 'mu', 'r', 'shift', 'sigma']
 
 A general `l` stands for every layer that it can; an answer is tried at one layer of each kind.
@@ -32,12 +32,12 @@ UNREAD = re.compile(r"y|d?c|d?r|loss|d?penalty\d+")
 
 
 @dataclass(frozen=True)
-class Letters:
+class Alphabet:
     """What may stand in a formula about a network of `depth` layers."""
 
     depth: int
     extra: Mapping[str, Quantity] = field(default_factory=dict)
-    """Letters beside the text's."""
+    """Alphabet beside the text's."""
     places: Mapping[str, frozenset[int]] = field(default_factory=dict)
     """The layers that have such a letter; NO_LAYER for one without a layer."""
     numbers: Mapping[str, Fraction] = field(default_factory=dict)
@@ -96,13 +96,13 @@ class Letters:
         return sorted(chosen)
 
 
-def known(network: int | Letters) -> Letters:
+def known(network: int | Alphabet) -> Alphabet:
     """The letters of a network; of a plain one for a number of layers."""
-    return network if isinstance(network, Letters) else Letters(network)
+    return network if isinstance(network, Alphabet) else Alphabet(network)
 
 
 @lru_cache(maxsize=64)
-def letters_of(architecture: Architecture) -> Letters:
+def alphabet_of(architecture: Architecture) -> Alphabet:
     """The letters of an architecture."""
     derivation = differentiate(architecture)
     forward = derivation.forward.tensors
@@ -114,7 +114,7 @@ def letters_of(architecture: Architecture) -> Letters:
         if letter not in QUANTITIES and not UNREAD.fullmatch(name):
             extra[letter] = _quantity(tensor, "" if name in forward else of.get(name, ""))
             places.setdefault(letter, set()).add(layer)
-    return Letters(
+    return Alphabet(
         architecture.depth,
         extra,
         {letter: frozenset(layers) for letter, layers in places.items()},
