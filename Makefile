@@ -20,6 +20,7 @@
 #   make mutants    faults planted in emitted modules: the audit has to catch every one
 #   make kills      200 trainings killed at random moments: gone on with, they have to end with the same bytes
 #   make mutation   mutation testing of derive/proof itself, on a random sample of 300
+#   make fuzz       1,000,000 hostile inputs through the parsers, 10,000 networks through emission (FUZZ="--seconds 60" for less)
 #   make clean      remove what these targets made
 
 BIN := .venv/bin
@@ -28,7 +29,7 @@ MODULES := generated/first_readable.py generated/first_fast.py generated/four_la
            generated/digits.py
 
 .PHONY: demo bench test slow browser figures grading vocabulary peers trust interop dask versions oldest docs coverage \
-        generated clean mutants kills mutation FORCE
+        generated clean mutants kills mutation fuzz FORCE
 
 demo: $(READY)
 	$(BIN)/derive demo
@@ -106,6 +107,11 @@ kills: $(READY)
 mutation: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mutation]'
 	$(BIN)/python -m benchmarks.mutation
+
+fuzz: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	$(BIN)/python -m benchmarks.fuzz --plant
+	$(BIN)/python -m benchmarks.fuzz --guided 300 $(FUZZ)
 
 # FORCE: always made again, since they are made from the whole of derive/ and templates/.
 FORCE:

@@ -12,14 +12,15 @@ Files are written whole or not at all, and read without pickle. PyTorch, safeten
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Iterable, Mapping
+from math import prod
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from derive.codegen.archives import unpacked
 from derive.commands.files import check_readable, write_whole
 from derive.extras import required
 from derive.model.activation import Activation, activation
@@ -91,41 +92,39 @@ def load_parameters(path: str | Path, module: ModuleType) -> Any:
     """
     check_readable(Path(path))
     expected = {name: view.shape for name, view in module.unpack(np.zeros(module.PARAMETER_COUNT))._asdict().items()}
-    try:
-        tensors = _npz(Path(path), expected) if _kind(path) == ".npz" else _safetensors(Path(path))
-    except (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile) as error:
-        if isinstance(error, DeriveError):
-            raise
-        raise DeriveError(f"{path}: not a {_kind(path)} file that can be read: {error}") from None
+    room = {name: 16 * prod(shape) for name, shape in expected.items()}
+    tensors = _READERS[_kind(path)](Path(path), room)
     for name in (*expected, *tensors):
         if name not in tensors or name not in expected:
-            raise DeriveError(
-                f"{path}: {name} is {'missing' if name in expected else 'unknown'}; expected {', '.join(expected)}"
-            )
+            wrong = f"{name} is missing" if name in expected else f"{shorten(name)} is unknown"
+            raise DeriveError(f"{path}: {wrong}; expected {', '.join(expected)}")
     for name, shape in expected.items():
         if tensors[name].shape != shape or tensors[name].dtype.kind not in "fiu":
             raise DeriveError(f"{path}: {name} is {tensors[name].dtype}{tensors[name].shape}; expected reals, {shape}")
     return module.pack([tensors[name] for name in expected])
 
 
-def _npz(path: Path, expected: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+def _npz(path: Path, room: Mapping[str, int]) -> dict[str, Any]:
     """The arrays of the archive; one that is larger than it should be is not unpacked."""
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            shape = expected.get(info.filename.removesuffix(".npy"), ())
-            if info.file_size > 16 * int(np.prod(shape, dtype=object)) + 4096:
-                raise DeriveError(f"{path}: {info.filename} has {info.file_size} bytes, too many for the shape {shape}")
-    with np.load(path, allow_pickle=False) as arrays:
-        return dict(arrays)
+    return unpacked(path, lambda name: room.get(name, 0))
 
 
-def _safetensors(path: Path) -> dict[str, Any]:
-    safetensors = required("safetensors", "safetensors")
+def _safetensors(path: Path, room: Mapping[str, int]) -> dict[str, Any]:
+    load = required("safetensors.numpy", "safetensors").load
+    most = sum(room.values()) + 1_000_000  # for the header
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise DeriveError(f"{path}: larger than {most} bytes, more than the arrays of this module need")
     try:
-        found: dict[str, Any] = required("safetensors.numpy", "safetensors").load(path.read_bytes())
-    except safetensors.SafetensorError as error:
-        raise ValueError(str(error)) from None
+        found: dict[str, Any] = load(data)
+    except Exception as error:  # its own errors, and NumPy's about the shapes and kinds of numbers in it
+        reason = shorten(str(error), 120)
+        raise DeriveError(f"{path}: not a .safetensors file that can be read: {reason}") from None
     return found
+
+
+_READERS = {".npz": _npz, ".safetensors": _safetensors}
 
 
 def _kind(path: str | Path) -> str:

@@ -150,7 +150,7 @@ COMMANDS = {
     "unknown command": (["generat"], ["No such command 'generat'"]),
     "an option without its value": ([*SMALL, "--loss"], ["--loss", "requires an argument"]),
     "no such file": (["generate", "nowhere.toml"], ["nowhere.toml: cannot be read: No such file"]),
-    "a folder": (["generate", "."], [".: cannot be read: Is a directory"]),
+    "a folder": (["generate", "."], [".: cannot be read: it is a folder"]),
     "file and layers": (["generate", "good.toml", *SMALL], ["--layers: good.toml already says"]),
     "onto itself": (["generate", "good.toml", "-o", "good.toml"], ["is the specification itself"]),
     "output a folder": ([*SMALL, "-o", "folder"], ["folder: cannot be written: it is a folder"]),

@@ -19,11 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from derive.codegen.comparison import compared
+from derive.codegen.contained import foreign
 from derive.codegen.emit import digest, read_module
 from derive.codegen.frame import changed, constants
 from derive.codegen.rounds import Round, rounds_of
 from derive.codegen.stand_in import NotUnderstoodError
 from derive.model.architecture import Architecture
+from derive.model.errors import DeriveError
+from derive.model.limits import LIMITS
 from derive.model.specification import from_toml, to_toml
 from derive.proof.certificate import Certificate, Verdict
 
@@ -48,15 +51,19 @@ def audit(
 ) -> Certificate:
     """The verdicts about an emitted module: its text, or the path of its file.
 
-    `architecture` is what it should compute; by default what its own SPEC says. Nothing in the module
-    can open files or import anything while it is audited. With `to_the_end=False` the audit ends with the
-    first round that finds a fault.
+    `architecture` is what it should compute; by default what its own SPEC says. A module that uses more of Python
+    than derive's own do is not run, so nothing in it can open files or import anything. With `to_the_end=False` the
+    audit ends with the first round that finds a fault.
     """
     is_path = isinstance(source, Path) or "\n" not in source
     text = read_module(Path(source)) if is_path else str(source)
     stated = constants(text, str(source) if is_path else "the module")
     specified = from_toml(stated["SPEC"], "SPEC")
     architecture = architecture or specified
+    if architecture.parameter_count > LIMITS["audited"].most:
+        raise DeriveError(
+            f"{LIMITS['audited'].exceeded(architecture.parameter_count)}; --no-audit leaves the audit out"
+        )
     verdicts: list[Verdict] = []
     for found in _verdicts(text, stated, architecture, progress or (lambda what, done: None)):
         verdicts += found
@@ -73,6 +80,9 @@ def _verdicts(
     """What is looked at, one thing after the other, the quickest first."""
     yield [_header(text, stated, architecture)]
     yield [_frame(text, architecture)]
+    if beyond := foreign(text, architecture):
+        yield [_not_run(beyond)]
+        return
     rounds = rounds_of(architecture)
     for position, each in enumerate(rounds):
         progress(f"auditing {each.title}", position / len(rounds))
@@ -102,6 +112,12 @@ def _frame(text: str, architecture: Architecture) -> Verdict:
         "comparison of their syntax trees",
         note=f"changed or missing: {', '.join(different)}" if different else "",
     )
+
+
+def _not_run(beyond: list[str]) -> Verdict:
+    """The verdict on a module that is not run, since it uses what no module of derive does."""
+    note = f"it was not run, since it uses {'; '.join(beyond[:3])}"
+    return Verdict("module", "it uses nothing but what derive writes", "undecided", validity="its text", note=note)
 
 
 def _checked(text: str, architecture: Architecture, each: Round) -> list[Verdict]:

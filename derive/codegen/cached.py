@@ -13,7 +13,7 @@ from functools import cache
 
 import sympy as sp
 
-from derive.codegen.elementary import between, branch_at, kinks, normal, pieces
+from derive.codegen.elementary import between, branch_at, involved, kinks, normal, pieces
 from derive.codegen.stable import sharpened
 from derive.model.expression import Z
 
@@ -24,6 +24,9 @@ D = sp.Symbol("d", real=True)
 """Its slope, d = f'(z)."""
 
 _X = sp.Symbol("x", positive=True)
+
+MAX_DEGREE = 8
+"""In the generator: a resultant of polynomials of higher degrees takes for ever, and has no factor linear in d."""
 
 
 @cache
@@ -96,9 +99,13 @@ def _candidates(f: sp.Expr, slope: sp.Expr) -> Iterator[sp.Expr]:
     """Expressions in A that equal `slope` where A = f, both without branches."""
     if slope.is_number:
         yield slope
+    if slope.is_number or involved(f, slope):
         return
     for output, derivative, back in _generators(f, slope):
-        eliminated = sp.resultant(sp.numer(sp.together(output - _X)), sp.numer(sp.together(derivative - D)), *back[:1])
+        relations = [sp.numer(sp.together(part)) for part in (output - _X, derivative - D)]
+        if max(sp.degree(relation, back[0]) for relation in relations) > MAX_DEGREE:
+            continue
+        eliminated = sp.resultant(*relations, back[0])
         for factor, _ in sp.factor_list(eliminated)[1]:
             if sp.degree(factor, D) == 1:
                 found = sp.expand(sp.cancel(-factor.subs(D, 0) / factor.coeff(D, 1)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from derive.codegen.archives import unpacked
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
+from derive.model.limits import LIMITS
 
 SAMPLES, SEED = 8, 0
-MAX_BYTES = 2**30
 
 TARGETS: dict[str, Callable[[Any, tuple[int, int]], Any]] = {
     "real": lambda rng, shape: rng.standard_normal(shape),
@@ -53,22 +53,7 @@ def default_data(module: ModuleType, architecture: Architecture) -> Data:
 
 def read_data(path: Path, architecture: Architecture) -> Data:
     """The arrays theta, X and Y of an .npz file. Raises DeriveError; nothing in the file is run."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            total = sum(entry.file_size for entry in archive.infolist())
-        if total > MAX_BYTES:
-            raise DeriveError(f"{path}: {total} bytes when unpacked; at most {MAX_BYTES} are read")
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in ("theta", "X", "Y") if name in archive.files}
-    except OSError as error:
-        raise DeriveError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except zipfile.BadZipFile:
-        raise DeriveError(f"{path}: not an .npz file; write it with numpy.savez(FILE, theta=…, X=…, Y=…)") from None
-    except DeriveError:
-        raise
-    except Exception as error:  # NumPy's and zlib's many ways to say that an array cannot be read
-        reason = "it holds Python objects, which are not read" if "pickle" in str(error) else str(error)
-        raise DeriveError(f"{path}: an array cannot be read: {reason}") from None
+    arrays = unpacked(path, lambda name: LIMITS["archive"].most, ("theta", "X", "Y"))
     missing = [name for name in ("theta", "X", "Y") if name not in arrays]
     if missing:
         raise DeriveError(f"{path}: the array {missing[0]} is missing; expected theta, X and Y")

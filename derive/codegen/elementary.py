@@ -24,6 +24,8 @@ from derive.model.expression import Z
 MAX_POWER = 60
 """A kernel's power beyond which a power is a kernel of its own: polynomials of high degree take for ever."""
 HYPERBOLIC = (sp.tanh, sp.sinh, sp.cosh)
+MAX_EXPONENTIALS = 24
+"""So many exponentials and hyperbolic functions may stand in an expression whose normal form is looked for."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,22 @@ def kinks(*exprs: sp.Expr) -> list[sp.Expr]:
     points = {point for expr in exprs for point in breakpoints(expr)}
     for difference in _differences(exprs):
         if difference.is_polynomial(Z):
-            points |= set(sp.Poly(difference, Z).real_roots())
-    return sorted(points, key=lambda point: float(point))
+            points |= set(_roots(sp.Poly(difference, Z)))
+    ordered = sorted(points, key=lambda point: (float(point), point.count_ops()))
+    return [point for before, point in zip([None, *ordered], ordered, strict=False) if not _same(before, point)]
+
+
+def _same(one: sp.Expr | None, other: sp.Expr) -> bool:
+    """Whether two numbers are one and the same, written in two ways."""
+    return one is not None and abs(sp.N(one - other, 50)) < sp.Rational(1, 10**40)
+
+
+def _roots(polynomial: sp.Poly) -> list[sp.Expr]:
+    """The real roots, exactly; SymPy's real_roots takes rational coefficients only."""
+    if polynomial.degree() == 1:
+        slope, constant = polynomial.all_coeffs()
+        return [-constant / slope]
+    return list(polynomial.real_roots())
 
 
 def _differences(exprs: Iterable[sp.Expr]) -> Iterator[sp.Expr]:
@@ -75,6 +91,12 @@ def between(points: list[sp.Expr]) -> list[sp.Rational]:
         return [sp.Rational(1, 3)]
     inner = [sp.nsimplify((a + b) / 2, rational=True) for a, b in pairwise(points)]
     return [sp.floor(points[0]) - sp.Rational(4, 3), *inner, sp.ceiling(points[-1]) + sp.Rational(4, 3)]
+
+
+def involved(*exprs: sp.Expr) -> bool:
+    """Whether so much stands in the expressions that their normal forms would take for ever."""
+    nodes = (node for expr in exprs for node in sp.preorder_traversal(expr))
+    return sum(isinstance(node, (sp.exp, *HYPERBOLIC)) for node in nodes) > MAX_EXPONENTIALS
 
 
 def equal(left: sp.Expr, right: sp.Expr) -> bool:

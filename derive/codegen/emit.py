@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -26,6 +25,7 @@ from derive.codegen.eased import eased
 from derive.codegen.header import command, title
 from derive.codegen.kernels import used
 from derive.codegen.lower import lower, lower_scalar
+from derive.codegen.naming import template_folders
 from derive.codegen.notes import note
 from derive.codegen.printed import LOSS, commented
 from derive.codegen.schedule import leaves
@@ -36,11 +36,11 @@ from derive.codegen.training import initial, layer_of, scheduled
 from derive.codegen.updates import update
 from derive.model.architecture import Architecture
 from derive.model.errors import unknown
+from derive.model.limits import LIMITS
 from derive.model.sources import read_text
 from derive.model.specification import to_toml
 from derive.model.tables import STYLES, TARGETS
 
-MAX_BYTES = 20_000_000  # of a module: one of a thousand layers has about one
 NO_CERTIFICATE = ("Certificate: none; this module was made without proof or audit.",)
 
 
@@ -178,7 +178,7 @@ def load(source: str | Path) -> ModuleType:
 
 def read_module(path: Path) -> str:
     """The text of the Python file at `path`; a DeriveError if it cannot be read."""
-    return read_text(path, "module", MAX_BYTES)
+    return read_text(path, LIMITS["module"])
 
 
 def _count(architecture: Architecture, parameters: list[_Parameter]) -> str:
@@ -238,6 +238,9 @@ def _helper(helper: Helper) -> dict[str, Any]:
     arguments = {symbol: sp.Symbol(str(symbol), real=True) for symbol in helper.symbols}
     symbols = sp.numbered_symbols("t", start=1, real=True)
     parts, (form,) = sp.cse(helper.form.xreplace(arguments), symbols=symbols, order="canonical")
+    conditions = {symbol: part for symbol, part in parts if isinstance(part, sp.logic.boolalg.Boolean)}
+    parts = [(symbol, part.xreplace(conditions)) for symbol, part in parts if symbol not in conditions]
+    form = form.xreplace(conditions)  # a condition stays where it decides
     known = {str(symbol): () for symbol, _ in parts} | {str(symbol): () for symbol in helper.symbols}
     body = [f"{symbol} = {written(lower_scalar(part, known))}" for symbol, part in parts]
     body.append(f"return {written(lower_scalar(form, known))}")
@@ -281,10 +284,8 @@ def _needed(statements: list[Assign], results: set[str]) -> list[Assign]:
 
 def _environment() -> Environment:
     """Jinja, strict about names, with the templates of the wheel or of the source tree."""
-    package = Path(sys.modules["derive"].__file__ or "").parent
-    folders = [package / "templates", package.parent / "templates"]
     return Environment(
-        loader=FileSystemLoader(folders),
+        loader=FileSystemLoader(template_folders()),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,9 @@ from derive.codegen.emit import emit
 from derive.codegen.kernels import called, meanings
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, shorten
+from derive.model.limits import LIMITS
+from derive.model.reader import deeper_than
+from derive.model.tables import STYLES
 
 FRAME = (
     *("unpack", "pack", "initialize", "standardize", "train", "_batches", "check_gradient", "new_state"),
@@ -56,10 +60,12 @@ DECIDED = re.compile(r"isfinite|np\.inf|is not state\.")
 def constants(text: str, where: str) -> dict[str, Any]:
     """The constants that a module states about itself, read without running it."""
     try:
-        tree = ast.parse(text)
+        tree = syntax(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         raise DeriveError(f"{where}: not Python{f', line {line}' if line else ''}: {error}") from None
+    if deeper_than(tree, LIMITS["depth"].most):
+        raise DeriveError(f"{where}: {LIMITS['depth'].exceeded()}")
     found: dict[str, Any] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign):
@@ -75,6 +81,13 @@ def constants(text: str, where: str) -> dict[str, Any]:
     if not isinstance(found["SPEC"], str):
         raise DeriveError(f"{where}: SPEC is {shorten(found['SPEC'])}; expected TOML text")
     return found
+
+
+def syntax(text: str) -> ast.Module:
+    """The syntax tree of a module, without the warnings that Python writes about it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
 
 
 def changed(text: str, architecture: Architecture) -> list[str]:
@@ -107,7 +120,7 @@ def exact_functions(text: str, architecture: Architecture) -> dict[str, Any]:
 
 def resized(text: str, sizes: tuple[int, ...]) -> str:
     """The module with the literal of SIZES replaced, and nothing else."""
-    for node in ast.parse(text).body:
+    for node in syntax(text).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "SIZES":
             lines = text.encode().splitlines(keepends=True)
             start, end = node.value.lineno - 1, node.value.end_lineno or node.value.lineno
@@ -115,6 +128,11 @@ def resized(text: str, sizes: tuple[int, ...]) -> str:
             replaced = first[: node.value.col_offset] + repr(sizes).encode() + last[node.value.end_col_offset :]
             return b"".join([*lines[:start], replaced, *lines[end:]]).decode()
     raise DeriveError("the module has no SIZES")
+
+
+def written_for(architecture: Architecture) -> tuple[str, ...]:
+    """What derive writes for this architecture, in each style."""
+    return tuple(_text(architecture, style) for style in STYLES)
 
 
 @lru_cache(maxsize=16)
@@ -130,7 +148,7 @@ def _emitted(architecture: Architecture, style: str) -> dict[str, str]:
 def _definitions(text: str) -> dict[str, str]:
     """The syntax tree of every function and class of a module, by name."""
     kinds = ast.FunctionDef | ast.ClassDef
-    return {node.name: ast.dump(node) for node in ast.parse(text).body if isinstance(node, kinds)}
+    return {node.name: ast.dump(node) for node in syntax(text).body if isinstance(node, kinds)}
 
 
 def _doors(text: str, architecture: Architecture, style: str) -> set[str]:
@@ -148,7 +166,7 @@ def _calls(text: str) -> dict[str, list[str]]:
     """For every function its arguments, the calls at the door and what is decided about them."""
     return {
         node.name: [ast.dump(node.args), *_at_door(node)]
-        for node in ast.parse(text).body
+        for node in syntax(text).body
         if isinstance(node, ast.FunctionDef)
     }
 

@@ -215,7 +215,9 @@ def _exponential(kind: type[Kernel], dtype: str) -> Text:
 
 def vanishes(exponent: sp.Poly) -> int:
     """A whole number from which on exp(exponent / 2) is zero in every dtype."""
-    roots = [abs(complex(root)) for root in (*exponent.diff().nroots(), *(exponent - ZERO).nroots())]
+    polynomials = (exponent.diff(), exponent - ZERO)
+    # without repeated roots, at which the search for them does not converge
+    roots = [abs(complex(root)) for p in polynomials for root in p.sqf_part().nroots()]
     return int(max([1.0, *roots])) + 1
 
 

@@ -16,7 +16,7 @@ from functools import cache
 import sympy as sp
 
 from derive.codegen.accurate import HalfExp, NormalCdf, Scaled, Size, Squared, kernel
-from derive.codegen.elementary import branch_at, equal, kinks
+from derive.codegen.elementary import branch_at, equal, involved, kinks
 from derive.codegen.kernels import near, order_at_zero
 from derive.codegen.stable import stable
 from derive.model.expression import Z
@@ -26,6 +26,8 @@ from derive.model.expression import Z
 def precise(expr: sp.Expr) -> sp.Expr:
     """`expr`, a function of z, in a form that is accurate relative to its value."""
     form = stable(expr)
+    if involved(expr):
+        return form
     around = _cancelling(expr, form)
     result = around(Z) if around is not None else _compensated(_scaled(form))
     return result if result == form or equal(result, expr) else form

@@ -13,12 +13,14 @@ from derive.algebra.program import Program
 from derive.algebra.simplify import simplified
 from derive.codegen.cached import A, from_output
 from derive.codegen.logarithms import Functions, with_logarithms
+from derive.codegen.naming import free
 from derive.codegen.precise import precise
 from derive.codegen.stable import stable
 from derive.model.architecture import Architecture
 from derive.model.definition import Definition, written
 from derive.model.expression import Z
 from derive.model.loss import Loss
+from derive.model.tables import ACTIVATIONS, LOSSES
 
 
 @dataclass(frozen=True)
@@ -47,21 +49,29 @@ class _Names:
 
 
 def _named(architecture: Architecture) -> dict[str, _Names]:
+    names = {name: name for f in architecture.activations if (name := f.name) in ACTIVATIONS} | {"absolute": "absolute"}
+    loss = architecture.loss
+    if loss.name in LOSSES:
+        names[loss.name] = loss.name
+    for f in architecture.activations:
+        if f.name not in names:
+            names[f.name] = free(f.name, set(names.values()))
     known = {
-        f"f{label}": _Names(f.name, written(Definition(f.expression, f.constants, f.trained)))
+        f"f{label}": _Names(names[f.name], written(Definition(f.expression, f.constants, f.trained)))
         for label, f in enumerate(architecture.activations, 1)
     }
-    known |= _loss_names(architecture.loss)
+    own = loss.name if loss.name in LOSSES else free(loss.name, set(names.values()))
+    known |= _loss_names(loss, own)
     known["absolute"] = _Names("absolute", "abs(z)")
     return known
 
 
-def _loss_names(loss: Loss) -> dict[str, _Names]:
+def _loss_names(loss: Loss, own: str) -> dict[str, _Names]:
     """The names of the functions h(r) that the loss has, numbered if there are several."""
     definition = written(Definition(loss.expression, loss.constants))
     found = {}
     for number, part in enumerate(loss.parts, 1):
-        name = loss.name if len(loss.parts) == 1 else f"{loss.name}_part{number}"
+        name = own if len(loss.parts) == 1 else f"{own}_part{number}"
         what = definition if part.whole == loss.formula else f"a part of {definition}"
         found[part.function] = _Names(name, f"{what}, where z = {part.r}")
     return found

@@ -14,7 +14,7 @@ import sympy as sp
 from sympy.codegen.cfunctions import expm1, log1p
 
 from derive.codegen.accurate import NormalCdf, Size
-from derive.codegen.elementary import MAX_POWER, branch_at, common_unit, equal, kinks, pieces
+from derive.codegen.elementary import MAX_POWER, branch_at, common_unit, equal, involved, kinks, pieces
 from derive.model.expression import Z
 
 E = sp.Symbol("E", positive=True)
@@ -23,7 +23,12 @@ T = sp.Symbol("T", positive=True)
 
 @cache
 def stable(expr: sp.Expr) -> sp.Expr:
-    """`expr`, a function of z, in a form whose parts stay finite wherever the function does."""
+    """`expr`, a function of z, in a form whose parts stay finite wherever the function does.
+
+    Where so much stands in it that this could not be proved in time, it is left as it is.
+    """
+    if involved(expr):
+        return expr
     result = sharpened(_piecewise(pieces(expr)))
     return result if equal(result, expr) else expr  # without a proof nothing is rewritten
 
@@ -122,7 +127,8 @@ def _in_exponential(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
         return None
     unit = step * multiples[0][1]
     replaced = expr.replace(lambda e: isinstance(e, sp.exp) and e.has(Z), lambda e: E ** sp.cancel(e.args[0] / unit))
-    return sp.together(replaced), unit
+    rational = sp.together(replaced)
+    return (rational, unit) if rational.is_rational_function(E) else None
 
 
 def _multiples(expr: sp.Expr) -> list[tuple[sp.Rational, sp.Expr]]:

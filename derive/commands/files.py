@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from derive.model.errors import DeriveError
+from derive.model.sources import check_regular
 
 
 def write_whole(path: Path, text: str | bytes) -> None:
@@ -75,8 +76,7 @@ def _reason(error: OSError, target: Path) -> str:
 
 def check_readable(path: Path) -> None:
     """Raise DeriveError if `path` is not a file that can be read."""
-    if path.is_dir():
-        raise DeriveError(f"{path}: cannot be read: it is a folder; name a file in it")
+    check_regular(path)
     try:
         with path.open("rb"):
             pass

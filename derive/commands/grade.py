@@ -12,9 +12,9 @@ from derive.commands.console import SHORTFALL, UNUSABLE, progress
 from derive.commands.files import check_readable
 from derive.commands.options import FILE, Request, architecture_options
 from derive.model.errors import DeriveError
-from derive.model.sources import read_text
+from derive.model.limits import LIMITS
+from derive.model.sources import plain, read_text
 
-MAX_BYTES = 200_000
 STATUS = {"correct": 0, "incorrect": SHORTFALL, "undecided": SHORTFALL, "unreadable": UNUSABLE}
 
 
@@ -90,7 +90,7 @@ def _grade_file(path: Path, request: Request, layout: str, as_json: bool) -> int
     """Each line of the file with ✓ or what is wrong; 1 if a line is wrong, 2 if others cannot be read."""
     architecture = request.architecture()
     check_readable(path)
-    text = read_text(path, "derivation", MAX_BYTES)
+    text = plain(read_text(path, LIMITS["derivation"]), str(path))
     with progress() as report:
         report("deriving what is right", 0.0)
         from derive.teach.derivation import counts, grade_lines, to_json

@@ -6,10 +6,13 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from derive.model.budget import budget
 from derive.model.definition import read_definition
 from derive.model.errors import DeriveError, FormulaError, shorten, unknown
+from derive.model.limits import LIMITS
 from derive.model.names import identifier
 from derive.model.reader import parse
 from derive.model.tables import ACTIVATIONS, ROW_ACTIVATIONS
@@ -64,11 +67,17 @@ class Activation:
             raise DeriveError(f"{where}: the expression has to be text, not {shorten(self.expression)}")
         constants = self.constants.items() if isinstance(self.constants, dict) else self.constants
         object.__setattr__(self, "constants", tuple((str(key), _constant(where, key, v)) for key, v in constants))
+        if len(self.constants) > LIMITS["constants"].most:
+            raise DeriveError(f"{where}: {LIMITS['constants'].exceeded(len(self.constants))}")
         object.__setattr__(self, "trained", _trained(where, self.trained, dict(self.constants)))
         if self == built_in(self.name):
             return
         if not self.elementwise:
             raise DeriveError(f"{where} is built in; give your own activation another name")
+        with budget(where):
+            self._check(where)
+
+    def _check(self, where: str) -> None:
         try:
             _check_trainable(self.initial, self.expression, jumps=self.name in ACTIVATIONS)
             for name in self.trained:
@@ -133,7 +142,7 @@ def activation(value: str | Activation, own: dict[str, Activation] | None = None
     """The activation that `value` names, from the table or from `own`."""
     if isinstance(value, Activation):
         return value
-    if own and value in own:
+    if own and isinstance(value, str) and value in own:
         return own[value]
     known = built_in(value) if isinstance(value, str) else None
     if known is None:
@@ -170,7 +179,7 @@ def _trained(where: str, names: object, constants: dict[str, float]) -> tuple[st
         raise DeriveError(f'{where}: trained is {shorten(names)}; write a list of constants, as in ["beta"]')
     found = tuple(names)
     for name in found:
-        if name not in constants:
+        if not isinstance(name, str) or name not in constants:
             raise DeriveError(f"{where}: the trained constant {shorten(name)} has no value to start from")
         if name in RESERVED or (name[0] == "d" and name[1:] in RESERVED):
             raise DeriveError(f"{where}: {name!r} stands for something else in every network; rename the constant")
@@ -223,7 +232,9 @@ def _check_trainable(formula: sp.Expr, expression: str, jumps: bool = False) -> 
                 f"{shorten(expression)} jumps at z = {sp.N(kink, 4)} from {sp.N(below, 4)} to "
                 f"{sp.N(above, 4)}, so it is not differentiable there"
             )
-    if formula.diff(Z) == 0:
+    slope = formula.diff(Z)
+    probes += [(left + right) / 2 for left, right in pairwise(kinks)]
+    if slope == 0 or all(_value(slope, probe, expression) == 0 for probe in probes):
         raise FormulaError(f"{shorten(expression)} has derivative 0 everywhere")
 
 

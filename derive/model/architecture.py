@@ -12,6 +12,7 @@ from derive.model.activation import Activation, activation
 from derive.model.errors import DeriveError, shorten, unknown
 from derive.model.fit import check_fit
 from derive.model.layers import LayerOptions, layer_options
+from derive.model.limits import LIMITS
 from derive.model.loss import Loss, loss_function
 from derive.model.names import identifier
 from derive.model.penalty import Penalty
@@ -19,8 +20,7 @@ from derive.model.penalty import penalty as read_penalty
 from derive.model.tables import DTYPES, NORMALIZATIONS, OPTIMIZERS
 from derive.model.training import DEFAULT_PACE, DEFAULT_START, Pace, Start, clip_norm, every_layer
 
-MAX_LAYERS = 1000
-MAX_WIDTH = 10**7
+MAX_LAYERS, MAX_WIDTH = LIMITS["layers"].most, LIMITS["width"].most
 MAX_CONSTANT = 1 - 2**-53  # of an optimiser: below 1
 
 
@@ -132,6 +132,8 @@ class Architecture:
             "checkpoint_every": every_layer(checkpoint_every),
         }.items():
             object.__setattr__(self, key, value)
+        if self.parameter_count > LIMITS["parameters"].most:
+            raise DeriveError(f"sizes: {LIMITS['parameters'].exceeded(self.parameter_count)}")
 
     @property
     def depth(self) -> int:

@@ -48,4 +48,4 @@ def read_definition(text: str) -> Definition:
 def written(definition: Definition) -> str:
     """The definition in one line, as `read_definition` reads it."""
     parts = [f"{TRAIN * (key in definition.trained)}{key} = {value:g}" for key, value in definition.constants]
-    return "; ".join([definition.expression, *parts])
+    return "; ".join([" ".join(definition.expression.split()), *parts])

@@ -32,5 +32,8 @@ def unknown(kind: str, name: object, known: Iterable[str], where: str = "") -> D
 
 def shorten(text: object, limit: int = 60) -> str:
     """`repr` of `text`, cut to about `limit` characters so that a message stays one line."""
-    shown = repr(text)
+    try:
+        shown = repr(text)
+    except (ValueError, RecursionError):  # an integer with thousands of digits, a list within thousands of others
+        return f"a very long {type(text).__name__}"
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."

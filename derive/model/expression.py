@@ -18,8 +18,9 @@ from typing import Any
 
 import sympy as sp
 
-from derive.model.errors import FormulaError, unknown
-from derive.model.reader import MAX_EXPONENT, Reader
+from derive.model.errors import FormulaError, shorten, unknown
+from derive.model.limits import LIMITS
+from derive.model.reader import MAX_EXPONENT, Reader, parse
 
 MAX_LOGARITHM = 700  # of a constant power, so that it stays a float64
 
@@ -68,6 +69,9 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., sp.Expr]]] = {
     "where": (3, _where),
 }
 """Name → (number of arguments, meaning). What is not here is refused."""
+
+CASES = ("where", "abs", "max", "min")
+"""Functions that are told apart by a comparison."""
 
 NOT_DIFFERENTIABLE = {
     name: f"{name} is constant between its jumps, so its derivative teaches nothing"
@@ -150,11 +154,42 @@ class ScalarReader(Reader):
         return function(*values)
 
 
+def _check_limits(text: str) -> None:
+    """Refuse an expression that is longer, or has more in it, than any function that is trained with."""
+    if len(text) > LIMITS["expression"].most:
+        raise FormulaError(LIMITS["expression"].exceeded(len(text)))
+    tree = parse(text)
+    for name, found in (("functions", _functions(tree)), ("nested", _nested(tree)), ("cases", _cases(tree))):
+        if found > LIMITS[name].most:
+            raise FormulaError(f"the expression {shorten(text)}: {LIMITS[name].exceeded(found)}")
+
+
+def _functions(tree: ast.AST) -> int:
+    return sum(isinstance(node, ast.Call) for node in ast.walk(tree))
+
+
+def _nested(node: ast.AST) -> int:
+    """How many functions other than cases stand within one another."""
+    inner = max(map(_nested, ast.iter_child_nodes(node)), default=0)
+    return inner + (isinstance(node, ast.Call) and getattr(node.func, "id", "") not in CASES)
+
+
+def _cases(node: ast.AST) -> int:
+    """How many cases are told apart by the value of other cases, one within another."""
+    inner = [_cases(child) for child in ast.iter_child_nodes(node)]
+    name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+    if name == "where" and isinstance(node, ast.Call) and node.args:
+        first, *rest = map(_cases, node.args)
+        return max([1 + first, *rest])
+    return max(inner, default=0) + (name in CASES)
+
+
 def read_expression(text: str, names: Mapping[str, sp.Expr | int | float]) -> sp.Expr:
     """The SymPy expression that `text` writes, with `names` given their values.
 
-    Raises FormulaError, with the place, for anything outside the grammar.
+    Raises FormulaError, with the place, for anything outside the grammar, and beyond its limits.
     """
+    _check_limits(text)
     values = {name: sp.Rational(str(v)) if isinstance(v, int | float) else v for name, v in names.items()}
     value = ScalarReader(values).read(text)
     if not isinstance(value, sp.Expr):

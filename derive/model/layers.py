@@ -23,7 +23,8 @@ class LayerOptions:
     residual: int = 0
 
     def __post_init__(self) -> None:
-        if self.normalization and self.normalization not in NORMALIZATIONS:
+        known = isinstance(self.normalization, str) and self.normalization in ("", *NORMALIZATIONS)
+        if not known:
             raise unknown("normalization", self.normalization, NORMALIZATIONS)
         if isinstance(self.dropout, bool) or not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
             raise DeriveError(f"dropout is {shorten(self.dropout)}; expected a probability from 0 up to but not 1")

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from derive.model.budget import budget
 from derive.model.definition import read_definition
 from derive.model.errors import DeriveError, FormulaError, shorten, unknown
+from derive.model.limits import LIMITS
 from derive.model.names import identifier
 from derive.model.tables import LOSSES, TARGETS
 
@@ -60,7 +62,9 @@ class Loss:
             raise DeriveError(f"{where}: the expression has to be text, not {shorten(self.expression)}")
         constants = self.constants.items() if isinstance(self.constants, Mapping) else self.constants
         object.__setattr__(self, "constants", tuple((str(key), value) for key, value in constants))
-        if self.targets not in TARGETS:
+        if len(self.constants) > LIMITS["constants"].most:
+            raise DeriveError(f"{where}: {LIMITS['constants'].exceeded(len(self.constants))}")
+        if not isinstance(self.targets, str) or self.targets not in TARGETS:
             raise unknown("kind of targets", self.targets, TARGETS, where)
         if self == built_in_loss(self.name):
             return
@@ -73,7 +77,8 @@ class Loss:
             if not abs(value) < 1e100:
                 raise DeriveError(f"{where}: the constant {key} has to be a finite number, not {shorten(value)}")
         try:
-            self._check()
+            with budget(where):
+                self._check()
         except FormulaError as error:
             raise FormulaError(f"{where}: {error}", error.column) from None
 

@@ -6,8 +6,9 @@ import keyword
 import re
 
 from derive.model.errors import DeriveError, shorten
+from derive.model.limits import LIMITS
 
-MAX_NAME = 60
+MAX_NAME = LIMITS["name"].most
 
 
 def identifier(value: object, what: str, where: str = "") -> str:

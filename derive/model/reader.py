@@ -17,11 +17,9 @@ import warnings
 from typing import Any, ClassVar, NoReturn
 
 from derive.model.errors import FormulaError, shorten
+from derive.model.limits import LIMITS
 
-MAX_LENGTH = 4000
-MAX_DEPTH = 60
-MAX_DIGITS = 40
-MAX_EXPONENT = 64
+MAX_DEPTH, MAX_DIGITS, MAX_EXPONENT = (LIMITS[name].most for name in ("depth", "digits", "exponent"))
 
 OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "+",
@@ -39,8 +37,8 @@ def parse(text: str, what: str = "expression", written: str = "") -> ast.expr:
 
     `written` is what a person wrote, if `text` is something else of the same length.
     """
-    if len(text) > MAX_LENGTH:
-        raise FormulaError(f"the {what} has {len(text)} characters; at most {MAX_LENGTH} are read")
+    if len(text) > LIMITS["formula"].most:
+        raise FormulaError(f"the {what} is too long: {LIMITS['formula'].exceeded(len(text))}")
     if not text.strip():
         raise FormulaError(f"the {what} is empty")
     for position, character in enumerate(text):
@@ -50,6 +48,8 @@ def parse(text: str, what: str = "expression", written: str = "") -> ast.expr:
                 "write names and operators with plain letters",
                 position + 1,
             )
+        if character == "#":  # what follows would be read by nobody, and written into what is emitted
+            raise FormulaError(f"# at column {position + 1} of the {what}: a comment has no place here", position + 1)
     line = " ".join(text.split())
     try:
         with warnings.catch_warnings():
@@ -63,7 +63,7 @@ def parse(text: str, what: str = "expression", written: str = "") -> ast.expr:
         raise FormulaError(f"the {what} {shown} does not parse: {expected} at column {column}", column) from None
     except (ValueError, RecursionError, MemoryError):
         raise FormulaError(f"the {what} {shorten(line)} does not parse: nested too deeply") from None
-    if _deeper_than(tree, MAX_DEPTH):
+    if deeper_than(tree, MAX_DEPTH):
         raise FormulaError(f"the {what} is nested more than {MAX_DEPTH} levels deep")
     return tree
 
@@ -84,7 +84,8 @@ def _expected(line: str, column: int) -> str:
     return ""
 
 
-def _deeper_than(tree: ast.AST, limit: int) -> bool:
+def deeper_than(tree: ast.AST, limit: int) -> bool:
+    """Whether a syntax tree has more than `limit` levels."""
     level = [tree]
     for _ in range(limit):
         level = [child for node in level for child in ast.iter_child_nodes(node)]

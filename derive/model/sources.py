@@ -2,32 +2,65 @@
 
 from __future__ import annotations
 
+import re
+import stat
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from derive.model.errors import DeriveError
+from derive.model.errors import DeriveError, shorten
+from derive.model.limits import LIMITS, Limit
 
-MAX_BYTES = 1_000_000
+STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+"""Where somebody has opened a pipe already, so that reading it does not wait for ever."""
+PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
+DOTTED = re.compile(rf"(?<![\w.-]){PART}(?:[ \t]*+\.[ \t]*+{PART}){{{LIMITS['key'].most}}}")
+"""A key of more parts than any has; tomllib's memory grows with their square."""
 
 
-def read_text(path: Path, what: str, most: int = MAX_BYTES) -> str:
-    """The text of the file at `path`; `what` names the kind of file in messages."""
+def check_regular(path: Path) -> None:
+    """Raise DeriveError for what is no file with an end: a folder, a device, a pipe that nobody may write into."""
     try:
-        if path.stat().st_size > most:
-            raise DeriveError(f"{path}: larger than {most} bytes, which no {what} needs")
-        return path.read_text(encoding="utf-8")
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise DeriveError(f"{path}: cannot be read: {reason}") from None
+    if stat.S_ISDIR(mode):
+        raise DeriveError(f"{path}: cannot be read: it is a folder; name a file in it")
+    if not stat.S_ISREG(mode) and not str(path).startswith(STREAMS):
+        raise DeriveError(f"{path}: cannot be read: it is a device or a pipe, and no file")
+
+
+def read_text(path: Path, limit: Limit) -> str:
+    """The text of the file at `path`, at most as long as the limit says."""
+    check_regular(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit.most + 1)
+        if len(data) > limit.most:
+            raise DeriveError(f"{path}: {limit.exceeded()}")
+        return "\n".join(data.decode("utf-8").replace("\r\n", "\n").split("\r"))
     except OSError as error:
         raise DeriveError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise DeriveError(f"{path}: cannot be read: it is not UTF-8 text") from None
 
 
+def plain(text: str, what: str) -> str:
+    """`text` if every character of it can be shown; what steers a terminal or turns the direction is refused."""
+    for character in text:
+        if not character.isprintable() and character not in "\n\t":
+            raise DeriveError(f"{what} has the character U+{ord(character):04X}, which cannot be shown")
+    return text
+
+
 def toml_table(text: str, where: str) -> dict[str, Any]:
     """The table that TOML `text` writes; `where` opens the error message."""
+    if dotted := DOTTED.search(text):
+        raise DeriveError(f"{where}: not valid TOML: {shorten(dotted[0])}: {LIMITS['key'].exceeded()}")
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text.removeprefix("\ufeff"))
     except ValueError as error:  # a TOMLDecodeError, or a number with thousands of digits
-        raise DeriveError(f"{where}: not valid TOML: {error}") from None
+        raise DeriveError(f"{where}: not valid TOML: {str(error)[:200]}") from None
     except RecursionError:
         raise DeriveError(f"{where}: not valid TOML: nested too deeply") from None

@@ -19,11 +19,14 @@ from typing import Any
 
 from derive.model.activation import Activation, activation, built_in
 from derive.model.architecture import Architecture
+from derive.model.budget import budget
 from derive.model.errors import DeriveError, shorten, unknown
 from derive.model.layers import OPTION_NAMES, LayerOptions
+from derive.model.limits import LIMITS
 from derive.model.loss import Loss, built_in_loss
 from derive.model.penalty import Penalty
 from derive.model.sources import read_text, toml_table
+from derive.model.tables import OPTIMIZERS
 from derive.model.training import training_lines
 
 SETTINGS = (
@@ -36,14 +39,15 @@ LAYER_KEYS = ("units", "activation")
 
 def read_specification(path: Path) -> Architecture:
     """The architecture that the TOML file at `path` describes."""
-    return from_toml(read_text(path, "specification"), str(path))
+    return from_toml(read_text(path, LIMITS["specification"]), str(path))
 
 
 def from_toml(text: str, where: str = "specification") -> Architecture:
     """The architecture that TOML `text` describes; `where` opens every error message."""
     table = toml_table(text, where)
     try:
-        return from_table(table)
+        with budget("the functions in it"):
+            return from_table(table)
     except DeriveError as error:
         raise DeriveError(f"{where}: {error}") from None
 
@@ -113,7 +117,8 @@ _EXAMPLE = {"sizes": "sizes = [64, 32, 10]", "activations": 'activations = ["tan
 def to_toml(architecture: Architecture) -> str:
     """The canonical specification of `architecture`: `from_toml` gives the same architecture back."""
     update = architecture.optimizer
-    settings = "".join(f", {key} = {value!r}" for key, value in update.constants if value)
+    usual = OPTIMIZERS[update.name].constants
+    settings = "".join(f", {key} = {value!r}" for key, value in update.constants if value or usual[key])
     lines = [f'name = "{architecture.name}"', *_chain(architecture)]
     lines += [
         f"loss = {_loss(architecture.loss)}",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import sympy as sp
 
 from derive.model.errors import DeriveError, FormulaError, shorten
+from derive.model.limits import LIMITS
 from derive.proof.alphabet import Alphabet, known
 from derive.proof.answer_reader import AnswerReader
 from derive.proof.matrices import LayerError, PlaceError, ShapeError
@@ -20,7 +21,7 @@ from derive.proof.terms import Labels, Term, numbered, relative
 from derive.proof.values import ONE, Layout, Quantity, Value
 
 GRADED = ("delta", "dW", "db", "da", "z", "a")
-MAX_LENGTH = 1000
+MAX_LENGTH = LIMITS["answer"].most
 
 QUANTITY = re.compile(r"([A-Za-z]+)\s*(?:(\d{1,4})|\[\s*(l|L|\d{1,4})\s*(?:([+-])\s*(\d{1,4}))?\s*\])")
 FRACTION = re.compile(
@@ -120,7 +121,7 @@ def read_line(asked: Asked, formula: str, network: int | Alphabet, layout: Layou
     """The answer `formula`, with or without `delta2 =` in front. Raises FormulaError where it cannot be read."""
     letters = known(network)
     if len(formula) > MAX_LENGTH:
-        raise FormulaError(f"the formula has {len(formula)} characters; at most {MAX_LENGTH} are read in an answer")
+        raise FormulaError(LIMITS["answer"].exceeded(len(formula)))
     formula = _right_side(asked, formula, letters)
     scope = _scope(asked, letters, layout)
     value, shape_error, place_error, wanted = _shaped(asked, formula, scope, letters)

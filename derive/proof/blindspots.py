@@ -17,6 +17,7 @@ import numpy as np
 from derive.model.activation import Activation, activation
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
+from derive.model.limits import LIMITS
 from derive.proof.arrays import UnfitError
 from derive.proof.asked import LINES, NEEDS, Around, asked, form_of, has_fork, layers_of, line_of
 from derive.proof.example import Example
@@ -25,7 +26,7 @@ from derive.proof.terms import leaf
 
 SEEDS = range(12)
 DEEPEST = 20
-MAX_SAMPLES = 10**9
+MAX_SAMPLES = LIMITS["samples"].most
 WIDEST, MOST = 3, 3
 """The largest width and number of samples of a proposal."""
 OTHERS = ("tanh", "sigmoid")

@@ -26,11 +26,11 @@ from typing import Any, get_args
 
 from derive.model import sources
 from derive.model.errors import DeriveError, shorten, unknown
+from derive.model.limits import LIMITS
 from derive.model.tables import LOSSES
 from derive.proof.conventions import Conventions, read_conventions, usual
 from derive.proof.values import Layout
 
-MAX_FORMULAS = 500
 SOURCE_TEXT = "diy-deep-learning.toml"
 KEYS = ("title", "source", "layout", "loss", "conventions", "formula", "definition")
 FORMULA_KEYS = ("label", "formula", "for", "printed", "corrected", "layout", "conventions")
@@ -73,7 +73,7 @@ def source_text() -> Text:
 
 def read_text(path: Path) -> Text:
     """The formulas in the TOML file at `path`. Raises DeriveError with the file and the place in it."""
-    return from_toml(sources.read_text(path, "list of formulas"), str(path))
+    return from_toml(sources.read_text(path, LIMITS["text"]), str(path))
 
 
 def from_toml(text: str, where: str = "text") -> Text:
@@ -92,7 +92,10 @@ def _from_table(table: Mapping[str, Any]) -> Text:
     if loss and (not isinstance(loss, str) or loss not in LOSSES):
         raise unknown("loss", loss, LOSSES)
     claims = []
-    for position, entry in enumerate(_tables(table, "formula"), 1):
+    entries = _tables(table, "formula")
+    if len(entries) > LIMITS["formulas"].most:
+        raise DeriveError(LIMITS["formulas"].exceeded(len(entries)))
+    for position, entry in enumerate(entries, 1):
         where = f"[[formula]] number {position}"
         _known_keys(entry, FORMULA_KEYS, where)
         conventions = _conventions(entry, base, where)
@@ -109,8 +112,6 @@ def _from_table(table: Mapping[str, Any]) -> Text:
         )
     if not claims:
         raise DeriveError("there is no [[formula]] in it")
-    if len(claims) > MAX_FORMULAS:
-        raise DeriveError(f"{len(claims)} formulas; at most {MAX_FORMULAS} are read")
     definitions = []
     for position, entry in enumerate(_tables(table, "definition"), 1):
         where = f"[[definition]] number {position}"
@@ -139,7 +140,7 @@ def _text(table: Mapping[str, Any], key: str, where: str, default: str | None = 
         prefix = f"{where}: " if where else ""
         wrong = "is missing" if value is None else f"is {shorten(value)}, not text"
         raise DeriveError(f"{prefix}the key {key!r} {wrong}")
-    return value.strip()
+    return sources.plain(value.strip(), f"{where}: the key {key!r}" if where else f"the key {key!r}")
 
 
 def _conventions(table: Mapping[str, Any], base: Conventions, where: str) -> Conventions:

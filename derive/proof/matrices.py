@@ -10,12 +10,13 @@ import ast
 import re
 from collections.abc import Mapping
 from itertools import count
-from typing import ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import sympy as sp
 
 from derive.algebra.notation import Label, N, index, named
-from derive.model.errors import FormulaError, unknown
+from derive.model.budget import budget
+from derive.model.errors import FormulaError, shorten, unknown
 from derive.model.expression import ScalarReader
 from derive.model.reader import MAX_EXPONENT, Reader, parse
 from derive.proof.counting import label_sum, parameters_of
@@ -45,6 +46,9 @@ class LabelReader(ScalarReader):
             labels = f"{' and '.join(self.names)} {'are labels' if len(self.names) > 1 else 'is a label'}"
             self.fail(node, f"no layer is called {name}: {labels} here, and a range such as l = 1..L gives another")
         return self.names[name]
+
+    def compare(self, operator: str, left: sp.Expr, right: sp.Expr, node: ast.AST) -> Any:
+        self.fail(node, "a comparison is no layer")
 
 
 class ShapeError(FormulaError):
@@ -85,7 +89,8 @@ class MatrixReader(Reader):
         original = " ".join(text.split())
         rewritten = with_df(original)
         self.text = original
-        value = self.visit(parse(rewritten, self.what, original))
+        with budget(f"the formula {shorten(original)}"):
+            value = self.visit(parse(rewritten, self.what, original))
         if not isinstance(value, Value):
             raise FormulaError(f"the formula {original!r} is not a value")
         return value

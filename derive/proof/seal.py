@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from derive.model.errors import DeriveError, shorten
+from derive.model.limits import LIMITS
 from derive.model.sources import read_text
-
-MAX_BYTES = 20_000_000
-MAX_FORMULAS = 100_000
 
 FIELDS: dict[str, type] = {
     "subject": str,
@@ -61,14 +59,14 @@ def seal(content: Mapping[str, Any]) -> str:
 
 def read_certificate(path: Path) -> dict[str, Any]:
     """The certificate in the file at `path`. Raises DeriveError if it is none; whether it is true is not asked."""
-    text = read_text(path, "certificate", MAX_BYTES)
+    text = read_text(path, LIMITS["certificate"])
     try:
         content = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
         _checked(content, FIELDS, "the certificate")
         for position, formula in enumerate(content["formulas"], 1):
             _checked(formula, FORMULA_FIELDS, f"formula {position}")
-        if len(content["formulas"]) > MAX_FORMULAS:
-            raise DeriveError(f"{len(content['formulas'])} formulas; at most {MAX_FORMULAS} are read")
+        if len(content["formulas"]) > LIMITS["verdicts"].most:
+            raise DeriveError(LIMITS["verdicts"].exceeded(len(content["formulas"])))
         seal(content)  # what cannot be sealed cannot be compared
     except json.JSONDecodeError as error:
         raise DeriveError(f"{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None

@@ -17,12 +17,12 @@ from typing import get_args
 
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, shorten
-from derive.model.sources import read_text
+from derive.model.limits import LIMITS
+from derive.model.sources import plain, read_text
 from derive.proof.slips import BY_TAG
 from derive.teach.grading import Verdict, grade
 from derive.teach.sheet import Exercise, sheet
 
-MAX_BYTES = 20_000_000
 FOUND, MISSED = "correct", "incorrect"
 
 
@@ -91,7 +91,7 @@ def desk(architecture: Architecture, seed: int, count: int, record: str = "answe
 def read_answers(path: Path) -> tuple[Answer, ...]:
     """The answers in a file of JSON lines. Raises DeriveError that names file and line."""
     answers = []
-    for number, line in enumerate(read_text(path, "record of answers", MAX_BYTES).splitlines(), 1):
+    for number, line in enumerate(read_text(path, LIMITS["answers"]).splitlines(), 1):
         if line.strip():
             answers.append(_answer(line, f"{path}, line {number}"))
     return tuple(answers)
@@ -108,9 +108,12 @@ def _answer(line: str, where: str) -> Answer:
     for key, kind in wanted.items():
         if not isinstance(entry[key], kind) or isinstance(entry[key], bool):
             raise DeriveError(f"{where}: {key} is {shorten(entry[key])}, which is not {kind.__name__}")
+    for key in ("sheet", "quantity", "layout", "answer"):
+        plain(entry[key], f"{where}: {key}")
     if entry["verdict"] not in get_args(Verdict):
         raise DeriveError(f"{where}: {shorten(entry['verdict'])} is no verdict")
-    if entry.get("slip") is not None and entry["slip"] not in BY_TAG:
+    slip = entry.get("slip")
+    if slip is not None and not (isinstance(slip, str) and slip in BY_TAG):
         raise DeriveError(f"{where}: {shorten(entry['slip'])} is no slip's tag")
     return Answer(**{"slip": None, **entry})
 

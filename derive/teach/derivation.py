@@ -17,11 +17,10 @@ from dataclasses import asdict, dataclass, replace
 
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, FormulaError
+from derive.model.limits import LIMITS
 from derive.proof.alphabet import alphabet_of
 from derive.proof.answers import Asked, Line, ask, read_line, split_line
 from derive.teach.grading import Grade, completes, judge, read_layout, refused, spoken_of
-
-MAX_LINES = 200
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ def grade_lines(text: str, architecture: Architecture, layout: str = "rows") -> 
     lines = [(number, line) for number, line in lines if line]
     if not lines:
         raise DeriveError("there is no equation in it; write one a line, as in delta2 = (delta3 @ W3) * f'(z2)")
-    if len(lines) > MAX_LINES:
-        raise DeriveError(f"{len(lines)} equations; at most {MAX_LINES} are read")
+    if len(lines) > LIMITS["equations"].most:
+        raise DeriveError(LIMITS["equations"].exceeded(len(lines)))
     earlier: list[Line] = []
     graded: list[GradedLine] = []
     without_mean: list[int] = []

@@ -20,6 +20,7 @@ from markupsafe import Markup
 from derive.codegen.header import title
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, unknown
+from derive.model.limits import LIMITS
 from derive.teach.boxes import Box
 from derive.teach.latex import escaped, latex
 from derive.teach.lesson import Lesson, lesson
@@ -28,7 +29,7 @@ from derive.teach.plain import plain
 from derive.teach.shown import Showing
 
 WIDTH = 80
-MAX_LAYERS = 40
+MAX_LAYERS = LIMITS["lesson"].most
 """A lesson of more layers repeats itself, and nobody reads it."""
 
 

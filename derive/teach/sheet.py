@@ -15,11 +15,12 @@ from dataclasses import dataclass
 
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
+from derive.model.limits import LIMITS
 from derive.proof.values import Layout
 from derive.teach.exercises import Puzzle, asked_of, puzzles
 from derive.teach.hints import hints, hints_of
 
-MAX_EXERCISES = 50
+MAX_EXERCISES = LIMITS["exercises"].most
 
 
 @dataclass(frozen=True)

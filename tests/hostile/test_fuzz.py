@@ -1,0 +1,59 @@
+"""Hypothesis over the parsers, and the harness of `make fuzz` with faults planted into what it tests."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.fuzz import planted, targets
+from benchmarks.fuzz.mutation import HOSTILE, NAMES, NUMBERS, OPERATORS
+from benchmarks.fuzz.parsers import PARSERS
+from benchmarks.fuzz.runs import Tally, attempt
+from derive.model.errors import DeriveError
+
+TEXTS = [name for name in PARSERS if not PARSERS[name].binary and name not in ("module", "certificate", "record")]
+
+
+def pieces(name: str) -> st.SearchStrategy[str]:
+    """Text of the tokens that a parser knows, and of hostile ones; or a seed with some of it put in."""
+    tokens = st.sampled_from((*NUMBERS[:12], *NAMES, *OPERATORS, *HOSTILE, " ", "\n"))
+    seeds = st.sampled_from(list(PARSERS[name].seeds()))
+    planted_in = st.tuples(seeds, st.integers(0, 300), st.lists(tokens, max_size=4).map("".join))
+    put = planted_in.map(lambda parts: parts[0][: parts[1]] + parts[2] + parts[0][parts[1] :])
+    return st.one_of(put, st.lists(tokens, max_size=30).map("".join), st.text(max_size=60))
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@given(data=st.data())
+@settings(max_examples=25)
+def test_a_parser_reads_or_refuses(name, data):
+    try:
+        PARSERS[name].read(data.draw(pieces(name)))
+    except DeriveError as error:
+        message = str(error)
+    else:
+        message = ""
+    assert message.isprintable()
+
+
+@pytest.mark.parametrize("name", [*PARSERS, "emission"])
+def test_some_inputs_of_the_harness(name):
+    tally = Tally()
+    for index in range(3 if name == "emission" else 20):
+        data = targets.made(3, name, index)
+        read = targets.networks.checked if name == "emission" else PARSERS[name].read
+        attempt(name, index, data, read, tally)
+    assert [f for f in tally.findings if f.what != "hang"] == []  # a busy machine is no finding here
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", planted.FAULTS)
+def test_a_planted_fault_is_found(fault):
+    assert planted.found(fault)
+
+
+def test_an_input_is_made_from_its_key_alone():
+    for name in ("specification", "data"):
+        assert targets.made(1, name, 7) == targets.made(1, name, 7) != targets.made(1, name, 8)
+    assert sum(targets.shares(1_000_000, 10_000).values()) >= 1_010_000

@@ -1,0 +1,150 @@
+"""Every limit of the table, on both of its sides: what reaches it is read, and one more is refused by its name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from derive.algebra.gradient import differentiate
+from derive.codegen.archives import unpacked
+from derive.codegen.audit import audit
+from derive.codegen.emit import emit, read_module
+from derive.model.activation import Activation
+from derive.model.architecture import Architecture
+from derive.model.budget import budget
+from derive.model.errors import DeriveError
+from derive.model.limits import LIMITS, Limit
+from derive.model.names import identifier
+from derive.model.reader import parse
+from derive.model.sources import read_text, toml_table
+from derive.proof import claims
+from derive.proof.answers import ask, read_line
+from derive.proof.blindspots import blindspots
+from derive.proof.seal import read_certificate, sealed
+from derive.teach.derivation import grade_lines
+from derive.teach.explain import explain
+from derive.teach.sheet import sheet
+
+NETWORK = Architecture((2, 3, 1), ("tanh", "identity"))
+
+
+def own(expression: str, **constants: float) -> Activation:
+    return Activation("own", expression, tuple(constants.items()))
+
+
+def nested(function: str, times: int) -> str:
+    return f"{function}(" * times + "z" + ")" * times
+
+
+def file(tmp_path: Path, content: str) -> Path:
+    path = tmp_path / "input"
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def sized(name: str) -> Callable[[int, Path], object]:
+    return lambda n, folder: read_text(file(folder, " " * n), LIMITS[name])
+
+
+def certificate(n: int, folder: Path) -> object:
+    formula = {"label": "", "formula": "", "verdict": "", "method": "", "validity": "", "expected": "",
+               "counterexample": {}, "note": "", "holds": True, "range": {}}  # fmt: skip
+    content = {"subject": "", "kind": "", "holds": True, "formulas": [formula] * n, "trusts": [], "not_covered": [],
+               "specification": "", "digest": "", "versions": {}}  # fmt: skip
+    return read_certificate(file(folder, json.dumps(sealed(content))))
+
+
+def archive(n: int, folder: Path) -> object:
+    path = folder / "data.npz"
+    np.savez(path, X=np.zeros(n, np.int8))
+    return unpacked(path, lambda name: LIMITS["archive"].most)
+
+
+CASES: dict[str, Callable[[int, Path], object]] = {
+    **{name: sized(name) for name in ("specification", "text", "derivation", "certificate", "answers")},
+    "module": lambda n, folder: read_module(file(folder, " " * n)),
+    "archive": archive,
+    "layers": lambda n, _: Architecture((1,) * (n + 1), ("tanh",) * n),
+    "formulas": lambda n, _: claims.from_toml('[[formula]]\nlabel = "a"\nformula = "b1 = b1"\n' * n),
+    "equations": lambda n, _: grade_lines("delta9 = 1\n" * n, NETWORK),
+    "verdicts": certificate,
+    "constants": lambda n, _: own(
+        "z + " + " + ".join(f"c{k}*z**2" for k in range(n)), **{f"c{k}": 1.0 for k in range(n)}
+    ),
+    "key": lambda n, _: toml_table(".".join("a" * n) + " = 1", "net.toml"),
+    "exercises": lambda n, _: sheet(NETWORK, 1, n),
+    "lesson": lambda n, _: explain(Architecture((1,) * (n + 1), ("tanh",) * n), "terminal"),
+    "name": lambda n, _: identifier("a" * n, "network"),
+    "width": lambda n, _: Architecture((1, n), ("tanh",)),
+    "parameters": lambda n, _: (
+        Architecture((n // 100 - 1, 100), ("tanh",)) if n % 2 == 0 else Architecture((10**7, 101), ("tanh",))
+    ),
+    "audited": lambda n, _: audit(emit(differentiate(Architecture((n - 1, 1), ("tanh",))))),
+    "steps": lambda n, _: _calls(n // 2 - 5),
+    "samples": lambda n, _: blindspots(NETWORK, n),
+    "formula": lambda n, _: parse("z" + " " * (n - 1)),
+    "expression": lambda n, _: own("tanh(2*z)" + " " * (n - 9)),
+    "answer": lambda n, _: read_line(ask("delta1", 2), "x" + " " * (n - 1), 2, "rows"),
+    "depth": lambda n, _: parse("-" * (n - 2) + "z"),
+    "digits": lambda n, _: own("z + tanh(z)/" + "9" * n),
+    "exponent": lambda n, _: own(f"z**{n}"),
+    "nested": lambda n, _: own(nested("tanh", n)),
+    "functions": lambda n, _: own(" + ".join(f"tanh(z/{k + 1})" for k in range(n))),
+    "cases": lambda n, _: own(nested("abs", n) + " + z/3"),
+}
+"""Limit → what is read that has so many."""
+SMALLER = {"archive": 1000, "audited": 9, "steps": 1000, "samples": 3}
+"""Limits that are lowered, since what reaches them takes long."""
+
+
+def _calls(n: int) -> bool:
+    def nothing() -> None:
+        pass
+
+    with budget("a formula"):
+        for _ in range(n):
+            nothing()
+    return True
+
+
+def test_every_limit_has_its_case():
+    assert set(CASES) == set(LIMITS)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "lesson"])
+def test_both_sides_of_a_limit(tmp_path, monkeypatch, name):
+    limit = LIMITS[name]
+    if name in SMALLER:
+        limit = Limit(SMALLER[name], limit.of)
+        monkeypatch.setitem(LIMITS, name, limit)
+        monkeypatch.setattr("derive.proof.blindspots.MAX_SAMPLES", limit.most) if name == "samples" else None
+    assert CASES[name](limit.most, tmp_path) is not None
+    more = limit.most + {"steps": 100, "archive": 5000}.get(name, 1)
+    with pytest.raises(DeriveError) as error:
+        CASES[name](more, tmp_path)
+    assert str(limit.most + (name == "layers")) in str(error.value)
+    assert str(error.value).isprintable()
+
+
+def test_a_lesson_of_too_many_layers():
+    with pytest.raises(DeriveError, match=f"at most {LIMITS['lesson'].most}"):
+        CASES["lesson"](LIMITS["lesson"].most + 1, Path())
+
+
+def test_within_a_profiler_nothing_is_counted(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(LIMITS, "steps", Limit(10, "steps"))
+    seen = []
+    sys.setprofile(lambda *event: seen.append(event))
+    try:
+        assert _calls(100)
+    finally:
+        sys.setprofile(None)
+    assert len(seen) > 100
+    with pytest.raises(DeriveError, match="too many steps"):
+        _calls(100)
