@@ -194,6 +194,7 @@ def test_nothing_but_errors_goes_to_a_piped_stderr(tmp_path):
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["fast", "readable"])
 def test_the_bytes_do_not_depend_on_the_hash_seed(style):
     outputs = {

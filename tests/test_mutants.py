@@ -18,6 +18,7 @@ def test_every_kind_of_mutant_is_made():
     assert counts.total() > 3000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [1, 2])
 def test_a_sample_is_caught(network):
     text = emitted(network)

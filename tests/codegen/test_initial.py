@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -25,7 +26,12 @@ SIZES = (300, 200, 400)
 def made(
     initialization: Any, sizes: tuple[int, ...] = SIZES, names: Any = ("relu", "identity"), **rest: Any
 ) -> ModuleType:
-    return load(emit(differentiate(Architecture(sizes, names, initialization=initialization, **rest))))
+    return _loaded(Architecture(sizes, names, initialization=initialization, **rest))
+
+
+@cache
+def _loaded(architecture: Architecture) -> ModuleType:
+    return load(emit(differentiate(architecture)))
 
 
 DEVIATIONS: dict[str, Callable[[int, int], float]] = {
@@ -161,12 +167,14 @@ def deep(name: str, initialization: str) -> float:
     return math.exp(np.mean(logarithms))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLAIN)
 def test_variance_is_preserved_through_20_layers(name: str) -> None:
     """Within a factor of 1.5; a layer of 256 neurons alone adds about 10 % of scatter to relu's."""
     assert 1 / 1.5 < deep(name, "variance_preserving") < 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sigmoid", "relu", "own"])
 def test_without_the_gain_it_is_not(name: str) -> None:
     assert not 1 / 1.5 < deep(name, "lecun_normal") < 1.5

@@ -191,6 +191,7 @@ def test_the_squares_of_a_float32_gradient_do_not_overflow() -> None:
     assert np.linalg.norm(theta.astype(float)) == pytest.approx(1, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_clipped_steps_pass_the_audit(style: str, optimizer: str) -> None:
