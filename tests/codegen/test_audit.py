@@ -88,7 +88,7 @@ FAULTS = {
         ("state.N != len(X)", "state.N < len(X)"),
         ("self.N = 0", "self.N = 1"),
         ("    _in_place(theta)\n", ""),
-        ("return _step(", "return 2 * _step("),
+        ("    return value\n\n\ndef _step(", "    return 2 * value\n\n\ndef _step("),
     ],
 }
 
