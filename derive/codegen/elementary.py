@@ -201,36 +201,45 @@ class _Walk:
         if isinstance(expr, sp.log):
             return self.logarithm(expr.args[0])
         if isinstance(expr, sp.Pow) and not (expr.exp.is_Integer and abs(expr.exp) <= MAX_POWER):
-            base = sp.cancel(sp.together(self.visit(expr.base)))
+            base = self.reduced(expr.base)
             if expr.exp.is_Rational and abs(expr.exp.p) <= MAX_POWER:
                 return self.kernel(self.meaning(base) ** sp.Rational(1, expr.exp.q)) ** expr.exp.p
             return self.kernel(self.meaning(base) ** self.visit(expr.exp))
         if isinstance(expr, sp.Function):
-            arguments = [self.meaning(sp.cancel(sp.together(self.visit(a)))) for a in expr.args]
+            arguments = [self.meaning(self.reduced(a)) for a in expr.args]
             return self.kernel(expr.func(*arguments, evaluate=False))
         if expr.is_number and not expr.is_Rational and not expr.args:
             return self.kernel(expr)  # pi, E: transcendental, so without relations
         return expr.func(*(self.visit(a) for a in expr.args)) if expr.args else expr
+
+    def reduced(self, expr: sp.Expr) -> sp.Expr:
+        """`expr` with its kernels, in lowest terms."""
+        return sp.cancel(sp.together(self.visit(expr)))
 
     def meaning(self, value: sp.Expr) -> sp.Expr:
         """`value` with the kernels written out again, so that a kernel's name shows the function."""
         return value.xreplace(self.kernels)
 
     def exponential(self, argument: sp.Expr) -> sp.Expr:
-        """exp(argument): powers of units' exponentials, what is inside logarithms, and a kernel for the rest."""
+        """exp(argument): powers of units' exponentials, what is inside logarithms, and a kernel for the rest.
+
+        A fraction is not taken apart: z/2 + z*tanh(z)/2 and z/(1 + exp(-2*z)) are one kernel.
+        """
         result, rest = sp.S.One, sp.S.Zero
-        for term in sp.Add.make_args(sp.expand(argument)):
-            number, monomial = term.as_coeff_Mul()
+        parts = [(term, *term.as_coeff_Mul()) for term in sp.Add.make_args(sp.expand(argument))]
+        others = sp.Add(*(term for term, number, part in parts if not (isinstance(part, sp.log) and number.is_Integer)))
+        whole = not others.is_polynomial(Z) and bool(sp.fraction(self.reduced(others))[1].free_symbols)
+        for term, number, monomial in parts:
             if isinstance(monomial, sp.log) and number.is_Integer:
                 result *= self.visit(monomial.args[0]) ** number
-            elif monomial in self.units and number.is_Rational:
+            elif not whole and monomial in self.units and number.is_Rational:
                 unit = self.units[monomial]
                 result *= self.kernel(sp.exp(unit * monomial)) ** (number / unit)
             else:
                 rest += term
         if rest == 0:
             return result
-        top, bottom = (part.as_content_primitive() for part in sp.fraction(sp.cancel(sp.together(self.visit(rest)))))
+        top, bottom = (part.as_content_primitive() for part in sp.fraction(self.reduced(rest)))
         number, primitive = top[0] / bottom[0], top[1] / bottom[1]
         if abs(number.p) > MAX_POWER:
             return result * self.kernel(sp.exp(self.meaning(number * primitive)))
@@ -241,7 +250,7 @@ class _Walk:
 
     def logarithm(self, argument: sp.Expr) -> sp.Expr:
         """log(argument), as a sum over the irreducible factors of the argument."""
-        top, bottom = sp.fraction(sp.cancel(sp.together(self.visit(argument))))
+        top, bottom = sp.fraction(self.reduced(argument))
         result = sp.S.Zero
         for part, sign in ((top, 1), (bottom, -1)):
             constant, factors = sp.factor_list(part)

@@ -22,8 +22,29 @@ function makeGrader(data) {
   }
 
   const leafOf = (question) => makeTerm(question.base, [], question.layer);
-  const isRight = (bench, question, term) =>
-    bench.distinct.every((draw) => same(question.base, draw.value(leafOf(question)), draw.value(term)));
+  const fitsAt = (draw, question, term) => same(question.base, draw.value(leafOf(question)), draw.value(term));
+
+  function isRight(bench, question, term) {
+    try {
+      return bench.distinct.every((draw) => fitsAt(draw, question, term));
+    } catch (error) {
+      if (error instanceof NoValue && neverRight(bench, question, term)) return false;
+      throw error;
+    }
+  }
+
+  /** Whether an answer without a value at distinct widths is wrong, or has no inverse, where sizes coincide. */
+  function neverRight(bench, question, term) {
+    let singular = 0;
+    for (const draw of bench.coinciding)
+      try {
+        if (!fitsAt(draw, question, term)) return true;
+      } catch (error) {
+        if (!(error instanceof Singular)) throw error;
+        singular++;
+      }
+    return singular === bench.coinciding.length;
+  }
 
   /** The values of a term where sizes coincide, as text. */
   function keyOf(bench, question, term) {

@@ -71,6 +71,9 @@ function makeResidues(prime) {
 /** Thrown where a formula has no value. */
 class NoValue extends Error {}
 
+/** Thrown for the inverse of a matrix that has none. */
+class Singular extends NoValue {}
+
 /** Numbers between 0 and 1, always the same ones for a seed. */
 function makeDraw(seed) {
   let state = seed >>> 0;

@@ -229,7 +229,7 @@ function inverted(matrix, n, arithmetic) {
   const rows = Array.from({ length: n }, (_, i) => [...matrix.slice(i * n, (i + 1) * n), ...Array.from({ length: n }, (__, j) => (i === j ? one : zero))]);
   for (let i = 0; i < n; i++) {
     const pivot = rows.findIndex((row, r) => r >= i && row[i] !== 0);
-    if (pivot < 0) throw new NoValue("the matrix has no inverse");
+    if (pivot < 0) throw new Singular("the matrix has no inverse");
     [rows[i], rows[pivot]] = [rows[pivot], rows[i]];
     rows[i] = rows[i].map((value, _, row) => value).map((value) => divide(value, rows[i][i]));
     rows.forEach((row, r) => {

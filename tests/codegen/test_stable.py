@@ -205,6 +205,7 @@ def test_exponentials_of_quotients_are_the_inverse_of_those_of_their_negatives()
     assert normal(sp.exp(inside) * sp.exp(-inside)).value == 1
     assert normal(sp.log(1 + sp.exp(-inside)) - sp.log(1 + sp.exp(inside)) + inside).value == 0
     assert normal(sp.exp(inside) * sp.exp(-2 * inside)).value != 1
+    assert normal(sp.exp(Z / 2 * (1 + inside)) - sp.exp(Z / (1 + sp.exp(-2 * Z)))).value == 0
 
 
 def test_the_logarithm_of_a_logarithm() -> None:
