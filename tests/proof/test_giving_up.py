@@ -59,11 +59,20 @@ def test_a_counterexample_without_numbers(error, monkeypatch):
     assert small.counterexample(*arguments, fits=True) == {}
 
 
-@pytest.mark.parametrize("error", [TypeError, ValueError, ZeroDivisionError, OverflowError, KeyError])
+@pytest.mark.parametrize(
+    "error", [TypeError, ValueError, ZeroDivisionError, OverflowError, KeyError, NoExactValueError]
+)
 def test_a_difference_without_real_numbers(error, monkeypatch):
     assert reals.differ(NETWORK, "rows", WRONG, RIGHT)
     monkeypatch.setattr(reals, "_value", raising(error))
     assert not reals.differ(NETWORK, "rows", WRONG, RIGHT)
+
+
+@pytest.mark.parametrize("error", [NoExactValueError, ValueError, ZeroDivisionError, OverflowError])
+def test_an_agreement_without_exact_numbers(error, monkeypatch):
+    assert reals.agree(NETWORK, "rows", RIGHT, RIGHT)
+    monkeypatch.setattr(SmallData, "value", raising(error))
+    assert not reals.agree(NETWORK, "rows", RIGHT, RIGHT)
 
 
 @pytest.mark.parametrize("error", [InexactError, NotImplementedError])
@@ -82,6 +91,11 @@ def test_a_formula_that_divides_by_zero_in_exact_numbers(monkeypatch):
     assert (
         decide(Claim("x", "delta[L] = 3 * (a[L] - y)", "columns", ""), "least_squares", None)[0].verdict == "undecided"
     )
+
+
+def test_a_formula_with_the_inverse_of_a_matrix_that_has_none():
+    claim = Claim("x", "a[l-1] = inv(0 * W[l].T @ W[l]) @ a[l-1]", "columns", "l = 1..L")
+    assert decide(claim, "least_squares", None)[0].verdict == "undecided"
 
 
 @pytest.mark.parametrize("error", [SyntaxError, ValueError, RecursionError, MemoryError])
