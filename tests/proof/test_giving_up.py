@@ -2,6 +2,7 @@
 
 import ast
 
+import numpy as np
 import pytest
 import sympy as sp
 
@@ -111,3 +112,14 @@ def test_a_ratio_of_what_does_not_fit():
     assert valuation.ratio(one, one) == 1
     assert valuation.ratio(one, 0 * one) is None
     assert valuation.ratio(one[:, :1], one.repeat(2, axis=2)[:, :, :3]) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "right", "far"),
+    [(1e-7, 0.0, False), (1e-5, 0.0, True), (1000.0001, 1000.0, False), (1000.01, 1000.0, True), (0.0, 1.0, True)],
+)
+def test_far_apart_is_far_beyond_rounding(given, right, far, monkeypatch):
+    monkeypatch.setattr(reals, "_value", lambda data, term: np.array([[given if term is WRONG else right]]))
+    assert reals.differ(NETWORK, "rows", WRONG, RIGHT) is far
+    monkeypatch.setattr(reals, "_value", lambda data, term: np.array([[np.inf if term is WRONG else right]]))
+    assert not reals.differ(NETWORK, "rows", WRONG, RIGHT)
