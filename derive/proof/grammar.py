@@ -29,6 +29,8 @@ from derive.proof.counting import entries_of, label_sum
 from derive.proof.matrices import NUMBERED, MatrixReader
 from derive.proof.values import COLUMN, DERIVATIVES, ONE, QUANTITIES, ROW, SAMPLE, Value
 
+MEANS = {"c": False, "loss": True}
+"""What is differentiated → whether it is the mean over the samples."""
 ACTIVATION = {"f": 0, "F": 0, "df": 1, "dF": 1}
 ELEMENTWISE: dict[str, Callable[[sp.Expr], sp.Expr]] = {
     "exp": sp.exp,
@@ -189,7 +191,7 @@ class FormulaReader(MatrixReader):
 
     def derivative(self, arguments: list[ast.expr], node: ast.AST) -> Value:
         """`d(c, b[l])` or `d(loss, W[l])`, also by a component: `d(c, W[l][i, j])`."""
-        if len(arguments) != 2 or not isinstance(arguments[0], ast.Name) or arguments[0].id not in ("c", "loss"):
+        if len(arguments) != 2 or not isinstance(arguments[0], ast.Name) or arguments[0].id not in MEANS:
             self.fail(node, "write d(c, ...) for one sample or d(loss, ...) for the mean, as in d(loss, W[l])")
         match arguments[1]:
             case ast.Subscript(value=ast.Subscript() as by, slice=position):
@@ -198,7 +200,7 @@ class FormulaReader(MatrixReader):
                     return Value(whole.at(*self.components(position, (whole.column().shape[0],))))
                 return Value(whole.at(*self.components(position, whole.shape)))
         base, label = self._tensor(arguments[1])
-        mean = arguments[0].id == "loss"
+        mean = MEANS[arguments[0].id]
         if not mean and self.scope.layout == "rows":
             self.fail(node, "in rows derivatives are those of the mean loss: write d(loss, ...)")
         return self.quantity(DERIVATIVES[base], label, node, mean=mean)

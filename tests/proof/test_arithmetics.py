@@ -26,6 +26,9 @@ COLUMNS = [
     "delta2 @ a1.T",
     "outer(delta2, a0)",
     "diag(a1)",
+    "diag(a1.T)",
+    "outer(delta2.T, a0)",
+    "outer(delta2, a0.T)",
     "diag(a1) @ W1",
 ]
 CASES = [(text, layout) for layout, own in (("rows", ROWS), ("columns", COLUMNS)) for text in (*BOTH, *own)]

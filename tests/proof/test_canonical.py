@@ -112,3 +112,11 @@ def test_unfolding_takes_indices_along():
     z = Equation(Tensor("z1", (N, n)), (s, i), sp.Sum(A[i, j] * u[j], (j, 1, p)))
     z1 = sp.IndexedBase("z1")
     assert equal(unfold(f(z1[t, j]), {"z1": z}), f(sp.Sum(A[j, k] * u[k], (k, 1, p))))
+
+
+def test_a_power_with_a_symbol_in_its_exponent_is_one_thing():
+    a, b, n = sp.symbols("a b n")
+    assert equal(b * a**n, a**n * b)
+    assert equal((a**n + b) * b, b * a**n + b**2)
+    for other in (a + n, b**n, a ** (n + 1), n**a, a):
+        assert not equal(a**n, other)

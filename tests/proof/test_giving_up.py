@@ -2,6 +2,7 @@
 
 import ast
 
+import numpy as np
 import pytest
 import sympy as sp
 
@@ -59,11 +60,20 @@ def test_a_counterexample_without_numbers(error, monkeypatch):
     assert small.counterexample(*arguments, fits=True) == {}
 
 
-@pytest.mark.parametrize("error", [TypeError, ValueError, ZeroDivisionError, OverflowError, KeyError])
+@pytest.mark.parametrize(
+    "error", [TypeError, ValueError, ZeroDivisionError, OverflowError, KeyError, NoExactValueError]
+)
 def test_a_difference_without_real_numbers(error, monkeypatch):
     assert reals.differ(NETWORK, "rows", WRONG, RIGHT)
     monkeypatch.setattr(reals, "_value", raising(error))
     assert not reals.differ(NETWORK, "rows", WRONG, RIGHT)
+
+
+@pytest.mark.parametrize("error", [NoExactValueError, ValueError, ZeroDivisionError, OverflowError])
+def test_an_agreement_without_exact_numbers(error, monkeypatch):
+    assert reals.agree(NETWORK, "rows", RIGHT, RIGHT)
+    monkeypatch.setattr(SmallData, "value", raising(error))
+    assert not reals.agree(NETWORK, "rows", RIGHT, RIGHT)
 
 
 @pytest.mark.parametrize("error", [InexactError, NotImplementedError])
@@ -84,6 +94,11 @@ def test_a_formula_that_divides_by_zero_in_exact_numbers(monkeypatch):
     )
 
 
+def test_a_formula_with_the_inverse_of_a_matrix_that_has_none():
+    claim = Claim("x", "a[l-1] = inv(0 * W[l].T @ W[l]) @ a[l-1]", "columns", "l = 1..L")
+    assert decide(claim, "least_squares", None)[0].verdict == "undecided"
+
+
 @pytest.mark.parametrize("error", [SyntaxError, ValueError, RecursionError, MemoryError])
 def test_layers_are_looked_for_in_what_can_be_parsed(error, monkeypatch):
     assert sides.names_layers("dW2 = delta2")
@@ -97,3 +112,14 @@ def test_a_ratio_of_what_does_not_fit():
     assert valuation.ratio(one, one) == 1
     assert valuation.ratio(one, 0 * one) is None
     assert valuation.ratio(one[:, :1], one.repeat(2, axis=2)[:, :, :3]) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "right", "far"),
+    [(1e-7, 0.0, False), (1e-5, 0.0, True), (1000.0001, 1000.0, False), (1000.01, 1000.0, True), (0.0, 1.0, True)],
+)
+def test_far_apart_is_far_beyond_rounding(given, right, far, monkeypatch):
+    monkeypatch.setattr(reals, "_value", lambda data, term: np.array([[given if term is WRONG else right]]))
+    assert reals.differ(NETWORK, "rows", WRONG, RIGHT) is far
+    monkeypatch.setattr(reals, "_value", lambda data, term: np.array([[np.inf if term is WRONG else right]]))
+    assert not reals.differ(NETWORK, "rows", WRONG, RIGHT)

@@ -10,7 +10,6 @@ from derive.model.errors import DeriveError, FormulaError
 from derive.model.expression import Z
 from derive.proof import blindspots, canonical
 from derive.proof.answers import MAX_LENGTH, ask, read_line
-from derive.proof.claims import MAX_FORMULAS, from_toml
 from derive.proof.grammar import FormulaReader
 from derive.proof.scope import Scope
 from derive.proof.small import MAX_BITS, MAX_POWER, NoExactValueError, small
@@ -18,7 +17,6 @@ from derive.proof.terms import Term, leaf
 from derive.proof.words.shapes import MAX_NESTING, _nesting, limit_of
 
 A0 = leaf("a", 0)
-FORMULA = '[[formula]]\nlabel = "{}"\nformula = "a1 = a1"\n'
 
 
 def refused(function, *arguments) -> bool:
@@ -39,12 +37,6 @@ def test_the_largest_example(monkeypatch):
 def test_the_longest_answer():
     for length in (MAX_LENGTH, MAX_LENGTH + 1):
         assert refused(read_line, ask("delta1", 2), "a1".ljust(length), 2, "rows") == (length > MAX_LENGTH)
-
-
-def test_the_longest_text():
-    for count in (MAX_FORMULAS, MAX_FORMULAS + 1):
-        text = 'layout = "rows"\n' + "".join(FORMULA.format(k) for k in range(count))
-        assert refused(from_toml, text, "x") == (count > MAX_FORMULAS)
 
 
 @pytest.mark.parametrize(("base", "beyond"), [(2**64 - 1, False), (2**64, True)])

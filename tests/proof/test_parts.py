@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import pkgutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import sympy as sp
 
 from derive import proof
 from derive.algebra.gradient import differentiate
-from derive.algebra.notation import L, index, size
+from derive.algebra.notation import L, N, index, size
 from derive.algebra.program import Equation, Tensor
 from derive.algebra.residues import PRIME
 from derive.model.activation import Activation
@@ -20,12 +21,15 @@ from derive.proof.answers import ask, readable_start
 from derive.proof.blindspots import Setting, _causes, _distinct, _small, _special
 from derive.proof.example import Example
 from derive.proof.network_data import COINCIDING, DISTINCT, draw
-from derive.proof.refute import _unequal
-from derive.proof.scope import Scope
+from derive.proof.refute import _sizes, _unequal
+from derive.proof.relations import relations
+from derive.proof.scope import Scope, read_ranges
 from derive.proof.seal import seal
+from derive.proof.sides import read_sides
 from derive.proof.terms import show
 from derive.proof.truth import NoMatrixFormError, matrix_form
 from derive.proof.valuation import MISFIT, NoValueError, Residual, fraction, inverse_of, ratio
+from derive.proof.words.settings import SETTINGS
 
 TANH = Architecture((2, 1), ("tanh",)).activations[0]
 NUMBERS = {
@@ -217,3 +221,28 @@ def test_what_is_passed_around_cannot_be_changed():
     }
     assert {name for name, frozen in found.items() if not frozen} == REMEMBER
     assert len(found) > 40
+
+
+def test_the_sizes_at_which_a_formula_is_refuted():
+    program = SETTINGS["hidden"].program()
+    scope = read_ranges("l = 1..L-1", "columns")
+    sides = read_sides("delta[l] = W[l+1].T @ delta[l+1]", scope)
+    small, two, distinct = _sizes(sides, program)
+    assert set(small.values()) == {1}
+    assert {s: n for s, n in two.items() if n != 1} == {N: 2}
+    widths = [n for s, n in distinct.items() if s != N]
+    assert (distinct[N], sorted(widths)) == (2, list(range(2, 2 + len(widths))))
+    for coincide, samples in (("all", [1, 2, 2]), ("widths", [1, 1, 2])):
+        found = list(_sizes(replace(sides, scope=replace(scope, coincide=coincide)), program))
+        assert [sizes[N] for sizes in found] == samples
+        assert [{n for s, n in sizes.items() if s != N} for sizes in found] == [{1}, {2}, {2}]
+
+
+@pytest.mark.parametrize("ranges", ["l = 1..L", "l = L-1..L", "l = 1..2", "l = 2..L"])
+@pytest.mark.parametrize("functions", [("tanh", "tanh", "tanh"), ("sigmoid", "tanh", "tanh"), ("tanh", "tanh", "relu")])
+def test_a_function_that_all_layers_of_a_range_share_is_known(ranges, functions):
+    known = relations(Architecture((2, 2, 2, 2), functions), read_ranges(ranges, "columns"))
+    covered = {"l = 1..2": functions[:2], "l = 2..L": functions[1:]}.get(ranges, functions)  # at most all of them
+    assert ("f[l]" in known) == (set(covered) == {"tanh"})
+    assert {f"f{k}" in known for k, f in enumerate(functions, 1) if f != "relu"} == {True}
+    assert ("f[L]" in known) == (functions[-1] != "relu")
