@@ -8,6 +8,7 @@ import json
 import pytest
 
 from derive.commands import recheck
+from derive.model.limits import LIMITS, Limit
 from derive.proof.seal import FIELDS, FORMULA_FIELDS, read_certificate, seal, sealed
 
 SMALL = ("--layers", "2-2-1", "--name", "small")
@@ -187,8 +188,8 @@ def test_formulas_of_another_type(check, made, formula):
 
 
 def test_too_large_a_file(check, made, monkeypatch):
-    monkeypatch.setattr("derive.proof.seal.MAX_BYTES", 100)
-    assert "larger than" in check(made[1]).err
+    monkeypatch.setitem(LIMITS, "certificate", Limit(100, "bytes"))
+    assert "at most 100" in check(made[1]).err
 
 
 def test_strange_text_in_a_certificate_is_shown_in_one_line(check, made):

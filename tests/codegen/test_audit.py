@@ -137,7 +137,7 @@ def test_without_the_digest_fitting_a_comment_is_enough() -> None:
     [
         ("import socket", "import socket"),
         ("os.getpid()", "the attribute getpid"),
-        ("os.replace('x', 'y')", "os.replace"),
+        ("os.replace('x', 'y')", "the attribute replace"),
         ("open('/etc/hostname').read()", "the attribute read"),
         ("np.load('theta.npy')", "the attribute load"),
         ("np.random.seed(0)", "seed"),
@@ -164,7 +164,7 @@ def test_what_a_module_must_not_do_is_no_pass(code: str, note: str) -> None:
 def test_frames_are_compared() -> None:
     text = text_of(["tanh", "identity"], "fast")
     wrong = signed(text.replace("rng.permutation(len(X))", "rng.permutation(len(X) - 1)"))
-    (verdict,) = [v for v in audit(wrong).verdicts if not v.holds]
+    verdict = next(v for v in audit(wrong).verdicts if not v.holds)
     assert verdict.label == "frame"
     assert "train" in verdict.note
 
