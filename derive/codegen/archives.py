@@ -30,7 +30,11 @@ def unpacked(path: Path, room: Callable[[str], int], names: tuple[str, ...] | No
         with np.load(path, allow_pickle=False) as arrays:
             if not isinstance(arrays, np.lib.npyio.NpzFile):
                 raise DeriveError("it holds one array and no archive of arrays")
-            return {name: arrays[name] for name in arrays.files if names is None or name in names}
+            found = {name: arrays[name] for name in arrays.files if names is None or name in names}
+            for name, array in found.items():
+                if not isinstance(array, np.ndarray):  # NumPy gives what does not begin as an array does as bytes
+                    raise DeriveError(f"{shorten(name)} is no array")
+            return found
     except DeriveError as error:
         raise DeriveError(f"{path}: {error}") from None
     except Exception as error:  # zipfile, zlib and NumPy raise whatever comes to their mind about damaged bytes

@@ -223,14 +223,14 @@ def _check_trainable(formula: sp.Expr, expression: str, jumps: bool = False) -> 
     for probe in probes:
         value = _value(formula, probe, expression)
         if not (value.is_number and value.is_extended_real) or value in (sp.oo, -sp.oo, sp.nan):
-            raise FormulaError(f"{shorten(expression)} has no real value at z = {sp.N(probe, 4)}")
+            raise FormulaError(f"{shorten(expression)} has no real value at z = {sp.N(probe, 4)!s}")
     step = sp.Rational(1, 10**12)
     for kink in kinks:
         below, above = (_value(formula, kink + side * step, expression) for side in (-1, 1))
         if not jumps and abs(above - below) > 1e-6 * (1 + abs(above)):
             raise FormulaError(
-                f"{shorten(expression)} jumps at z = {sp.N(kink, 4)} from {sp.N(below, 4)} to "
-                f"{sp.N(above, 4)}, so it is not differentiable there"
+                f"{shorten(expression)} jumps at z = {sp.N(kink, 4)!s} from {sp.N(below, 4)!s} to "
+                f"{sp.N(above, 4)!s}, so it is not differentiable there"
             )
     slope = formula.diff(Z)
     probes += [(left + right) / 2 for left, right in pairwise(kinks)]

@@ -134,6 +134,9 @@ class ScalarReader(Reader):
         )
 
     def compare(self, operator: str, left: sp.Expr, right: sp.Expr, node: ast.AST) -> Any:
+        for side in (left, right):
+            if side.has(sp.I, sp.zoo, sp.nan, sp.oo):
+                self.fail(node, "a side of the comparison is not real")
         relation = {">": sp.Gt, ">=": sp.Ge, "<": sp.Lt, "<=": sp.Le}[operator](left, right)
         if relation in (sp.true, sp.false):
             self.fail(node, "the comparison never changes")
@@ -151,7 +154,10 @@ class ScalarReader(Reader):
         relational = [isinstance(value, sp.core.relational.Relational) for value in values]
         if relational != [name == "where", *[False] * (count - 1)]:
             self.fail(node, "where needs a comparison first, as in where(z > 0, z, 0), and nothing else does")
-        return function(*values)
+        try:
+            return function(*values)
+        except TypeError:  # SymPy's, where it has to compare what has no order: 1/0, or the root of a negative number
+            self.fail(node, f"{name} is taken of something that is not real everywhere")
 
 
 def _check_limits(text: str) -> None:

@@ -202,6 +202,8 @@ def _without_y(expr: sp.Expr, output: sp.Expr) -> sp.Expr:
     a, _ = VARIABLES()
     if isinstance(expr, sp.core.relational.Relational):
         return expr.func(sp.cancel(expr.lhs.subs(a, output) - expr.rhs.subs(a, output)), 0)
+    if isinstance(expr, sp.logic.boolalg.BooleanFunction | sp.logic.boolalg.BooleanAtom):
+        return expr.func(*(_without_y(part, output) for part in expr.args))
     if isinstance(expr, sp.Piecewise):
         return sp.Piecewise(
             *((_without_y(v, output), c if c == sp.true else _without_y(c, output)) for v, c in expr.args)

@@ -11,16 +11,25 @@ import ast
 import sympy as sp
 
 from derive.algebra.notation import N, named
+from derive.model.errors import FormulaError
 from derive.proof.alphabet import Alphabet
-from derive.proof.grammar import FormulaReader
+from derive.proof.grammar import ELEMENTWISE, FormulaReader
 from derive.proof.matrices import LayerError, PlaceError
 from derive.proof.scope import Scope
 from derive.proof.spelling import parsed, plain
+from derive.proof.term_reader import MAX_FUNCTIONS, TOO_MANY
 from derive.proof.terms import NO_LAYER
 from derive.proof.values import COLUMN, ONE, QUANTITIES, ROW, Value
 
 ENTRYWISE = {"abs": 1, "sign": 1, "max": 2, "min": 2, "where": 3}
 """Functions of entries → how many arguments they take."""
+
+
+def _functions(node: ast.AST) -> int:
+    """How many functions stand within one another, as `proof.term_reader` counts them."""
+    inner = max((_functions(part) for part in ast.iter_child_nodes(node)), default=0)
+    name = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+    return inner + (name in ELEMENTWISE or name in ("f", "df", "inv"))
 
 
 class AnswerReader(FormulaReader):
@@ -34,7 +43,10 @@ class AnswerReader(FormulaReader):
 
     def read(self, text: str) -> Value:
         self.text = plain(text)
-        value = self.visit(parsed(self.text, self.scope.layout, self.what))
+        tree = parsed(self.text, self.scope.layout, self.what)
+        if _functions(tree) > MAX_FUNCTIONS:  # before SymPy sees them, which takes long over many
+            raise FormulaError(TOO_MANY)
+        value = self.visit(tree)
         if not isinstance(value, Value):
             raise TypeError(text)
         return value

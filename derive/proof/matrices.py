@@ -195,7 +195,7 @@ class MatrixReader(Reader):
                 and not self.scope.coincide
                 and declared.replace("[", "").replace("]", "") != str(high).replace("[", "").replace("]", "")
             ):
-                self.wrong_shape(part, f"the index {i} is declared up to {declared}, but runs to {high} here")
+                self.wrong_shape(part, f"the index {i} is declared up to {declared[:40]}, but runs to {high} here")
             if i in found:
                 self.fail(part, f"the index {i} stands twice; the entries of a diagonal are not read")
             found.append(i)

@@ -18,7 +18,7 @@ import sympy as sp
 
 from derive.algebra.notation import L, Label, index, size, tag
 from derive.algebra.notation import N as SAMPLES
-from derive.model.errors import DeriveError, FormulaError
+from derive.model.errors import DeriveError, FormulaError, shorten
 from derive.model.expression import read_expression
 from derive.proof.values import Layout
 
@@ -116,7 +116,7 @@ def read_ranges(text: str, layout: Layout, depth: sp.Expr = L) -> Scope:
             else:
                 variables[name] = (_bound(low, depth, part), _bound(high, depth, part))
         else:
-            raise DeriveError(f"the range {part!r} cannot be read; write for example l = 1..L-1, or L >= 2")
+            raise DeriveError(f"the range {shorten(part)} cannot be read; write for example l = 1..L-1, or L >= 2")
     return Scope(layout, variables, depth, least, anywhere, components)
 
 
@@ -124,7 +124,7 @@ def _bound(text: str, depth: sp.Expr, part: str) -> sp.Expr:
     try:
         value = read_expression(text, {"L": depth})
     except FormulaError as error:
-        raise DeriveError(f"the range {part!r} cannot be read: {error}") from None
+        raise DeriveError(f"the range {shorten(part)} cannot be read: {error}") from None
     if not (value.is_Integer or (value - depth).is_Integer):
-        raise DeriveError(f"the range {part!r} has to run between numbers, L, L-1, …")
+        raise DeriveError(f"the range {shorten(part)} has to run between numbers, L, L-1, …")
     return value

@@ -23,6 +23,7 @@ FUNCTIONS = {"diag": 1, "outer": 2, "inv": 1, "where": 3, "max": 2, "min": 2, "a
 OVER = {("sum", "samples"): "sum", ("sum", "units"): "units", ("mean", "units"): "mean of units"}
 """A sum or a mean and what it is taken over → the head of its term."""
 MAX_FUNCTIONS = 6
+TOO_MANY = f"more than {MAX_FUNCTIONS} functions stand within one another"
 NO_TREE = "is not read in answers that are graded"
 
 
@@ -54,7 +55,7 @@ class TermReader(Reader):
         term = self.visit(parsed(self.text, self.layout, self.what))
         assert isinstance(term, Term)
         if _functions(term) > MAX_FUNCTIONS:
-            raise FormulaError(f"more than {MAX_FUNCTIONS} functions stand within one another")
+            raise FormulaError(TOO_MANY)
         return term
 
     def layer(self, node: ast.expr) -> int:

@@ -59,11 +59,11 @@ def translated_ranges(ranges: str, conventions: Conventions) -> str:
     parts = []
     for part in (part.strip() for part in ranges.split(",")):
         if re.search(r"\.\.\s*n\b", part):
-            parts.append(re.sub(r"(n\[?\s*)(\d+)\b", lower, part))
+            parts.append(re.sub(r"(n\[?\s*)(\d{1,9})\b", lower, part))
         elif ".." in part:
-            parts.append(re.sub(r"(=\s*|\.\.\s*)(\d+)(?=\s*(?:\.\.|$))", lower, part))
+            parts.append(re.sub(r"(=\s*|\.\.\s*)(\d{1,9})(?=\s*(?:\.\.|$))", lower, part))
         else:
-            parts.append(re.sub(r"(>=\s*)(\d+)", lower, part))
+            parts.append(re.sub(r"(>=\s*)(\d{1,9})\b", lower, part))
     return ", ".join(parts)
 
 

@@ -92,6 +92,9 @@ EXPRESSIONS: dict[str, tuple[str, str]] = {
     "nothing": ("   ", "is empty"),
     # Meaning
     "constant in disguise": ("max(where(z > 0.25, z/3 - z, z - 0.25), 0)", "derivative 0 everywhere"),
+    "one over nothing": ("abs(abs(z)**-1)", "not real everywhere"),
+    "root below nothing": ("where(z > sqrt(sqrt(-0.5)), z, 0)", "a side of the comparison is not real"),
+    "jump far out": ("where(z > 1e308, z, exp(z) - 1)", "jumps at z"),
     "never changes": ("where(1 > 0, z, 0)", "the comparison never changes"),
 }
 """Texts that are given as an activation's expression, in a file and on the command line."""
@@ -209,6 +212,7 @@ TEXTS: dict[str, tuple[str, str]] = {
 """Files that `verify --text` is given."""
 
 ANSWERS: dict[str, str] = {
+    "eight functions": "tanh(" * 8 + "delta2" + ")" * 8,
     "code": "__import__('os').system('id')",
     "attribute": "delta2.__class__",
     "jinja": "{{ 7*7 }}",

@@ -44,7 +44,7 @@ def test_an_expression(case):
         Activation("own", text)
     assert words in str(error.value)
     assert str(error.value).isprintable()
-    if case not in ("infinite at once", "constant in disguise"):  # of which a loss may be made
+    if case not in ("infinite at once", "constant in disguise", "jump far out"):  # of which a loss may be made
         with pytest.raises(DeriveError):
             Loss("own", text.replace("z", "a"))
 
