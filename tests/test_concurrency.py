@@ -163,7 +163,11 @@ def test_a_buffer_that_threads_share_would_be_seen() -> None:
     module._buffers = lambda N: kept.setdefault(min(N, 30), made(N)) if N == 30 else kept.setdefault(N, made(N))
     alone = everything(module, 0)
     for _ in range(5):
-        if not all(same(alone, found) for found in _threads_alike(module)):
+        try:
+            found = _threads_alike(module)
+        except (ArithmeticError, ValueError):  # what was mixed up may not even be finite
+            return
+        if not all(same(alone, each) for each in found):
             return
     pytest.fail("threads that share buffers came to the same results")
 

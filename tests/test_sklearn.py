@@ -102,6 +102,7 @@ def test_the_minimum_is_that_of_scikit_learn():
     assert np.abs(ours.coefs_[0] / theirs.coefs_[0] - 1).max() > 5e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ESTIMATORS)
 def test_pipelines_searches_and_several_processes(kind, unfinished):
     X, y = classes() if kind is DerivedClassifier else values()

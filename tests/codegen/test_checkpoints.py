@@ -38,6 +38,7 @@ def cached(second: str, every: int | None) -> str:
     return text_of(DEEP if second == "softplus" else MIXED, every)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [DEEP, MIXED], ids=["deep", "mixed"])
 @pytest.mark.parametrize("every", [1, 2, 3, 9])
 def test_results_are_the_same_to_the_last_bit(network: dict[str, Any], every: int) -> None:
@@ -67,6 +68,7 @@ def test_memory_is_less_and_what_the_header_states() -> None:
     assert held[3] < held[None] - 3
 
 
+@pytest.mark.slow
 def test_what_is_computed_again_is_audited() -> None:
     text = text_of({"sizes": (2, 3, 4, 2), "activations": ["tanh"] * 3}, 2)
     assert "computed again" in text.split('"""')[1]

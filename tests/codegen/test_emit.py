@@ -251,6 +251,7 @@ def test_the_text_is_python_that_imports_numpy_alone() -> None:
         assert imported == {"numpy", "typing", "__future__", *CHECKPOINTING}  # the standard library writes checkpoints
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_the_process() -> None:
     program = (
         "from derive import *\n"

@@ -166,6 +166,7 @@ def test_calls_of_such_functions_are_audited(style: str) -> None:
     assert not audit(signed(wrong), to_the_end=False).holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "style"),
     [

@@ -96,6 +96,7 @@ VOCABULARY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["fast", "readable"])
 @pytest.mark.parametrize("name", VOCABULARY)
 def test_the_whole_vocabulary_is_enclosed(name, style):

@@ -255,6 +255,7 @@ def test_where_a_kink_belongs_to_another_branch_there_is_no_form_in_the_output()
 POINTS = np.concatenate([[0.0], *(s * np.geomspace(1e-300, 1e3, 200) for s in (1, -1))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(name for name, f in ALL.items() if not f.trained))
 def test_second_derivatives_stay_finite_and_right(name: str) -> None:
     """f'' as emitted, through a network of one neuron: c = (a - y)**2/2 with y = a - 1 has c'' = f'**2 + f''."""

@@ -200,6 +200,7 @@ def test_clipped_steps_pass_the_audit(style: str, optimizer: str) -> None:
     assert any("with the gradient clipped" in v.formula for v in certificate.verdicts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clip", [0.1 + 0.2, 1 / 3, 1e-7, 123456.789])
 def test_any_norm_can_be_audited(clip: float) -> None:
     assert audit(source(clip=clip)).holds
@@ -228,6 +229,7 @@ CLIPPING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("style", "right", "wrong"), [(s, a, b) for s, pairs in CLIPPING.items() for a, b in pairs])
 def test_planted_faults_in_clipping_are_refuted(style: str, right: str, wrong: str) -> None:
     found = audit(changed(source(style, clip=0.5), right, wrong))

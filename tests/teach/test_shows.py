@@ -115,6 +115,7 @@ def test_a_row_has_no_curve():
         plots.function("softmax")
 
 
+@pytest.mark.slow
 def test_a_shortcut_is_drawn():
     layers = [{}, {"residual": True}, {}]
     with_one, without = (Architecture((3, 4, 4, 2), ("tanh",) * 3, layers=own) for own in (layers, [{}] * 3))
