@@ -47,7 +47,7 @@ CASES = (
 FORGETFUL = {
     "the generator's state": ('self.rng.bit_generator.state = rest["generator"]', "pass"),
     "the optimiser's vectors": (', "v": state.v', ""),
-    "the place in the epoch": ("range(done, len(X), batch_size)", "range(0, len(X), batch_size)"),
+    "the place in the epoch": ("range(done, len(X), ahead)", "range(0, len(X), ahead)"),
     "the losses of the epoch so far": ("done, total, lowest, history, drawn = checkpoint",
                                        "done, _, lowest, history, drawn = checkpoint"),
 }  # fmt: skip

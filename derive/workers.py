@@ -36,10 +36,16 @@ class Cluster:
         held = list({future.key: future for future in held}.values())
         while True:
             places = self.places(held)
+            needed, patience = set(places.values()), 4 * POLL
             future = self.client.compute(build(places))
             try:
-                if self._done([future], set(places.values())):
-                    return self._result(future)
+                while self._done([future], needed):
+                    try:
+                        return self._result(future, patience)
+                    except TimeoutError:  # on a slow way here, or lost after it was computed, with a worker it needs
+                        if not needed <= set(self.client.nthreads()):
+                            break
+                        patience *= 2
             finally:
                 future.release()
 
@@ -49,16 +55,16 @@ class Cluster:
             self._done(held, set())
             for future in held:
                 if future.status != "finished":
-                    self._result(future)
+                    self._result(future, self.timeout)
             found = {key: workers[0] for key, workers in self.client.who_has(held).items() if workers}
             if len(found) == len(held):
                 return found
         return {}
 
-    def _result(self, future: Any) -> Any:
+    def _result(self, future: Any, timeout: float) -> Any:
         distributed = required("distributed", "dask")
         try:
-            return future.result(timeout=self.timeout)
+            return future.result(timeout=timeout)
         except distributed.KilledWorker as error:
             raise DeriveError(f"{error} Perhaps a chunk is too large for their memory; cut smaller ones.") from None
         except distributed.client.FutureCancelledError as error:
