@@ -258,6 +258,7 @@ def test_views_and_lights(opened):
     line = page.locator("#code li[data-tensor=delta2]")
     assert "lit" in line.get_attribute("class")
     assert page.locator("svg .layer.lit").get_attribute("data-layer") == "2"
+    page.mouse.move(0, 0)  # focus may scroll the page, and then another card comes under the mouse
     line.locator("a").focus()
     assert "lit" in card.get_attribute("class")
     page.locator("#code li[data-tensor=dW1] a").focus()
