@@ -68,10 +68,10 @@ peers: $(READY)
 interop: $(READY)
 	$(BIN)/python -m venv .venv-interop
 	.venv-interop/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,interop]' scikit-learn==1.6.0
-	.venv-interop/bin/python -m pytest interop tests/test_sklearn.py tests/test_interop.py derive/sklearn.py
+	.venv-interop/bin/python -m pytest interop tests/test_sklearn.py tests/test_interop.py derive/sklearn
 
 dask: $(READY)
-	$(BIN)/python -m pytest tests/test_parallel.py tests/test_parallel_killed.py derive/parallel.py -m '' --durations=10
+	$(BIN)/python -m pytest tests/test_parallel.py tests/test_parallel_killed.py derive/parallel -m '' --durations=10
 
 # tox names each Python that is not on the PATH, and skips it.
 versions: $(READY)

@@ -14,7 +14,7 @@ from itertools import islice
 from benchmarks.planting import ARCHITECTURES, pairs, right, slipped
 from benchmarks.planting_vocabulary import SHEETS, Sheet
 from derive.model.architecture import Architecture
-from derive.proof.slips import BY_TAG
+from derive.proof.grading.slips import BY_TAG
 from derive.teach.grading import grade
 
 WANTED_RIGHT = 200

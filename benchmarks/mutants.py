@@ -5,7 +5,7 @@
 Three sorts of mutants. *One place*: a change of one node of the syntax tree. *Everywhere*: the same change
 wherever the same line stands, so in the loss and in the gradient. *Consistent*: the module of another
 specification (another constant, activation or factor of the loss in forward and backward alike) under the
-original's SPEC. The frame (`codegen.frame.FRAME`) is left out: it is compared as syntax.
+original's SPEC. The frame (`codegen.exact.frame.FRAME`) is left out: it is compared as syntax.
 Exit status 1 if a mutant survives that is not shown to be equivalent.
 """
 

@@ -150,7 +150,7 @@ class Finder:
 
 
 def dotted(file: str) -> str:
-    """derive.proof.terms, of derive/proof/terms.py."""
+    """derive.proof.grading.terms, of derive/proof/grading/terms.py."""
     return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from derive.codegen.emit import digest
-from derive.codegen.frame import FRAME
+from derive.codegen.exact.frame import FRAME
 
 
 @dataclass(frozen=True)

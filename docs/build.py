@@ -22,7 +22,7 @@ PAGES = ("derive", "derive.sklearn", "derive.interop", "derive.parallel")
 """Modules whose names in `__all__` are what users import."""
 
 BEHIND = (
-    *("derive.estimator", "derive.algebra.gradient", "derive.proof.certificate", "derive.workers"),
+    *("derive.sklearn.estimator", "derive.algebra.gradient", "derive.proof.certificate", "derive.parallel.workers"),
     *("derive.model.activation", "derive.model.architecture", "derive.model.loss", "derive.model.layers"),
     *("derive.model.penalty", "derive.model.training", "derive.model.errors"),
 )

@@ -17,7 +17,7 @@ from dask.distributed import Client, futures_of
 from derive import Architecture, differentiate, emit, load
 from derive.model.errors import DeriveError
 from derive.parallel import loss_and_gradient, persist, train
-from derive.shared import Optimizer
+from derive.parallel.shared import Optimizer
 
 N, CUTS = 90, (25, 0, 31, 33, 1)
 NETWORKS: dict[str, dict[str, Any]] = {

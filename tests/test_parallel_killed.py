@@ -19,7 +19,7 @@ from dask.distributed import Client, LocalCluster
 from derive import Architecture, differentiate, emit, load
 from derive.model.errors import DeriveError
 from derive.parallel import loss_and_gradient, train
-from derive.workers import WorkersLostError
+from derive.parallel.workers import WorkersLostError
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 

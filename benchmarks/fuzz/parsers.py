@@ -20,10 +20,10 @@ import sympy as sp
 
 from derive.algebra.gradient import differentiate
 from derive.algebra.notation import L
-from derive.codegen.contained import foreign
-from derive.codegen.data import read_data
 from derive.codegen.emit import emit, load
-from derive.codegen.frame import constants
+from derive.codegen.exact.contained import foreign
+from derive.codegen.exact.frame import constants
+from derive.codegen.rigor.data import read_data
 from derive.commands.options import Request, define
 from derive.interop import load_parameters
 from derive.model.activation import Activation
@@ -32,14 +32,14 @@ from derive.model.definition import read_definition
 from derive.model.loss import Loss
 from derive.model.specification import from_toml
 from derive.model.tables import ACTIVATIONS, LOSSES
-from derive.proof import claims
-from derive.proof.alternatives import in_grammar, stated
-from derive.proof.answers import ask, read_line, split_line
-from derive.proof.grammar import FormulaReader
-from derive.proof.scope import Scope, read_ranges
+from derive.proof.formulas import claims
+from derive.proof.formulas.grammar import FormulaReader
+from derive.proof.formulas.scope import Scope, read_ranges
+from derive.proof.formulas.sides import read_sides
+from derive.proof.grading.answers import ask, read_line, split_line
 from derive.proof.seal import read_certificate
-from derive.proof.sides import read_sides
-from derive.teach.answers import read_answers
+from derive.proof.theorems.alternatives import in_grammar, stated
+from derive.teach.exercises.answers import read_answers
 
 ROOT = Path(__file__).parents[2]
 NETWORK = Architecture((3, 4, 2), ("tanh", "identity"), name="net")

@@ -1,7 +1,7 @@
 """Audit: the emitted text itself is run in exact arithmetic and compared with the specification.
 
-The exact bytes run on a stand-in for NumPy (`codegen.stand_in`). What they compute is compared with the
-loss of the *specification* (`codegen.truth`): its forward equations, evaluated plainly, and their derivative
+The exact bytes run on a stand-in for NumPy (`codegen.exact.stand_in`). What they compute is compared with the
+loss of the *specification* (`codegen.exact.truth`): its forward equations, evaluated plainly, and their derivative
 along a direction by dual numbers, twice for the Hessian. No emitted formula and no step of the reverse sweep is
 reused.
 
@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from derive.codegen.comparison import compared
-from derive.codegen.contained import foreign
 from derive.codegen.emit import digest, read_module
-from derive.codegen.frame import changed, constants
-from derive.codegen.rounds import Round, rounds_of
-from derive.codegen.stand_in import NotUnderstoodError
+from derive.codegen.exact.comparison import compared
+from derive.codegen.exact.contained import foreign
+from derive.codegen.exact.frame import changed, constants
+from derive.codegen.exact.rounds import Round, rounds_of
+from derive.codegen.exact.stand_in import NotUnderstoodError
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.model.limits import LIMITS

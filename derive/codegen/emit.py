@@ -20,17 +20,17 @@ from derive import __version__
 from derive.algebra.gradient import Derivation, adjoint_name, differentiate
 from derive.algebra.program import Program, needed
 from derive.algebra.tangent import tangent_name
-from derive.codegen.arrays import Assign, as_tuple, written
-from derive.codegen.eased import eased
+from derive.codegen.forms.eased import eased
+from derive.codegen.forms.kernels import used
+from derive.codegen.forms.naming import template_folders
+from derive.codegen.forms.specialize import Helper, specialize
 from derive.codegen.header import command, title
-from derive.codegen.kernels import used
-from derive.codegen.lower import lower, lower_scalar
-from derive.codegen.naming import template_folders
-from derive.codegen.notes import note
-from derive.codegen.printed import LOSS, commented
-from derive.codegen.schedule import leaves
 from derive.codegen.sensitivities import sensitivities
-from derive.codegen.specialize import Helper, specialize
+from derive.codegen.statements.arrays import Assign, as_tuple, written
+from derive.codegen.statements.lower import lower, lower_scalar
+from derive.codegen.statements.notes import note
+from derive.codegen.statements.printed import LOSS, commented
+from derive.codegen.statements.schedule import leaves
 from derive.codegen.sweep import memory, sweep
 from derive.codegen.training import initial, layer_of, scheduled
 from derive.codegen.updates import update

@@ -11,11 +11,11 @@ from derive.algebra.gradient import Derivation, adjoint_name
 from derive.algebra.program import Equation, Program
 from derive.algebra.sensitivities import Sensitivity, hessian_vector, input_gradient, pull_back
 from derive.algebra.tangent import tangent_name
-from derive.codegen.arrays import Assign, Node, name
-from derive.codegen.lower import lower
-from derive.codegen.notes import note
-from derive.codegen.slopes import with_slopes, without_zeros
-from derive.codegen.specialize import Helper, specialize
+from derive.codegen.forms.slopes import with_slopes, without_zeros
+from derive.codegen.forms.specialize import Helper, specialize
+from derive.codegen.statements.arrays import Assign, Node, name
+from derive.codegen.statements.lower import lower
+from derive.codegen.statements.notes import note
 from derive.model.architecture import Architecture
 
 TEXT = {

@@ -13,19 +13,19 @@ import sympy as sp
 
 from derive.algebra.gradient import Derivation
 from derive.algebra.notation import N, size
-from derive.codegen.allocate import Buffer, allocate, layers_output, nothing
-from derive.codegen.arrays import as_tuple
-from derive.codegen.cheaper import ZEROS, cheaper
-from derive.codegen.checkpoints import recomputed
-from derive.codegen.faster import counted, faster
-from derive.codegen.lower import lower
-from derive.codegen.notes import note
-from derive.codegen.printed import LOSS, printed, unpacked
-from derive.codegen.schedule import Instruction, flatten, prune
-from derive.codegen.seed import RATE, scaled
-from derive.codegen.single import ROW, single
-from derive.codegen.specialize import specialize
-from derive.codegen.views import Kept, inner, with_constants, with_views
+from derive.codegen.forms.specialize import specialize
+from derive.codegen.statements.allocate import Buffer, allocate, layers_output, nothing
+from derive.codegen.statements.arrays import as_tuple
+from derive.codegen.statements.cheaper import ZEROS, cheaper
+from derive.codegen.statements.checkpoints import recomputed
+from derive.codegen.statements.faster import counted, faster
+from derive.codegen.statements.lower import lower
+from derive.codegen.statements.notes import note
+from derive.codegen.statements.printed import LOSS, printed, unpacked
+from derive.codegen.statements.schedule import Instruction, flatten, prune
+from derive.codegen.statements.seed import RATE, scaled
+from derive.codegen.statements.single import ROW, single
+from derive.codegen.statements.views import Kept, inner, with_constants, with_views
 from derive.model.architecture import Architecture
 
 FILLED = re.compile(r"(ones|zeros)(\d*)$")

@@ -9,9 +9,9 @@ import sympy as sp
 
 from derive.algebra.gradient import Derivation
 from derive.algebra.rate import RATE, rate, scale, warm_up
-from derive.codegen.arrays import Node, name, number, written
-from derive.codegen.gain import gain
-from derive.codegen.lower import lower_scalar
+from derive.codegen.forms.gain import gain
+from derive.codegen.statements.arrays import Node, name, number, written
+from derive.codegen.statements.lower import lower_scalar
 from derive.model.architecture import Architecture
 from derive.model.tables import WARM_UP
 from derive.model.training import Pace, Start

@@ -8,14 +8,14 @@ from typing import Any
 import sympy as sp
 
 from derive.algebra.update import GRADIENT, RATE, THETA, update_program
-from derive.codegen.allocate import allocate
-from derive.codegen.arrays import Assign, Node, name, written
-from derive.codegen.faster import RULES, rewritten
-from derive.codegen.lower import lower_scalar
-from derive.codegen.printed import printed
-from derive.codegen.schedule import Instruction, flatten
+from derive.codegen.statements.allocate import allocate
+from derive.codegen.statements.arrays import Assign, Node, name, written
+from derive.codegen.statements.faster import RULES, rewritten
+from derive.codegen.statements.lower import lower_scalar
+from derive.codegen.statements.printed import printed
+from derive.codegen.statements.schedule import Instruction, flatten
+from derive.codegen.statements.views import Kept, with_constants
 from derive.codegen.training import clip_lines
-from derive.codegen.views import Kept, with_constants
 from derive.model.architecture import Architecture
 
 PART = 32768

@@ -14,7 +14,7 @@ from derive.commands.options import Request, architecture_options
 from derive.model.errors import DeriveError, shorten
 
 if TYPE_CHECKING:
-    from derive.proof.blindspots import Finding, Report, Setting
+    from derive.proof.examples.blindspots import Finding, Report, Setting
 
 LAYERS = "1-1-1"
 MARKS = {"hidden": "hidden", "shape": "by its shape", "value": "by its value"}
@@ -45,7 +45,7 @@ def blindspots(samples: str, as_json: bool, **given: Any) -> int:
         raise DeriveError(f"--samples: {shorten(samples)} is not a whole number, such as 4")
     with progress() as report:
         report("trying the slips", 0.0)
-        from derive.proof.blindspots import blindspots as looked_for
+        from derive.proof.examples.blindspots import blindspots as looked_for
 
         found = looked_for(architecture.as_taught(), int(samples))
     click.echo(json.dumps(_dict(found), indent=2, ensure_ascii=False) if as_json else "\n".join(_lines(found)))
@@ -53,7 +53,7 @@ def blindspots(samples: str, as_json: bool, **given: Any) -> int:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    from derive.proof.asked import formula, not_asked
+    from derive.proof.examples.asked import formula, not_asked
 
     yield f"{report.setting.shown}"
     yield ""
@@ -93,7 +93,7 @@ def _shown(finding: Finding) -> str:
 
 
 def _dict(report: Report) -> dict[str, Any]:
-    from derive.proof.asked import formula, not_asked
+    from derive.proof.examples.asked import formula, not_asked
 
     return {
         "example": _setting(report.setting),

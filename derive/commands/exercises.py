@@ -71,7 +71,7 @@ def exercises(
             raise DeriveError(f"{path}: is the specification itself; name another file with -o")
     with progress() as report:
         report("drawing exercises", 0.1)
-        from derive.teach.handout import handout
+        from derive.teach.exercises.handout import handout
 
         text = handout(architecture, _number(seed, "--seed"), _number(count, "--count"), format_, solutions=solutions)
     if path is None:
@@ -82,7 +82,7 @@ def exercises(
 
 
 def _report(records: tuple[Path, ...]) -> int:
-    from derive.teach.answers import read_answers, report
+    from derive.teach.exercises.answers import read_answers, report
 
     for path in records:
         check_readable(path)

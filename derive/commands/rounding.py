@@ -15,7 +15,7 @@ from derive.commands.verdicts import print_certificate, print_parts
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from derive.codegen.bounds import Bound, Rounding
+    from derive.codegen.rigor.bounds import Bound, Rounding
     from derive.proof.certificate import Certificate
 
 

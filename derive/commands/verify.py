@@ -61,7 +61,7 @@ def verify(text: str | None, certificate: Path | None, claims: bool, as_json: bo
     with progress() as report:
         report("reading the formulas", 0.0)
         if architecture is None:
-            from derive.proof.texts import find_text, text_certificate
+            from derive.proof.theorems.texts import find_text, text_certificate
 
             found = text_certificate(find_text(str(text)))
         else:

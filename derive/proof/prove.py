@@ -17,14 +17,14 @@ from derive.model.architecture import Architecture
 from derive.model.penalty import Penalty
 from derive.model.specification import to_toml
 from derive.proof.certificate import UNAUDITED, Certificate, Verdict
-from derive.proof.claims import Text, source_text
-from derive.proof.duality import duality
-from derive.proof.instances import instances
-from derive.proof.lemmas import batching, induction
-from derive.proof.oracle import is_polynomial, oracle
-from derive.proof.pieces import every_pattern, in_pieces
-from derive.proof.sensitivities import along_directions, sensitivities
-from derive.proof.texts import find_text, text_verdicts
+from derive.proof.formulas.claims import Text, source_text
+from derive.proof.theorems.duality import duality
+from derive.proof.theorems.instances import instances
+from derive.proof.theorems.lemmas import batching, induction
+from derive.proof.theorems.oracle import is_polynomial, oracle
+from derive.proof.theorems.pieces import every_pattern, in_pieces
+from derive.proof.theorems.sensitivities import along_directions, sensitivities
+from derive.proof.theorems.texts import find_text, text_verdicts
 
 TRUSTS = (
     "SymPy's diff of a single equation (the derived equations are compared with the text's, which do not use it)",

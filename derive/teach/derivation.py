@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass, replace
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, FormulaError
 from derive.model.limits import LIMITS
-from derive.proof.alphabet import alphabet_of
-from derive.proof.answers import Asked, Line, ask, read_line, split_line
+from derive.proof.grading.alphabet import alphabet_of
+from derive.proof.grading.answers import Asked, Line, ask, read_line, split_line
 from derive.teach.grading import Grade, completes, judge, read_layout, refused, spoken_of
 
 

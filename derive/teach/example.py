@@ -19,8 +19,8 @@ from derive.algebra.forward import concrete, functions
 from derive.algebra.gradient import Derivation
 from derive.algebra.notation import N, size
 from derive.algebra.program import Program
-from derive.codegen.accurate import meaning
-from derive.codegen.stable import stable
+from derive.codegen.forms.stable import stable
+from derive.codegen.statements.accurate import meaning
 
 WIDEST, SAMPLES = 4, 2
 NUMBERS = (-1.0, -0.5, 0.5, 1.0)

@@ -21,12 +21,12 @@ from derive.codegen.header import title
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, unknown
 from derive.model.limits import LIMITS
-from derive.teach.boxes import Box
-from derive.teach.latex import escaped, latex
 from derive.teach.lesson import Lesson, lesson
 from derive.teach.notebook import notebook
-from derive.teach.plain import plain
-from derive.teach.shown import Showing
+from derive.teach.setting.boxes import Box
+from derive.teach.setting.latex import escaped, latex
+from derive.teach.setting.plain import plain
+from derive.teach.setting.shown import Showing
 
 WIDTH = 80
 MAX_LAYERS = LIMITS["lesson"].most

@@ -18,15 +18,15 @@ from typing import Any, Literal, get_args
 
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, FormulaError, unknown
-from derive.proof.alphabet import alphabet_of
-from derive.proof.answers import Asked, Line, ask, read_line, readable_start, split_line
-from derive.proof.grammar import ELEMENTWISE
-from derive.proof.reals import ORDERED, agree, differ
-from derive.proof.recognise import NOTHING, Bench, Found, bench, name
-from derive.proof.small import counterexample
-from derive.proof.terms import DERIVATIVES, Labels, Term, leaf, show
-from derive.proof.valuation import NoValueError
-from derive.proof.values import Layout
+from derive.proof.formulas.grammar import ELEMENTWISE
+from derive.proof.formulas.values import Layout
+from derive.proof.grading.alphabet import alphabet_of
+from derive.proof.grading.answers import Asked, Line, ask, read_line, readable_start, split_line
+from derive.proof.grading.recognise import NOTHING, Bench, Found, bench, name
+from derive.proof.grading.terms import DERIVATIVES, Labels, Term, leaf, show
+from derive.proof.numbers.reals import ORDERED, agree, differ
+from derive.proof.numbers.small import counterexample
+from derive.proof.numbers.valuation import NoValueError
 from derive.teach.words import (
     circular,
     misfit,

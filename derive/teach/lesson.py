@@ -17,18 +17,18 @@ from derive.algebra.gradient import Derivation, Step, differentiate
 from derive.algebra.notation import N, is_opaque
 from derive.algebra.program import Equation, Tensor
 from derive.codegen.emit import emit
-from derive.codegen.lower import RENAMED
+from derive.codegen.statements.lower import RENAMED
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.proof.certificate import Certificate, Verdict
-from derive.proof.lemmas import DB_LEMMA, LEMMAS
+from derive.proof.formulas.values import Layout
+from derive.proof.grading.terms import Term
+from derive.proof.grading.truth import NoMatrixFormError, matrix_form, truths
 from derive.proof.prove import prove
-from derive.proof.terms import Term
-from derive.proof.truth import NoMatrixFormError, matrix_form, truths
-from derive.proof.values import Layout
+from derive.proof.theorems.lemmas import DB_LEMMA, LEMMAS
 from derive.teach.example import Example, example
-from derive.teach.letters import Letters, letters_of, split
 from derive.teach.meanings import MEANINGS, OVERALL
+from derive.teach.setting.letters import Letters, letters_of, split
 
 MATRIX_FORM = "back to matrix form"
 LAYOUTS: tuple[Layout, ...] = ("rows", "columns")

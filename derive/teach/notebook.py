@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from derive.codegen.header import title
-from derive.codegen.lower import RENAMED
+from derive.codegen.statements.lower import RENAMED
 from derive.model.specification import to_toml
-from derive.teach.latex import latex
 from derive.teach.lesson import Lesson, Section
-from derive.teach.shown import Showing
+from derive.teach.setting.latex import latex
+from derive.teach.setting.shown import Showing
 
 SETUP = """import numpy as np
 from derive import differentiate, emit, load

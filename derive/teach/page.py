@@ -17,14 +17,14 @@ from markupsafe import Markup
 from derive.algebra.residues import PRIME
 from derive.codegen.emit import load
 from derive.codegen.header import title
-from derive.teach.boxes import Box, name
-from derive.teach.exercises import assumed, grading_data
-from derive.teach.index_view import MOST_TERMS
+from derive.teach.exercises.exercises import assumed, grading_data
 from derive.teach.lesson import Lesson, listing
-from derive.teach.mathml import inner, mathml
-from derive.teach.picture import picture
-from derive.teach.shown import Showing
-from derive.teach.trees import page_programs
+from derive.teach.setting.boxes import Box, name
+from derive.teach.setting.index_view import MOST_TERMS
+from derive.teach.setting.mathml import inner, mathml
+from derive.teach.setting.picture import picture
+from derive.teach.setting.shown import Showing
+from derive.teach.setting.trees import page_programs
 
 SCRIPTS = ("trees", "residues", "grammar", "shapes", "values", "grade", "numbers", "training", "exercises", "page")
 """The files under templates/lesson that are put into the page, in this order."""

@@ -16,7 +16,7 @@ from derive.model.activation import Activation, activation
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.model.expression import Z
-from derive.teach.picture import picture
+from derive.teach.setting.picture import picture
 
 BLUE, RED, GREY = "#2f6fb3", "#c2551b", "#8a919c"
 

@@ -7,10 +7,10 @@ from fractions import Fraction
 
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
-from derive.proof.answers import Line
-from derive.proof.recognise import Found
-from derive.proof.slips import BY_TAG
-from derive.proof.values import Value
+from derive.proof.formulas.values import Value
+from derive.proof.grading.answers import Line
+from derive.proof.grading.recognise import Found
+from derive.proof.grading.slips import BY_TAG
 
 
 def right(read_as: str, corrected: str, followed: str, only: str) -> str:

@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from derive import Architecture, explain
-from derive.teach.handout import handout
+from derive.teach.exercises.handout import handout
 from tests.browser.networks import VOCABULARY
 
 NETWORKS = {

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from benchmarks.planting import ARCHITECTURES, pairs, right, slipped
 from derive import Architecture, differentiate, emit, grade, load
-from derive.teach.exercises import asked_of
+from derive.teach.exercises.exercises import asked_of
 from tests.browser.conftest import NETWORK
 
 MAX_BYTES, MAX_MILLISECONDS = 1_000_000, 1000

@@ -10,13 +10,13 @@ import sympy as sp
 
 from derive.algebra.gradient import differentiate
 from derive.algebra.notation import N, size
-from derive.codegen.arrays import Node, name, number
-from derive.codegen.cheaper import NARROW, cheaper
 from derive.codegen.emit import emit, load
-from derive.codegen.schedule import Instruction, lines
-from derive.codegen.single import signs, single
+from derive.codegen.statements.arrays import Node, name, number
+from derive.codegen.statements.cheaper import NARROW, cheaper
+from derive.codegen.statements.schedule import Instruction, lines
+from derive.codegen.statements.single import signs, single
+from derive.codegen.statements.views import Kept, inner, with_constants, with_views
 from derive.codegen.updates import over_the_old
-from derive.codegen.views import Kept, inner, with_constants, with_views
 from derive.model.architecture import Architecture
 
 n1, n2 = size(1), size(2)

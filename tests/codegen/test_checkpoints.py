@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from derive.algebra.gradient import differentiate
-from derive.codegen.arrays import Node, name
 from derive.codegen.audit import audit
-from derive.codegen.checkpoints import recomputed
 from derive.codegen.emit import digest, emit, load
-from derive.codegen.schedule import Instruction
+from derive.codegen.statements.arrays import Node, name
+from derive.codegen.statements.checkpoints import recomputed
+from derive.codegen.statements.schedule import Instruction
 from derive.model.architecture import Architecture
 from tests.codegen.memory import memory_of_a_step, stated_memory
 

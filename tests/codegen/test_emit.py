@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 
 from derive.algebra.gradient import differentiate
 from derive.codegen.emit import digest, emit, load
-from derive.codegen.frame import CHECKPOINTING
+from derive.codegen.exact.frame import CHECKPOINTING
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.model.specification import from_toml

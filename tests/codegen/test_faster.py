@@ -9,11 +9,11 @@ import sympy as sp
 from derive.algebra.gradient import differentiate
 from derive.algebra.notation import N, index, size
 from derive.algebra.program import Equation, Program, Tensor
-from derive.codegen.arrays import Assign, Node, name, number, written
 from derive.codegen.emit import emit
-from derive.codegen.faster import RULES, counted, faster, rewritten
-from derive.codegen.schedule import Instruction
-from derive.codegen.seed import RATE, SCALE, scaled
+from derive.codegen.statements.arrays import Assign, Node, name, number, written
+from derive.codegen.statements.faster import RULES, counted, faster, rewritten
+from derive.codegen.statements.schedule import Instruction
+from derive.codegen.statements.seed import RATE, SCALE, scaled
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from tests.codegen.memory import memory_of_a_step, stated_memory

@@ -14,7 +14,7 @@ from scipy.integrate import quad
 
 from derive.algebra.gradient import differentiate
 from derive.codegen.emit import emit, load
-from derive.codegen.gain import gain
+from derive.codegen.forms.gain import gain
 from derive.model.activation import Activation, activation
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError

@@ -11,14 +11,14 @@ import pytest
 import sympy as sp
 
 from derive.algebra.gradient import differentiate
-from derive.codegen.accurate import NormalCdf, Scaled, kernel, meaning
 from derive.codegen.audit import audit
-from derive.codegen.chebyshev import interpolation
-from derive.codegen.elementary import equal
 from derive.codegen.emit import emit
-from derive.codegen.kernels import MIDDLE, tail, used
-from derive.codegen.precise import precise
-from derive.codegen.stable import stable
+from derive.codegen.forms.chebyshev import interpolation
+from derive.codegen.forms.elementary import equal
+from derive.codegen.forms.kernels import MIDDLE, tail, used
+from derive.codegen.forms.precise import precise
+from derive.codegen.forms.stable import stable
+from derive.codegen.statements.accurate import NormalCdf, Scaled, kernel, meaning
 from derive.model.activation import Activation, activation
 from derive.model.architecture import Architecture
 from derive.model.expression import Z, read_expression

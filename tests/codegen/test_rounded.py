@@ -7,9 +7,9 @@ import pytest
 
 from derive.algebra.balls import balls, precision
 from derive.algebra.pointwise import KinkError
-from derive.codegen.namespace import Namespace
-from derive.codegen.rounded import EXACT, ONCE, Rounded
-from derive.codegen.stand_in import NotUnderstoodError
+from derive.codegen.exact.namespace import Namespace
+from derive.codegen.exact.stand_in import NotUnderstoodError
+from derive.codegen.rigor.rounded import EXACT, ONCE, Rounded
 
 RNG = np.random.default_rng(0)
 TWO = ("add", "subtract", "multiply", "divide", "maximum", "minimum")

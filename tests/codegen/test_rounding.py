@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from derive import Activation, Architecture, differentiate, emit, load
-from derive.codegen.bounds import Rounding
-from derive.codegen.rounded import Rounded
-from derive.codegen.rounding import BITS, rounding
+from derive.codegen.rigor.bounds import Rounding
+from derive.codegen.rigor.rounded import Rounded
+from derive.codegen.rigor.rounding import BITS, rounding
 from tests.doubles import refusal
 
 NETWORK = Architecture((3, 4, 2), ("tanh", "identity"))

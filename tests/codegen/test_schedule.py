@@ -11,11 +11,11 @@ import sympy as sp
 from derive.algebra.gradient import differentiate
 from derive.algebra.notation import N, index, size
 from derive.algebra.program import Equation, Tensor
-from derive.codegen.allocate import allocate, nothing
-from derive.codegen.arrays import Assign, Node, elementwise, literal, name, written
-from derive.codegen.lower import lower
-from derive.codegen.schedule import Instruction, flatten, lines, prune
-from derive.codegen.specialize import specialize
+from derive.codegen.forms.specialize import specialize
+from derive.codegen.statements.allocate import allocate, nothing
+from derive.codegen.statements.arrays import Assign, Node, elementwise, literal, name, written
+from derive.codegen.statements.lower import lower
+from derive.codegen.statements.schedule import Instruction, flatten, lines, prune
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 

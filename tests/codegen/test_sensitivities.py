@@ -20,8 +20,8 @@ from derive.algebra.gradient import differentiate
 from derive.algebra.notation import N
 from derive.algebra.program import Equation, Program
 from derive.codegen.audit import audit
-from derive.codegen.cached import A, D, second_from_output
 from derive.codegen.emit import emit, load
+from derive.codegen.forms.cached import A, D, second_from_output
 from derive.codegen.sensitivities import sensitivities
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture

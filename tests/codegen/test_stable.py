@@ -11,13 +11,13 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from derive.codegen.arrays import written
-from derive.codegen.cached import A, from_output
-from derive.codegen.elementary import equal, normal, pieces
-from derive.codegen.kernels import used
-from derive.codegen.lower import lower_scalar
-from derive.codegen.precise import precise
-from derive.codegen.stable import stable
+from derive.codegen.forms.cached import A, from_output
+from derive.codegen.forms.elementary import equal, normal, pieces
+from derive.codegen.forms.kernels import used
+from derive.codegen.forms.precise import precise
+from derive.codegen.forms.stable import stable
+from derive.codegen.statements.arrays import written
+from derive.codegen.statements.lower import lower_scalar
 from derive.model.expression import Z, read_expression
 from tests.codegen.expressions import ALL
 

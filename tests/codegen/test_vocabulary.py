@@ -12,8 +12,8 @@ from derive import Architecture, audit, differentiate, emit, load, prove
 from derive.algebra.forward import forward
 from derive.algebra.gradient import Derivation
 from derive.algebra.simplify import simplified
-from derive.codegen.eased import eased
-from derive.codegen.specialize import specialize
+from derive.codegen.forms.eased import eased
+from derive.codegen.forms.specialize import specialize
 from derive.model import tables
 from derive.model.errors import DeriveError
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from derive.algebra.gradient import differentiate
-from derive.codegen.archives import unpacked
 from derive.codegen.audit import audit
 from derive.codegen.emit import emit, read_module
+from derive.codegen.rigor.archives import unpacked
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.budget import budget
@@ -21,13 +21,13 @@ from derive.model.limits import LIMITS, Limit
 from derive.model.names import identifier
 from derive.model.reader import parse
 from derive.model.sources import read_text, toml_table
-from derive.proof import claims
-from derive.proof.answers import ask, read_line
-from derive.proof.blindspots import blindspots
+from derive.proof.examples.blindspots import blindspots
+from derive.proof.formulas import claims
+from derive.proof.grading.answers import ask, read_line
 from derive.proof.seal import read_certificate, sealed
 from derive.teach.derivation import grade_lines
+from derive.teach.exercises.sheet import sheet
 from derive.teach.explain import explain
-from derive.teach.sheet import sheet
 
 NETWORK = Architecture((2, 3, 1), ("tanh", "identity"))
 
@@ -121,7 +121,7 @@ def test_both_sides_of_a_limit(tmp_path, monkeypatch, name):
     if name in SMALLER:
         limit = Limit(SMALLER[name], limit.of)
         monkeypatch.setitem(LIMITS, name, limit)
-        monkeypatch.setattr("derive.proof.blindspots.MAX_SAMPLES", limit.most) if name == "samples" else None
+        monkeypatch.setattr("derive.proof.examples.blindspots.MAX_SAMPLES", limit.most) if name == "samples" else None
     assert CASES[name](limit.most, tmp_path) is not None
     more = limit.most + {"steps": 100, "archive": 5000}.get(name, 1)
     with pytest.raises(DeriveError) as error:

@@ -22,25 +22,25 @@ from derive.algebra.gradient import Derivation
 from derive.algebra.notation import L, l
 from derive.model.activation import Activation
 from derive.model.errors import DeriveError
-from derive.proof.answers import ask, read_line
-from derive.proof.blindspots import Setting as Example
-from derive.proof.blindspots import blindspots, findings_of
 from derive.proof.certificate import Verdict
-from derive.proof.claims import Claim, from_toml
-from derive.proof.decide import decide
-from derive.proof.duality import duality
-from derive.proof.grammar import FormulaReader
-from derive.proof.network_data import draw
-from derive.proof.oracle import is_polynomial, oracle
+from derive.proof.examples.blindspots import Setting as Example
+from derive.proof.examples.blindspots import blindspots, findings_of
+from derive.proof.formulas.claims import Claim, from_toml
+from derive.proof.formulas.grammar import FormulaReader
+from derive.proof.formulas.scope import Scope, read_ranges
+from derive.proof.formulas.sides import read_sides
+from derive.proof.formulas.spelling import spelled
+from derive.proof.grading.answers import ask, read_line
+from derive.proof.grading.recognise import bench
+from derive.proof.grading.terms import show
+from derive.proof.numbers.network_data import draw
+from derive.proof.numbers.small import small
 from derive.proof.prove import prove
-from derive.proof.recognise import bench
-from derive.proof.scope import Scope, read_ranges
-from derive.proof.sensitivities import along_directions, sensitivities
-from derive.proof.sides import read_sides
-from derive.proof.small import small
-from derive.proof.spelling import spelled
-from derive.proof.terms import show
-from derive.proof.texts import text_verdicts
+from derive.proof.theorems.decide import decide
+from derive.proof.theorems.duality import duality
+from derive.proof.theorems.oracle import is_polynomial, oracle
+from derive.proof.theorems.sensitivities import along_directions, sensitivities
+from derive.proof.theorems.texts import text_verdicts
 from derive.proof.words.facts import fact
 from derive.proof.words.settings import SETTINGS
 from derive.proof.words.statements import Statement, condition, equalities

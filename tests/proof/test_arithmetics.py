@@ -8,10 +8,10 @@ import sympy as sp
 
 from derive import Architecture, differentiate
 from derive.algebra.residues import residue
-from derive.proof.answers import ask, read_line
-from derive.proof.network_data import draw
-from derive.proof.small import small
-from derive.proof.valuation import Residual
+from derive.proof.grading.answers import ask, read_line
+from derive.proof.numbers.network_data import draw
+from derive.proof.numbers.small import small
+from derive.proof.numbers.valuation import Residual
 
 NETWORK, SIZES = Architecture((3, 2, 2), ("identity", "identity")), (2, (3, 2, 2))
 BOTH = ["a1 + z2", "a1 - 2", "-a1", "a1 * z1 / 4", "a1 / a1 ** 2", "a1 ** 3", "N * a1 ** 0", "W1 - W1 * 2", "n1 * a1"]

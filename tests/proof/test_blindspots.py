@@ -6,11 +6,11 @@ import pytest
 
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
-from derive.proof.asked import FORKED, LINES, SHOWN_FORK, asked, formula, line_of
-from derive.proof.blindspots import SEEDS, Setting, blindspots, findings_of
-from derive.proof.example import Example
-from derive.proof.slips import BY_TAG
-from derive.proof.term_reader import TermReader
+from derive.proof.examples.asked import FORKED, LINES, SHOWN_FORK, asked, formula, line_of
+from derive.proof.examples.blindspots import SEEDS, Setting, blindspots, findings_of
+from derive.proof.examples.example import Example
+from derive.proof.grading.slips import BY_TAG
+from derive.proof.grading.term_reader import TermReader
 
 
 def look(sizes, samples, *activations):

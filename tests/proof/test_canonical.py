@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from derive.algebra.notation import N, index, opaque, size
 from derive.algebra.program import Equation, Tensor
-from derive.proof.canonical import SwellError, canonical, equal, unfold
+from derive.proof.theorems.canonical import SwellError, canonical, equal, unfold
 
 i, j, k, m, s, t = map(index, "ijkmst")
 A, B, u, v = (sp.IndexedBase(name) for name in "ABuv")

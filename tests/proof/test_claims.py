@@ -3,7 +3,7 @@
 import pytest
 
 from derive.model.errors import DeriveError
-from derive.proof.claims import from_toml, read_text, source_text
+from derive.proof.formulas.claims import from_toml, read_text, source_text
 
 ONE = '[[formula]]\nlabel = "one"\nformula = "z1 = b1"\n'
 

@@ -5,11 +5,11 @@ import pytest
 from derive.algebra.gradient import differentiate
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
-from derive.proof.claims import from_toml
-from derive.proof.conventions import Conventions
+from derive.proof.formulas.claims import from_toml
+from derive.proof.formulas.conventions import Conventions
+from derive.proof.formulas.translate import translated, translated_ranges
 from derive.proof.prove import prove
-from derive.proof.texts import find_text, shipped, text_certificate, text_verdicts
-from derive.proof.translate import translated, translated_ranges
+from derive.proof.theorems.texts import find_text, shipped, text_certificate, text_verdicts
 
 COLUMNS, ROWS = 'layout = "columns"', 'layout = "rows"'
 EVERY, HIDDEN = "l = 1..L", "l = 1..L-1"

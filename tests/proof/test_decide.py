@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from derive.algebra.gradient import differentiate
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
-from derive.proof.claims import Claim, source_text
-from derive.proof.decide import decide
-from derive.proof.refute import Table, evaluate_sides
-from derive.proof.scope import read_ranges
-from derive.proof.sides import read_sides
-from derive.proof.worlds import world_for
+from derive.proof.formulas.claims import Claim, source_text
+from derive.proof.formulas.scope import read_ranges
+from derive.proof.formulas.sides import read_sides
+from derive.proof.theorems.decide import decide
+from derive.proof.theorems.refute import Table, evaluate_sides
+from derive.proof.theorems.worlds import world_for
 
 NETWORK = differentiate(Architecture((4, 3, 2), ("tanh", "sigmoid")))
 HIDDEN, ALL = "l = 1..L-1", "l = 1..L"

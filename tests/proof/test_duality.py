@@ -9,7 +9,7 @@ import sympy as sp
 
 from derive import Architecture, differentiate, prove
 from derive.algebra.gradient import Derivation
-from derive.proof.duality import duality
+from derive.proof.theorems.duality import duality
 
 NORMED = Architecture(
     [4, 3, 3, 2],

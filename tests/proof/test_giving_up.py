@@ -9,15 +9,17 @@ import sympy as sp
 from derive import Architecture, differentiate
 from derive.model.activation import Activation
 from derive.model.expression import Z
-from derive.proof import reals, refute, sides, slopes, small, valuation
-from derive.proof.claims import Claim
-from derive.proof.decide import decide
-from derive.proof.functions import NoResidueError
-from derive.proof.network_data import draw
-from derive.proof.refute import InexactError
-from derive.proof.small import NoExactValueError, SmallData
-from derive.proof.terms import Term, leaf
-from derive.proof.valuation import NoValueError, Residual
+from derive.proof.formulas import sides
+from derive.proof.formulas.claims import Claim
+from derive.proof.grading.terms import Term, leaf
+from derive.proof.numbers import reals, slopes, small, valuation
+from derive.proof.numbers.functions import NoResidueError
+from derive.proof.numbers.network_data import draw
+from derive.proof.numbers.small import NoExactValueError, SmallData
+from derive.proof.numbers.valuation import NoValueError, Residual
+from derive.proof.theorems import refute
+from derive.proof.theorems.decide import decide
+from derive.proof.theorems.refute import InexactError
 from derive.proof.words.shapes import limit_of
 
 NETWORK = Architecture((3, 2), ("tanh",))

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from derive.model.errors import DeriveError, FormulaError
-from derive.proof.canonical import equal
-from derive.proof.grammar import FormulaReader
-from derive.proof.matrices import PlaceError, ShapeError, with_df
-from derive.proof.scope import Scope, read_ranges
-from derive.proof.sides import read_sides, split
+from derive.proof.formulas.grammar import FormulaReader
+from derive.proof.formulas.matrices import PlaceError, ShapeError, with_df
+from derive.proof.formulas.scope import Scope, read_ranges
+from derive.proof.formulas.sides import read_sides, split
+from derive.proof.theorems.canonical import equal
 
 COLUMNS = Scope("columns", least=3)
 ROWS = Scope("rows", least=3)

@@ -8,12 +8,13 @@ import sympy as sp
 from derive import Architecture
 from derive.model.errors import DeriveError, FormulaError
 from derive.model.expression import Z
-from derive.proof import blindspots, canonical
-from derive.proof.answers import MAX_LENGTH, ask, read_line
-from derive.proof.grammar import FormulaReader
-from derive.proof.scope import Scope
-from derive.proof.small import MAX_BITS, MAX_POWER, NoExactValueError, small
-from derive.proof.terms import Term, leaf
+from derive.proof.examples import blindspots
+from derive.proof.formulas.grammar import FormulaReader
+from derive.proof.formulas.scope import Scope
+from derive.proof.grading.answers import MAX_LENGTH, ask, read_line
+from derive.proof.grading.terms import Term, leaf
+from derive.proof.numbers.small import MAX_BITS, MAX_POWER, NoExactValueError, small
+from derive.proof.theorems import canonical
 from derive.proof.words.shapes import MAX_NESTING, _nesting, limit_of
 
 A0 = leaf("a", 0)

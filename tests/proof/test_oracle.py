@@ -5,8 +5,8 @@ import sympy as sp
 
 from derive import Architecture, differentiate
 from derive.algebra.notation import opaque
-from derive.proof.oracle import Exponential, Logarithm, _is_nonzero, applied, is_polynomial, twin, widths_of
-from derive.proof.sensitivities import LENGTH, Claim, _short, decided
+from derive.proof.theorems.oracle import Exponential, Logarithm, _is_nonzero, applied, is_polynomial, twin, widths_of
+from derive.proof.theorems.sensitivities import LENGTH, Claim, _short, decided
 
 x, y = sp.symbols("x y")
 f = opaque("f[1]", 0)

@@ -16,19 +16,19 @@ from derive.algebra.program import Equation, Tensor
 from derive.algebra.residues import PRIME
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
-from derive.proof import canonical
-from derive.proof.answers import ask, readable_start
-from derive.proof.blindspots import Setting, _causes, _distinct, _small, _special
-from derive.proof.example import Example
-from derive.proof.network_data import COINCIDING, DISTINCT, draw
-from derive.proof.refute import _sizes, _unequal
-from derive.proof.relations import relations
-from derive.proof.scope import Scope, read_ranges
+from derive.proof.examples.blindspots import Setting, _causes, _distinct, _small, _special
+from derive.proof.examples.example import Example
+from derive.proof.formulas.scope import Scope, read_ranges
+from derive.proof.formulas.sides import read_sides
+from derive.proof.grading.answers import ask, readable_start
+from derive.proof.grading.terms import show
+from derive.proof.grading.truth import NoMatrixFormError, matrix_form
+from derive.proof.numbers.network_data import COINCIDING, DISTINCT, draw
+from derive.proof.numbers.valuation import MISFIT, NoValueError, Residual, fraction, inverse_of, ratio
 from derive.proof.seal import seal
-from derive.proof.sides import read_sides
-from derive.proof.terms import show
-from derive.proof.truth import NoMatrixFormError, matrix_form
-from derive.proof.valuation import MISFIT, NoValueError, Residual, fraction, inverse_of, ratio
+from derive.proof.theorems import canonical
+from derive.proof.theorems.refute import _sizes, _unequal
+from derive.proof.theorems.relations import relations
 from derive.proof.words.settings import SETTINGS
 
 TANH = Architecture((2, 1), ("tanh",)).activations[0]
@@ -204,9 +204,10 @@ def test_the_sizes_that_answers_are_compared_at():
 
 
 REMEMBER = {
-    *("example.Example", "example.Neuron", "functions.ResidueFunctions", "small.SmallFunctions", "reals.RealFunctions"),
-    "reals.Fine",
-    *("recognise.Bench", "refute.Table", "translate._Translator", "valuation.Residual", "words.experiment.Experiment"),
+    *("examples.example.Example", "examples.example.Neuron", "words.experiment.Experiment"),
+    *("numbers.functions.ResidueFunctions", "numbers.small.SmallFunctions", "numbers.valuation.Residual"),
+    *("numbers.reals.RealFunctions", "numbers.reals.Fine", "grading.recognise.Bench"),
+    *("theorems.refute.Table", "formulas.translate._Translator"),
 }
 """Classes whose objects change: they hold what was computed or drawn."""
 

@@ -7,7 +7,7 @@ import pytest
 from derive import Architecture, differentiate, prove
 from derive.algebra.program import Program
 from derive.model.activation import activation
-from derive.proof.pieces import every_pattern, kinks, pieces
+from derive.proof.theorems.pieces import every_pattern, kinks, pieces
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ from derive.algebra.notation import L, N, index, l, named
 from derive.algebra.program import Equation, Program
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
-from derive.proof import lemmas
-from derive.proof.claims import source_text
-from derive.proof.instances import instances, output_derivative
-from derive.proof.lemmas import batching, chain_premise, induction
-from derive.proof.oracle import first_difference, oracle
+from derive.proof.formulas.claims import source_text
 from derive.proof.prove import prove
-from derive.proof.worlds import CoupledError, fragment, per_sample, with_gradients
+from derive.proof.theorems import lemmas
+from derive.proof.theorems.instances import instances, output_derivative
+from derive.proof.theorems.lemmas import batching, chain_premise, induction
+from derive.proof.theorems.oracle import first_difference, oracle
+from derive.proof.theorems.worlds import CoupledError, fragment, per_sample, with_gradients
 
 DIGITS = differentiate(Architecture((64, 32, 10), ("tanh", "identity")))
 TEXT = source_text()

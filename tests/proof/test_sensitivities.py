@@ -11,7 +11,7 @@ from derive.algebra.gradient import differentiate
 from derive.algebra.sensitivities import Sensitivity
 from derive.model.architecture import Architecture
 from derive.proof.prove import prove
-from derive.proof.sensitivities import CLAIMS, LENGTH, decided, same, sensitivities
+from derive.proof.theorems.sensitivities import CLAIMS, LENGTH, decided, same, sensitivities
 
 NETWORK = differentiate(Architecture((4, 3, 2), ("tanh", "sigmoid")))
 

@@ -10,12 +10,12 @@ from derive.algebra.gradient import Derivation, reverse
 from derive.algebra.notation import size
 from derive.algebra.program import Program, Tensor, check
 from derive.model.architecture import Architecture
-from derive.proof.answers import ask
-from derive.proof.recognise import bench, bench_of, name
-from derive.proof.slips import SLIPS
-from derive.proof.slopes import slope
-from derive.proof.term_reader import TermReader
-from derive.proof.terms import Term, derivative, leaf, relative, rewrites, show, transposed
+from derive.proof.grading.answers import ask
+from derive.proof.grading.recognise import bench, bench_of, name
+from derive.proof.grading.slips import SLIPS
+from derive.proof.grading.term_reader import TermReader
+from derive.proof.grading.terms import Term, derivative, leaf, relative, rewrites, show, transposed
+from derive.proof.numbers.slopes import slope
 
 TAGS = [
     "missing-transpose",

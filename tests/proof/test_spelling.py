@@ -7,8 +7,8 @@ import pytest
 from derive import Architecture
 from derive.model.errors import FormulaError
 from derive.model.reader import parse
-from derive.proof.alphabet import alphabet_of
-from derive.proof.spelling import plain, spelled
+from derive.proof.formulas.spelling import plain, spelled
+from derive.proof.grading.alphabet import alphabet_of
 
 
 @pytest.mark.parametrize(

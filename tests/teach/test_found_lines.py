@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from derive.model.architecture import Architecture
-from derive.teach.handwritten import audit_function
+from derive.teach.code.handwritten import audit_function
 
 TANH = Architecture((3, 4, 2), ("tanh", "tanh"))
 LOOP = """import numpy as np

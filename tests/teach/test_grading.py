@@ -11,7 +11,7 @@ import pytest
 from benchmarks.planting import ARCHITECTURES, pairs, right, slipped
 from benchmarks.planting_vocabulary import SHEETS
 from derive import Architecture, DeriveError, grade
-from derive.proof.slips import BY_TAG
+from derive.proof.grading.slips import BY_TAG
 from derive.teach.derivation import grade_lines, to_json
 
 NETWORK = Architecture((3, 4, 5, 2), ("tanh", "sigmoid", "tanh"))

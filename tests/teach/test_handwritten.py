@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from derive.model.architecture import Architecture
-from derive.teach.handwritten import audit_function
-from derive.teach.layouts import Convention
+from derive.teach.code.handwritten import audit_function
+from derive.teach.code.layouts import Convention
 
 ROWS = """import numpy as np
 

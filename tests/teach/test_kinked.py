@@ -9,7 +9,7 @@ import pytest
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.proof.certificate import Certificate
-from derive.teach.handwritten import _kinks, audit_function
+from derive.teach.code.handwritten import _kinks, audit_function
 
 RELU = """import numpy as np
 

@@ -9,8 +9,8 @@ import pytest
 
 from derive.model.architecture import Architecture
 from derive.proof.certificate import Certificate
-from derive.teach.handwritten import audit_function, example
-from derive.teach.layouts import LAYOUTS, WEIGHTS, Convention
+from derive.teach.code.handwritten import audit_function, example
+from derive.teach.code.layouts import LAYOUTS, WEIGHTS, Convention
 
 ROWS_OUT_IN = """import numpy as np
 

@@ -17,21 +17,21 @@ from derive import Activation, Architecture, DeriveError, differentiate, emit, e
 from derive.algebra.gradient import reverse
 from derive.algebra.notation import index, size
 from derive.algebra.program import Equation, Program, Tensor
-from derive.proof.terms import Term, derivative, entrywise, leaf, number, times, transposed
-from derive.teach.boxes import fenced, matrix, name, operator, row, scripts, total, word
+from derive.proof.grading.terms import Term, derivative, entrywise, leaf, number, times, transposed
 from derive.teach.example import example
 from derive.teach.explain import environment, tex_environment
-from derive.teach.index_view import IndexView
-from derive.teach.latex import escaped, latex
 from derive.teach.lesson import Lesson, emitted_lines
-from derive.teach.letters import Letters, letters_of
-from derive.teach.mathml import mathml
-from derive.teach.matrix_view import MatrixView
 from derive.teach.notebook import markdown
 from derive.teach.page import page_data, safe_json
-from derive.teach.plain import plain
-from derive.teach.shown import Showing
-from derive.teach.trees import tree
+from derive.teach.setting.boxes import fenced, matrix, name, operator, row, scripts, total, word
+from derive.teach.setting.index_view import IndexView
+from derive.teach.setting.latex import escaped, latex
+from derive.teach.setting.letters import Letters, letters_of
+from derive.teach.setting.mathml import mathml
+from derive.teach.setting.matrix_view import MatrixView
+from derive.teach.setting.plain import plain
+from derive.teach.setting.shown import Showing
+from derive.teach.setting.trees import tree
 
 NETWORK = Architecture((3, 4, 3, 2), ("tanh", "sigmoid", "identity"))
 HOSTILE = '</script><img src=x onerror=alert(1)>&"\u2028\\input{/etc/passwd}$^_%#'

@@ -7,11 +7,11 @@ import json
 import pytest
 
 from derive import Architecture, DeriveError, grade
-from derive.proof.slips import BY_TAG
-from derive.teach.answers import desk, read_answers, report
-from derive.teach.exercises import asked_of, assumed, puzzles
-from derive.teach.handout import HANDOUTS, handout
-from derive.teach.sheet import sheet
+from derive.proof.grading.slips import BY_TAG
+from derive.teach.exercises.answers import desk, read_answers, report
+from derive.teach.exercises.exercises import asked_of, assumed, puzzles
+from derive.teach.exercises.handout import HANDOUTS, handout
+from derive.teach.exercises.sheet import sheet
 
 NETWORK = Architecture((3, 4, 2), ("tanh", "sigmoid"), name="a_b")
 

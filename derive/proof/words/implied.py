@@ -1,7 +1,7 @@
 """Conditional equalities: what follows from given equations, for all sizes and all values.
 
 A given equation is a rule, its left side may be replaced by its right side wherever it occurs. The sides of a
-conclusion are unfolded stage by stage as in `proof.decide`, the rules are applied at every stage, and equal
+conclusion are unfolded stage by stage as in `proof.theorems.decide`, the rules are applied at every stage, and equal
 canonical forms are a proof. Replacing equals by equals is all that happens, so nothing is proved that does not follow.
 """
 
@@ -12,9 +12,9 @@ from collections.abc import Iterable
 import sympy as sp
 
 from derive.algebra.program import Equation, Program
-from derive.proof.canonical import SwellError, canonical, unfold
-from derive.proof.decide import STAGES
-from derive.proof.values import QUANTITIES
+from derive.proof.formulas.values import QUANTITIES
+from derive.proof.theorems.canonical import SwellError, canonical, unfold
+from derive.proof.theorems.decide import STAGES
 from derive.proof.words.expectation import expected
 from derive.proof.words.statements import ANY, EXPECTED, Equality
 

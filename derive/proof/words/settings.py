@@ -14,8 +14,8 @@ from derive.algebra.gradient import reverse
 from derive.algebra.notation import L, N, index, l, named
 from derive.algebra.program import Equation, Program, Tensor, check
 from derive.algebra.stages import output
+from derive.proof.theorems.worlds import swept
 from derive.proof.words.statements import Equality, Statement, condition, equalities
-from derive.proof.worlds import swept
 
 EVERY = "every width, every number of samples, every activation (elementwise)"
 

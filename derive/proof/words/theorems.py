@@ -21,7 +21,7 @@ from derive.model.errors import DeriveError
 from derive.model.specification import to_toml
 from derive.model.tables import ACTIVATIONS
 from derive.proof.certificate import Certificate, Outcome, Verdict
-from derive.proof.texts import LOSS
+from derive.proof.theorems.texts import LOSS
 from derive.proof.words.experiment import Found, experiments
 from derive.proof.words.facts import fact, zero_weights
 from derive.proof.words.far import far_out, vanishes

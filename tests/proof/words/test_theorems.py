@@ -11,7 +11,7 @@ from derive.model.activation import Activation, activation
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.model.tables import OPTIMIZERS
-from derive.proof.texts import shipped
+from derive.proof.theorems.texts import shipped
 from derive.proof.words import words
 from derive.proof.words.implied import follows
 from derive.proof.words.settings import SETTINGS, read_generally

@@ -1,0 +1,1 @@
+"""Exact arithmetic in the place of NumPy, on which the audit runs a module's text, and the specification's truth."""

@@ -1,0 +1,101 @@
+"""Whether a module that is to be run uses only what derive itself writes: its statements, names and attributes.
+
+An audit runs a file that may come from anyone. What computes the gradients of a network needs no more of Python than
+what derive emits for that network, so whatever goes beyond it is not run at all.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterator
+from functools import lru_cache
+
+from derive.codegen.exact.frame import CHECKPOINTING, WRITERS, syntax, written_for
+from derive.codegen.exact.stand_in import BINARY, CHOICES, COMPARISONS, FUNCTIONS, UNARY
+from derive.model.architecture import Architecture
+
+ARRAYS = ("T", "shape", "size", "ndim", "dtype", "dot", "sum", "max", "mean", "reshape", "ravel", "copy", "fill", "all")
+"""Attributes of an array that compute with it and lead nowhere else."""
+NUMPY = (*UNARY, *BINARY, *COMPARISONS, *CHOICES, *FUNCTIONS, "matmul", "abs", "absolute", "empty", "zeros", "ones")
+SYNTAX: tuple[type[ast.AST], ...] = (ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.expr_context, ast.keyword)
+PLAIN = (
+    *(ast.IfExp, ast.If, ast.For, ast.Pass, ast.AugAssign, ast.BoolOp, ast.Slice, ast.List, ast.Starred, ast.Expr),
+)
+UNSAFE = (ast.Mod, ast.LShift)
+"""Operators that make long texts and long numbers of short ones; `%` formats."""
+REACHING = frozenset(CHECKPOINTING)
+HARMLESS = ("abs", "len", "float", "int", "bool", "sum", "min", "max", "zip", "range", "tuple", "list", "enumerate")
+"""Functions of Python that a module may call besides those that derive's own text calls."""
+
+
+def foreign(text: str, architecture: Architecture) -> list[str]:
+    """What `text` uses besides what derive writes for this architecture, each with its line; empty if it may be run.
+
+    Statements that stand in derive's own text are left out: `train`, for one, reaches files.
+    """
+    written, known = _written(architecture), _vocabulary(architecture)
+    tree = syntax(text)
+    own = _defined(tree)
+    found = {
+        f"{kind} {word}".rstrip() + f" in line {getattr(node, 'lineno', 1)}": None
+        for statement in tree.body
+        if ast.dump(statement) not in written
+        for node in ast.walk(statement)
+        for kind, word in _words(node, own)
+        if (kind, word) not in known
+    }
+    return list(found)
+
+
+@lru_cache(maxsize=16)
+def _written(architecture: Architecture) -> frozenset[str]:
+    return frozenset(ast.dump(node) for text in written_for(architecture) for node in syntax(text).body)
+
+
+@lru_cache(maxsize=16)
+def _vocabulary(architecture: Architecture) -> frozenset[tuple[str, str]]:
+    """What the functions that reach no file use."""
+    words = {("the attribute", name) for name in (*ARRAYS, *NUMPY)} | {("the name", name) for name in HARMLESS}
+    words |= {("the syntax", kind.__name__) for kind in PLAIN}
+    for text in written_for(architecture):
+        tree = syntax(text)
+        own = _defined(tree)
+        for statement in tree.body:
+            used = {getattr(node, "id", "") for node in ast.walk(statement)}
+            if not used & REACHING and getattr(statement, "name", "") not in WRITERS:
+                words |= {word for node in ast.walk(statement) for word in _words(node, own)}
+    return frozenset(words)
+
+
+def _words(node: ast.AST, own: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """(kind, word) for everything that a node uses of Python and NumPy."""
+    if not isinstance(node, SYNTAX) or isinstance(node, UNSAFE):
+        yield "the syntax", type(node).__name__
+    match node:
+        case ast.Import() | ast.ImportFrom():
+            yield "the line", ast.unparse(node)
+        case ast.Attribute(attr=name):
+            yield "the attribute", name
+        case ast.Name(id=name) if name.startswith("__") or name not in own:
+            yield "the name", name
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name) if name.startswith("__"):
+            yield "the name", name
+        case ast.ClassDef(bases=bases, keywords=keywords, decorator_list=decorators):
+            yield "the class of", ", ".join(map(ast.unparse, [*bases, *(k.value for k in keywords), *decorators]))
+        case ast.FormattedValue(format_spec=ast.JoinedStr() as spec):
+            yield "the format", ast.unparse(spec)
+
+
+def _defined(tree: ast.AST) -> frozenset[str]:
+    """The names that a module gives a meaning to, and no function of Python's."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.FunctionDef(name=name):
+                names.add(name)
+            case ast.alias(name=name, asname=other):
+                names.add(other or name)
+    return frozenset(names - set(dir(builtins)) - REACHING - set(WRITERS))

@@ -1,0 +1,182 @@
+"""What surrounds the equations of an emitted module, as syntax: constants, helper functions, the door.
+
+What these lines do shows only with bad input, files or random numbers, which exact arithmetic does not
+meet. So they have to be as derive writes them, word for word up to comments.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from derive.algebra.gradient import differentiate
+from derive.codegen.emit import emit
+from derive.codegen.forms.kernels import called, meanings
+from derive.model.architecture import Architecture
+from derive.model.errors import DeriveError, shorten
+from derive.model.limits import LIMITS
+from derive.model.reader import deeper_than
+from derive.model.tables import STYLES
+
+FRAME = (
+    *("unpack", "pack", "initialize", "standardize", "train", "_batches", "check_gradient", "new_state"),
+    *("Parameters", "State", "_buffers", "_buffers_one", "scheduled", "_orthogonal"),
+    *("DivergedError", "_overflow", "_diverged"),
+    *("_real", "_theta", "_in_place", "_matrix", "_data", "_finite", "_prepare"),
+    *("_one_hot", "_targets", "_weights", "_mask", "_converted", "_is_number", "_rate"),
+    *("_Checkpoint", "_remove", "_checksum"),
+)
+"""What emitted modules have around their equations, all of them or those that need it."""
+
+DOOR = (
+    *("_theta", "_in_place", "_matrix", "_data", "_finite", "_one_hot", "_weights", "_mask"),
+    *("_prepare", "_rate", "float"),
+)
+"""Calls that do nothing to good input; each function has to make those that derive writes."""
+
+CHECKPOINTING = ("glob", "json", "os", "time", "zlib")
+"""What emitted modules import for `train` to write checkpoints with."""
+
+IMPORTS = (
+    "from __future__ import annotations",
+    "from typing import NamedTuple",
+    "import numpy as np",
+    *(f"import {name}" for name in CHECKPOINTING),
+)
+"""What emitted modules import, each in a line of its own."""
+
+WRITERS = ("open", "_Checkpoint", "_remove", "train")
+"""What reaches files; it is for the functions around the equations only."""
+
+
+DECIDED = re.compile(r"isfinite|np\.inf|is not state\.")
+"""What decisions are about that have to be taken as derive writes them."""
+
+
+def constants(text: str, where: str) -> dict[str, Any]:
+    """The constants that a module states about itself, read without running it."""
+    try:
+        tree = syntax(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None)
+        raise DeriveError(f"{where}: not Python{f', line {line}' if line else ''}: {error}") from None
+    if deeper_than(tree, LIMITS["depth"].most):
+        raise DeriveError(f"{where}: {LIMITS['depth'].exceeded()}")
+    found: dict[str, Any] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            if names and names[0] in ("NAME", "SIZES", "SPEC", "DIGEST"):
+                try:
+                    found[names[0]] = ast.literal_eval(node.value)
+                except ValueError:
+                    raise DeriveError(f"{where}: {names[0]} is not a literal, so it cannot be read") from None
+    for name in ("SPEC", "SIZES", "DIGEST"):
+        if name not in found:
+            raise DeriveError(f"{where}: {name} is missing; only modules that derive emitted have it")
+    if not isinstance(found["SPEC"], str):
+        raise DeriveError(f"{where}: SPEC is {shorten(found['SPEC'])}; expected TOML text")
+    return found
+
+
+def syntax(text: str) -> ast.Module:
+    """The syntax tree of a module, without the warnings that Python writes about it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
+
+
+def changed(text: str, architecture: Architecture) -> list[str]:
+    """The definitions around the equations that are not those that derive emits for this architecture."""
+    found = _definitions(text)
+    style = "fast" if "_sweep" in found else "readable"
+    emitted = _emitted(architecture, style)
+    different = {name for name in (*FRAME, *called(_text(architecture, style))) if found.get(name) != emitted.get(name)}
+    return sorted(different | _doors(text, architecture, style) | set(_reaching_out(text)))
+
+
+def _reaching_out(text: str) -> Iterator[str]:
+    """What else than the functions around the equations imports, or uses what checkpoints are written with."""
+    for node in ast.parse(text).body:
+        name = getattr(node, "name", f"line {node.lineno}")
+        if name in FRAME or ast.unparse(node) in IMPORTS:
+            continue
+        for inner in ast.walk(node):
+            named = getattr(inner, "id", "")
+            if isinstance(inner, ast.Import | ast.ImportFrom) or named in (*CHECKPOINTING, *WRITERS):
+                yield name
+                break
+
+
+def exact_functions(text: str, architecture: Architecture) -> dict[str, Any]:
+    """What the functions with a name of their own stand for in the text that derive writes, by their names."""
+    emitted = _text(architecture, "fast" if "_sweep" in _definitions(text) else "readable")
+    return meanings(called(emitted))
+
+
+def resized(text: str, sizes: tuple[int, ...]) -> str:
+    """The module with the literal of SIZES replaced, and nothing else."""
+    for node in syntax(text).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "SIZES":
+            lines = text.encode().splitlines(keepends=True)
+            start, end = node.value.lineno - 1, node.value.end_lineno or node.value.lineno
+            first, last = lines[start], lines[end - 1]
+            replaced = first[: node.value.col_offset] + repr(sizes).encode() + last[node.value.end_col_offset :]
+            return b"".join([*lines[:start], replaced, *lines[end:]]).decode()
+    raise DeriveError("the module has no SIZES")
+
+
+def written_for(architecture: Architecture) -> tuple[str, ...]:
+    """What derive writes for this architecture, in each style."""
+    return tuple(_text(architecture, style) for style in STYLES)
+
+
+@lru_cache(maxsize=16)
+def _text(architecture: Architecture, style: str) -> str:
+    return emit(differentiate(architecture), style)
+
+
+@lru_cache(maxsize=16)
+def _emitted(architecture: Architecture, style: str) -> dict[str, str]:
+    return _definitions(_text(architecture, style))
+
+
+def _definitions(text: str) -> dict[str, str]:
+    """The syntax tree of every function and class of a module, by name."""
+    kinds = ast.FunctionDef | ast.ClassDef
+    return {node.name: ast.dump(node) for node in syntax(text).body if isinstance(node, kinds)}
+
+
+def _doors(text: str, architecture: Architecture, style: str) -> set[str]:
+    """The functions that treat what comes in or goes out differently from what derive emits."""
+    found, emitted = _calls(text), _calls_emitted(architecture, style)
+    return {name for name in emitted if found.get(name) != emitted[name]}
+
+
+@lru_cache(maxsize=16)
+def _calls_emitted(architecture: Architecture, style: str) -> dict[str, list[str]]:
+    return _calls(_text(architecture, style))
+
+
+def _calls(text: str) -> dict[str, list[str]]:
+    """For every function its arguments, the calls at the door and what is decided about them."""
+    return {
+        node.name: [ast.dump(node.args), *_at_door(node)]
+        for node in syntax(text).body
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+def _at_door(function: ast.FunctionDef) -> Iterator[str]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith(("_data(", "_matrix(")):
+            yield " ".join(map(ast.dump, node.targets))
+        if isinstance(node, ast.If | ast.IfExp) and DECIDED.search(ast.unparse(node.test)):
+            yield ast.dump(node)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DOOR:
+            rest = [] if node.func.id == "float" else node.args
+            yield " ".join([node.func.id, *map(ast.dump, rest)])

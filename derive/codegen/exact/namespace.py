@@ -1,0 +1,152 @@
+"""The `np` that a module under audit imports, and the run of its exact text: no files, nothing else that is imported.
+
+In exact arithmetic a literal such as 0.9 is the number that it writes, not the float64 nearest to it.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from derive.codegen.exact.frame import CHECKPOINTING, syntax
+from derive.codegen.exact.stand_in import BINARY, CHOICES, COMPARISONS, FUNCTIONS, UNARY, NotUnderstoodError, StandIn
+
+PASSED = ("dtype", "ndarray", "newaxis", "float64", "float32", "inf", "finfo", "argwhere", "errstate")
+
+
+class Proxy:
+    """A ufunc that also takes plain numbers exactly: np.sqrt(2) stays the square root of two."""
+
+    def __init__(self, owner: StandIn, ufunc: Any) -> None:
+        self.owner = owner
+        self.called = ufunc
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        if not any(isinstance(value, np.ndarray) for value in (*inputs, options.get("out"))):
+            inputs = (self.owner.array(self.owner.number(inputs[0])), *inputs[1:])
+        return self.called(*inputs, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.called, name)
+
+
+class Namespace:
+    """What `np` is inside the module."""
+
+    def __init__(self, owner: StandIn) -> None:
+        self.empty, self.zeros, self.ones, self.asarray = owner.empty, owner.zeros, owner.ones, owner.asarray
+        self.full, self.array = owner.full, owner.asarray
+        self.random = SimpleNamespace(default_rng=np.random.default_rng)
+        self.pi = owner.array(owner.neurons.constant(sp.pi))
+        self.where, self.copyto = owner.where, owner.copyto
+        self._owner = owner
+
+    def __getattr__(self, name: str) -> Any:
+        if name in PASSED or name in FUNCTIONS:
+            return getattr(np, name)
+        known = {"abs": "absolute"}.get(name, name)
+        if known in {*UNARY, *BINARY, *COMPARISONS, *CHOICES, "absolute", "sign", "matmul", "isfinite"}:
+            return Proxy(self._owner, getattr(np, known))
+        raise NotUnderstoodError(f"np.{name}")
+
+
+ALLOWED = (
+    "__build_class__",
+    "abs",
+    "bool",
+    "dict",
+    "enumerate",
+    "float",
+    "int",
+    "isinstance",
+    "len",
+    "list",
+    "map",
+    "max",
+    "min",
+    "print",
+    "range",
+    "repr",
+    "set",
+    "str",
+    "sum",
+    "super",
+    "tuple",
+    "zip",
+    "ValueError",
+    "TypeError",
+    "RuntimeError",
+    "ArithmeticError",
+    "FloatingPointError",
+    "Exception",
+    "property",
+    "staticmethod",
+    "object",
+)
+
+
+class Unused:
+    """In place of a module that checkpoints are written with: it may be imported, and nothing of it be used."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotUnderstoodError(f"{self._name}.{name}")
+
+
+def run(text: str, stand_in: StandIn, name: str) -> dict[str, Any]:
+    """The globals of a module after its exact text has run on the stand-in, with no files and no other imports."""
+    numpy = Namespace(stand_in)
+
+    def import_(module: str, *_: Any) -> Any:
+        if module == "numpy":
+            return numpy
+        if module in ("typing", "__future__"):
+            return importlib.import_module(module)
+        if module in CHECKPOINTING:
+            return Unused(module)
+        raise NotUnderstoodError(f"import {module}")
+
+    names = {key: getattr(builtins, key) for key in ALLOWED}
+    scope: dict[str, Any] = {
+        "__builtins__": {**names, "__import__": import_, "float": lambda value: value},
+        "__name__": name,
+    }
+
+    def exact(number: Any) -> Any:
+        return stand_in.array(stand_in.number(number))
+
+    def quotient(left: Any, right: Any) -> Any:
+        whole = isinstance(left, int) and isinstance(right, int) and right != 0
+        return exact(f"{left}/{right}") if whole else left / right
+
+    scope |= {EXACT: exact, QUOTIENT: quotient}
+    tree = syntax(text)
+    tree = ast.fix_missing_locations(_Literals().visit(tree))
+    exec(compile(tree, f"<{name} under audit>", "exec"), scope)
+    return scope
+
+
+EXACT, QUOTIENT = "_exact_number", "_exact_quotient"
+
+
+class _Literals(ast.NodeTransformer):
+    """Makes every literal that is no whole number the exact number that it writes, and 1 / 3 or 1 / N the fraction."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        return _called(node, EXACT, ast.Constant(repr(node.value))) if isinstance(node.value, float) else node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        return _called(node, QUOTIENT, node.left, node.right) if isinstance(node.op, ast.Div) else node
+
+
+def _called(node: ast.AST, function: str, *arguments: ast.expr) -> ast.AST:
+    return ast.copy_location(ast.Call(ast.Name(function, ast.Load()), list(arguments), []), node)

@@ -1,0 +1,365 @@
+"""A stand-in for NumPy under which the exact bytes of a module run in exact arithmetic.
+
+Arrays are real NumPy arrays (so views, slices and `out=` mean what they mean) of int64: a residue, or the
+negative handle of a `Local`. Only their arithmetic is replaced, through NumPy's own protocols; what is not
+in the tables below raises `NotUnderstoodError`, so that nothing is ever computed with the wrong meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from derive.algebra.residues import PRIME, inverse, matmul
+from derive.codegen.exact.neurons import Local, Neurons, as_written, combined
+from derive.model.expression import Z
+
+
+class NotUnderstoodError(Exception):
+    """The module does something that the stand-in has no exact meaning for."""
+
+
+def _rational(value: Any) -> sp.Rational:
+    """The number that a Python or NumPy number, or a literal's text, was written as: 0.1 is 1/10, and 1/3 the third."""
+    number = value.item() if isinstance(value, np.generic | np.ndarray) else value
+    exact = isinstance(number, int | str | sp.Rational)
+    return as_written(sp.Rational(number) if exact else sp.Rational(Fraction(float(number))))
+
+
+UNARY: dict[str, Callable[[sp.Expr], sp.Expr]] = {
+    "negative": lambda u: -u,
+    "positive": lambda u: u,
+    "square": lambda u: u**2,
+    "reciprocal": lambda u: 1 / u,
+    "exp": sp.exp,
+    "expm1": lambda u: sp.exp(u) - 1,
+    "log": sp.log,
+    "log1p": lambda u: sp.log(1 + u),
+    "sqrt": sp.sqrt,
+    "tanh": sp.tanh,
+    "sinh": sp.sinh,
+    "cosh": sp.cosh,
+    "sin": sp.sin,
+    "cos": sp.cos,
+    "arctan": sp.atan,
+    "arcsinh": sp.asinh,
+}
+BINARY: dict[str, Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
+    "add": lambda u, v: u + v,
+    "subtract": lambda u, v: u - v,
+    "multiply": lambda u, v: u * v,
+    "divide": lambda u, v: u / v,
+    "power": lambda u, v: u**v,
+}
+RESIDUES: dict[str, Callable[[Any, Any], Any]] = {
+    "add": lambda u, v: (u + v) % PRIME,
+    "subtract": lambda u, v: (u - v) % PRIME,
+    "multiply": lambda u, v: u * v % PRIME,
+}
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "less": lambda u, v: u < v,
+    "less_equal": lambda u, v: u <= v,
+    "greater": lambda u, v: u > v,
+    "greater_equal": lambda u, v: u >= v,
+    "equal": lambda u, v: u == v,
+    "not_equal": lambda u, v: u != v,
+}
+CHOICES: dict[str, Callable[[Any, Any], bool]] = {
+    "maximum": lambda u, v: bool(u >= v),
+    "minimum": lambda u, v: bool(u <= v),
+}
+
+
+class StandIn:
+    """The object that a module under audit gets for `import numpy`; N is the number of samples."""
+
+    def __init__(self, neurons: Neurons, samples: int, dtype: str) -> None:
+        self.neurons = neurons
+        self.samples = samples
+        owner = self
+
+        class Exact(np.ndarray[Any, Any]):
+            """An int64 array of residues and handles that claims the module's dtype."""
+
+            @property
+            def dtype(self) -> Any:
+                return np.dtype(dtype)
+
+            def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+                return owner.ufunc(ufunc, method, inputs, options)
+
+            def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Any:
+                return owner.function(function, inputs, options)
+
+            def dot(self, other: Any, out: Any = None) -> Any:
+                return owner.product(self, other, out)
+
+            def sum(self, axis: Any = None, keepdims: Any = False, out: Any = None) -> Any:  # type: ignore[override]
+                return owner.total(self, axis, keepdims, out)
+
+            def max(self, axis: Any = None, keepdims: Any = False, out: Any = None) -> Any:  # type: ignore[override]
+                return owner.largest(self, axis, keepdims, out)
+
+            def mean(self, axis: Any = None, keepdims: Any = False) -> Any:  # type: ignore[override]
+                return owner.mean(self, axis, keepdims)
+
+            def __setitem__(self, key: Any, value: Any) -> None:
+                self.view(np.ndarray)[key] = owner.entries(value)
+
+            def __index__(self) -> int:
+                raise NotUnderstoodError("an array or a decimal number as an index")
+
+            def __bool__(self) -> bool:
+                raise NotUnderstoodError("a decision that depends on the value of an array")
+
+        self.exact = Exact
+
+    # Making arrays.
+
+    def array(self, entries: Any) -> Any:
+        """Residues and handles as an array of the stand-in."""
+        return np.asarray(entries, dtype=np.int64).view(self.exact)
+
+    def entries(self, value: Any) -> Any:
+        """The int64 entries of an array or a number."""
+        if isinstance(value, self.exact):
+            return value.view(np.ndarray)
+        if isinstance(value, np.ndarray) and value.dtype != bool and value.ndim:
+            raise NotUnderstoodError("numbers that come from neither the data nor the parameters")
+        if isinstance(value, np.ndarray) and value.dtype == bool:
+            return value.astype(np.int64)
+        return np.asarray(self.neurons.constant(_rational(value)), dtype=np.int64)
+
+    def empty(self, shape: Any, dtype: Any = None, **_: Any) -> Any:
+        """Memory with unknown contents: what reads it before it is written gets a random number."""
+        if dtype is bool or dtype == np.dtype(bool):
+            return np.zeros(shape, bool)
+        fill = self.neurons.random
+        return self.array(np.full(shape, fill.randrange(1, PRIME)))
+
+    def zeros(self, shape: Any, dtype: Any = None, **_: Any) -> Any:
+        return self.array(np.zeros(shape, np.int64))
+
+    def ones(self, shape: Any, dtype: Any = None, **_: Any) -> Any:
+        return self.array(np.ones(shape, np.int64))
+
+    def full(self, shape: Any, value: Any, dtype: Any = None, **_: Any) -> Any:
+        return self.array(np.full(shape, self.entries(value)))
+
+    def asarray(self, value: Any, dtype: Any = None, **_: Any) -> Any:
+        if isinstance(value, self.exact):
+            return value
+        return self.array(self.entries(value))
+
+    # Arithmetic.
+
+    def ufunc(self, ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """One call of a NumPy ufunc, or its `reduce`."""
+        (out,) = options.pop("out", (None,))
+        name = ufunc.__name__
+        if options.get("dtype") is np.float64:  # what is computed with more digits is the same here
+            del options["dtype"]
+        if method == "reduce" and name == "add":
+            return self.total(inputs[0], options.get("axis", 0), options.get("keepdims", False), out)
+        if method == "reduce" and name == "maximum":
+            return self.largest(inputs[0], options.get("axis", 0), options.get("keepdims", False), out)
+        if method != "__call__" or any(value is not True for value in options.values()):
+            raise NotUnderstoodError(f"np.{name}.{method} with {sorted(options)}")
+        if name == "matmul":
+            return self.product(inputs[0], inputs[1], out)
+        if name == "isfinite":
+            return np.ones(np.shape(inputs[0]), bool)
+        if name in COMPARISONS:
+            if any(isinstance(value, float) and value == np.inf for value in inputs):  # every number is finite here
+                finite = [value if isinstance(value, float) else 0 for value in inputs]
+                return np.full(np.broadcast_shapes(*map(np.shape, inputs)), COMPARISONS[name](*finite))
+            result = self.compare(COMPARISONS[name], *inputs)
+            if out is None:
+                return result
+            out[...] = result
+            return out
+        return self.written(self.compute(name, inputs), out)
+
+    def compute(self, name: str, inputs: tuple[Any, ...]) -> Any:
+        """The entries of an elementwise operation."""
+        inputs = tuple(self.plain(value) for value in inputs)
+        arrays = [self.entries(value) for value in inputs]
+        fixed = [not isinstance(value, np.ndarray) for value in inputs]
+        # A number combined with one value for each sample: then z has to be remembered, as for exp(-z).
+        of_neurons = any(fixed) and any(a.ndim == 2 and self.samples in a.shape for a in arrays)
+        if not of_neurons and all((a >= 0).all() for a in arrays):
+            if name in RESIDUES:
+                return RESIDUES[name](*arrays)
+            if name == "divide" and arrays[1].ndim == 0:
+                return arrays[0] * inverse(int(arrays[1])) % PRIME
+        if name == "sqrt" and arrays[0].ndim and not any(fixed) and (arrays[0] >= 0).all():
+            # Of a sum, not of one neuron: a number of its own, as in the truth, where sqrt(x)**2 is not known to be x.
+            return self.each(lambda u: self.neurons.resolve(self.local(sp.sqrt, u)), *arrays)
+        exact = [self.number(value) if f else a for value, a, f in zip(inputs, arrays, fixed, strict=True)]
+        if name in UNARY:
+            return self.each(lambda u: self.local(UNARY[name], u), *exact)
+        if name in BINARY:
+            return self.each(lambda u, v: self.combine(name, u, v), *exact)
+        real = self.neurons.real
+        if name == "sign":
+            return self.each(lambda u: self.neurons.handle(Local(None, sp.sign(real(u)))), *exact)
+        if name == "absolute" and exact[0].ndim == 1:  # of vectors such as theta: no neuron's z
+            residues = self.each(self.neurons.resolve, *exact)
+            return self.each(lambda u: u if real(u) >= 0 else self.neurons.number(Local(u, -Z)), residues)
+        if name == "absolute":
+            return self.each(lambda u: u if real(u) >= 0 else self.local(UNARY["negative"], u), *exact)
+        if name in CHOICES:
+            decide = CHOICES[name]
+            size = self.neurons.order if exact[0].ndim == 1 else real
+            return self.each(lambda u, v: u if decide(size(u), size(v)) else v, *exact)
+        raise NotUnderstoodError(f"np.{name}")
+
+    def known(self, function: Callable[..., sp.Expr]) -> Callable[..., Any]:
+        """In place of a function of the module: the `function` of z, times a factor if it takes one."""
+
+        def called(z: Any, *factors: Any, out: Any = None) -> Any:
+            arrays = [self.entries(v) if isinstance(v, np.ndarray) else self.number(v) for v in (z, *factors)]
+            result = self.each(lambda u: self.local(lambda z: function(z, *[1] * len(factors)), u), arrays[0])
+            for factor in arrays[1:]:
+                result = self.each(lambda u, v: self.combine("multiply", u, v), factor, result)
+            return self.written(result, out)
+
+        return called
+
+    def plain(self, value: Any) -> Any:
+        """A literal's exact number, or what was computed from such, as a plain number again; all else as it is."""
+        if isinstance(value, self.exact) and value.ndim == 0:
+            local = self.neurons.local(int(value.view(np.ndarray)))
+            if local.zeta is None and local.expr.is_Rational:
+                return local.expr
+        return value
+
+    def number(self, value: Any) -> Any:
+        """A plain number as an entry that stays one, not a residue that could be taken for a neuron's z."""
+        return np.asarray(self.neurons.handle(Local(None, _rational(value))))
+
+    def each(self, operation: Callable[..., Any], *arrays: Any) -> Any:
+        """`operation` on every entry, after broadcasting."""
+        spread = np.broadcast_arrays(*arrays)
+        values = [operation(*map(int, entry)) for entry in zip(*(a.ravel() for a in spread), strict=True)]
+        return np.array(values).reshape(spread[0].shape)
+
+    def local(self, operation: Callable[[sp.Expr], sp.Expr], value: int) -> int:
+        local = self.neurons.local(value)
+        return self.entry(Local(local.zeta, combined(operation, local.expr)), value)
+
+    def entry(self, local: Local, *operands: int) -> int:
+        """What stands for `local`, which was computed from these entries, in an array."""
+        return (self.neurons.number if self.neurons.data.intersection(operands) else self.neurons.handle)(local)
+
+    def combine(self, name: str, left: int, right: int) -> int:
+        """Two entries: an expression in one z if they share it, a residue if not."""
+        u, v = self.neurons.local(left), self.neurons.local(right)
+        if u.zeta is None or v.zeta is None or u.zeta == v.zeta:
+            zeta = v.zeta if u.zeta is None else u.zeta
+            return self.entry(Local(zeta, combined(BINARY[name], u.expr, v.expr)), left, right)
+        a, b = self.neurons.resolve(left), self.neurons.resolve(right)
+        if name == "divide":
+            return a * inverse(b) % PRIME
+        if name not in RESIDUES:
+            raise NotUnderstoodError(f"np.{name} of two arrays")
+        return int(RESIDUES[name](a, b))
+
+    def resolved(self, array: Any) -> Any:
+        """The residues of an array."""
+        entries = self.entries(array)
+        if (entries >= 0).all():
+            return entries
+        return self.each(self.neurons.resolve, entries)
+
+    def compare(self, relation: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+        sides = [self.entries(side) if isinstance(side, np.ndarray) else self.number(side) for side in (left, right)]
+        real = self.neurons.real
+        return self.each(lambda u, v: bool(relation(real(u), real(v))), *sides).astype(bool)
+
+    def product(self, left: Any, right: Any, out: Any = None) -> Any:
+        return self.written(matmul(self.resolved(left), self.resolved(right)), out)
+
+    def inner(self, left: Any, right: Any) -> Any:
+        """The sum of the products of all entries of two arrays of one shape."""
+        if np.shape(left) != np.shape(right):
+            raise NotUnderstoodError(f"np.vdot of shapes {np.shape(left)} and {np.shape(right)}")
+        return self.product(left.reshape(-1), right.reshape(-1))
+
+    def total(self, array: Any, axis: Any, keepdims: bool, out: Any) -> Any:
+        return self.written(self.resolved(array).sum(axis=axis, keepdims=keepdims) % PRIME, out)
+
+    def largest(self, array: Any, axis: Any, keepdims: bool, out: Any) -> Any:
+        """The entries with the largest representatives along an axis."""
+        entries = self.resolved(array)
+        places = self.neurons.largest(entries, axis)
+        found = np.take_along_axis(entries, np.expand_dims(places, axis), axis)
+        return self.written(found if keepdims else found.squeeze(axis), out)
+
+    def mean(self, array: Any, axis: Any = None, keepdims: Any = False) -> Any:
+        total = self.resolved(self.total(array, axis, keepdims, None))
+        return self.array(total * inverse(array.size // max(total.size, 1)) % PRIME)
+
+    def written(self, result: Any, out: Any) -> Any:
+        """The result as an array of the stand-in, in `out` if that is given."""
+        if out is None:
+            return self.array(result)
+        if out.shape != np.shape(result):
+            raise NotUnderstoodError(f"a result of shape {np.shape(result)} written into {out.shape}")
+        out.view(np.ndarray)[...] = result
+        return out
+
+    def function(self, function: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """One call of a NumPy function that is not a ufunc."""
+        name = function.__name__
+        if name not in FUNCTIONS:
+            raise NotUnderstoodError(f"np.{name}")
+        return FUNCTIONS[name](self, *inputs, **options)
+
+    def where(self, condition: Any, inside: Any, outside: Any) -> Any:
+        if np.asarray(condition).dtype != bool:
+            raise NotUnderstoodError("np.where with a condition that is not a comparison")
+        return self.array(np.where(condition, self.entries(inside), self.entries(outside)))
+
+    def copyto(self, target: Any, source: Any, where: Any = True) -> None:
+        if isinstance(where, self.exact):
+            raise NotUnderstoodError("np.copyto where numbers stand, not truth values")
+        np.copyto(target.view(np.ndarray), self.entries(source), where=np.asarray(where, bool))
+
+    def einsum(self, subscripts: str, *operands: Any) -> Any:
+        """Products summed over the letters that are not in the result, each letter along one axis."""
+        inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+        letters = inputs.split(",")
+        if "." in subscripts or not arrow or any(len(set(own)) != len(own) for own in letters):
+            raise NotUnderstoodError(f"np.einsum with {subscripts!r}")
+        order = "".join(dict.fromkeys(output + inputs.replace(",", "")))
+        product: Any = np.ones((1,) * len(order), dtype=np.int64)
+        for own, operand in zip(letters, operands, strict=True):
+            entries = self.resolved(operand).transpose([own.index(x) for x in order if x in own])
+            lengths = iter(entries.shape)
+            product = product * entries.reshape([next(lengths) if x in own else 1 for x in order]) % PRIME
+        return self.array(product.sum(axis=tuple(range(len(output), len(order)))) % PRIME)
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "dot": lambda np_, left, right, out=None: np_.product(left, right, out),
+    "vdot": StandIn.inner,
+    "where": StandIn.where,
+    "copyto": StandIn.copyto,
+    "shape": lambda np_, array: array.shape,
+    "ndim": lambda np_, array: array.ndim,
+    "zeros_like": lambda np_, array, **_: np_.zeros(array.shape),
+    "empty_like": lambda np_, array, **_: np_.empty(array.shape),
+    "concatenate": lambda np_, arrays: np_.array(np.concatenate([np_.entries(a) for a in arrays])),
+    "ravel": lambda np_, array: np_.array(np_.entries(array).ravel()),
+    "sum": lambda np_, array, axis=None, keepdims=False: np_.total(array, axis, keepdims, None),
+    "mean": lambda np_, array, axis=None, keepdims=False: np_.mean(array, axis, keepdims),
+    "transpose": lambda np_, array: array.T,
+    "outer": lambda np_, left, right: np_.product(left.reshape(-1, 1), right.reshape(1, -1)),
+    "einsum": lambda np_, subscripts, *operands: np_.einsum(subscripts, *operands),
+    "reshape": lambda np_, array, shape: array.reshape(shape),
+}

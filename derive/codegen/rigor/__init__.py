@@ -1,0 +1,1 @@
+"""Bounds on the rounding error of an emitted module, in ball arithmetic."""

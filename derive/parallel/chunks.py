@@ -1,0 +1,146 @@
+"""Dask arrays as chunks of samples: what belongs together, where it lies, and sums over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from derive.extras import required
+from derive.model.architecture import Architecture
+from derive.model.errors import DeriveError
+from derive.parallel.workers import Cluster
+
+TOGETHER = 8  # results that are added up at a time
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of the data: Delayed objects for X, Y and, if there are any, the weights; Futures that hold X."""
+
+    start: int
+    rows: int
+    arrays: tuple[Any, ...]
+    futures: tuple[Any, ...]
+
+    @property
+    def words(self) -> str:
+        """Which rows these are."""
+        return f"rows {self.start} to {self.start + self.rows - 1}"
+
+    def placed(self, places: Mapping[str, str], elsewhere: bool) -> Any:
+        """A context in which tasks go to the worker that holds X, or also `elsewhere` once that worker is gone."""
+        where = [places[future.key] for future in self.futures[:1] if future.key in places]
+        asked = {"workers": where, "allow_other_workers": elsewhere} if where else {}
+        return required("dask", "dask").annotate(**asked)
+
+
+def chunked(X: Any, Y: Any, weights: Any = None) -> list[Chunk]:
+    """The chunks of Dask arrays X (N, n_0), Y (N, n_L) or (N,), and weights (N,), without the empty ones.
+
+    Y and weights are cut where X is. Raises DeriveError for arrays that do not go together.
+    """
+    given = {"X": X, "Y": Y} | ({} if weights is None else {"weights": weights})
+    for name, array in given.items():
+        _check(name, array)
+        if len(array) != len(X):
+            raise DeriveError(f"X has {len(X)} rows and {name} has {len(array)}; expected one for every sample")
+    blocks = [_blocks(array.rechunk({0: X.chunks[0]})) for array in given.values()]
+    futures_of = required("distributed", "dask").futures_of
+    starts = np.cumsum((0, *X.chunks[0]))
+    found = [
+        Chunk(int(start), int(rows), tuple(arrays), tuple(futures_of(arrays[0])))
+        for start, rows, *arrays in zip(starts, X.chunks[0], *blocks, strict=False)
+        if rows
+    ]
+    if not found:
+        raise DeriveError("X has no rows; expected at least one sample")
+    return found
+
+
+def check_fit(architecture: Architecture, X: Any, Y: Any, weights: Any = None) -> None:
+    """Raise DeriveError unless these are arrays for this network."""
+    labels = architecture.loss.targets == "distribution" and np.ndim(Y) == 1
+    widths = {"X": (architecture.sizes[0],), "Y": () if labels else (architecture.sizes[-1],), "weights": ()}
+    for name, array in {"X": X, "Y": Y, "weights": weights}.items():
+        if array is not None and array.shape[1:] != widths[name]:
+            expected = ", ".join(map(str, ("N", *widths[name]))) + "," * (not widths[name])
+            raise DeriveError(f"{name} has shape {array.shape}; expected ({expected}), one row for each of N samples")
+    if weights is not None and not architecture.sample_weights:
+        raise DeriveError("weights for a module that takes none; emit it with sample_weights = true")
+
+
+def _check(name: str, array: Any) -> None:
+    if not isinstance(array, required("dask.array", "dask").Array):
+        raise DeriveError(
+            f"{name} is a {type(array).__module__.partition('.')[0]} {type(array).__name__}; expected a Dask array, "
+            f"such as dask.array.from_array({name}, chunks=(10000, -1))"
+        )
+    if array.ndim not in (1, 2) or (array.ndim == 1 and name == "X"):
+        raise DeriveError(f"{name} has shape {array.shape}; expected one row for each of N samples")
+    if np.isnan(array.shape).any():
+        raise DeriveError(f"{name} has chunks of unknown length; call {name}.compute_chunk_sizes() first")
+    if array.ndim > 1 and array.numblocks[1] > 1:
+        raise DeriveError(
+            f"{name} is cut along its columns, into {', '.join(map(str, array.chunks[1]))}; chunks hold whole rows: "
+            f"use {name}.rechunk({{1: -1}})"
+        )
+
+
+def _blocks(array: Any) -> Iterator[Any]:
+    """The chunks of a Dask array, each with as much of the graph as it needs."""
+    delayed, cull = required("dask.delayed", "dask").Delayed, required("dask.optimization", "dask").cull
+    graph = dict(array.__dask_graph__())
+    for block in array.to_delayed(optimize_graph=False).ravel():
+        yield delayed(block.key, cull(graph, [block.key])[0])
+
+
+def persisted(cluster: Cluster, chunks: Sequence[Chunk]) -> list[Chunk]:
+    """The same chunks, computed and kept on workers, everything of the same rows on the same one.
+
+    An X that lies on a worker already stays there.
+    """
+    delayed = required("dask", "dask").delayed
+    places = cluster.places([future for chunk in chunks for future in chunk.futures])
+    tasks = []
+    for chunk in chunks:
+        with chunk.placed(places, elsewhere=True):
+            tasks.append(delayed(_together, pure=False)(*chunk.arrays))
+    futures = cluster.client.compute(tasks)
+    cluster.places(futures)
+    return [
+        Chunk(chunk.start, chunk.rows, tuple(delayed(future)[k] for k in range(len(chunk.arrays))), (future,))
+        for chunk, future in zip(chunks, futures, strict=True)
+    ]
+
+
+def _together(*arrays: Any) -> tuple[Any, ...]:
+    return arrays
+
+
+def gathered(array: Any, blocks: Sequence[Any], chunks: Sequence[Chunk]) -> Any:
+    """A Dask array like `array` that is made of these blocks."""
+    da = required("dask.array", "dask")
+    parts = [
+        da.from_delayed(block, (chunk.rows, *array.shape[1:]), dtype=array.dtype, meta=array._meta)
+        for block, chunk in zip(blocks, chunks, strict=True)
+    ]
+    return da.concatenate(parts)
+
+
+def total(parts: list[Any]) -> Any:
+    """The Delayed sum of Delayed pairs of a number and a vector, in an order that depends on how many there are."""
+    delayed = required("dask", "dask").delayed
+    while len(parts) > 1:
+        parts = [delayed(_sum, pure=False)(parts[k : k + TOGETHER]) for k in range(0, len(parts), TOGETHER)]
+    return parts[0]
+
+
+def _sum(parts: list[tuple[float, Any]]) -> tuple[float, Any]:
+    value, vector = parts[0][0], parts[0][1].copy()
+    for more, other in parts[1:]:
+        value += more
+        vector += other
+    return value, vector

@@ -1,0 +1,1 @@
+"""Worked examples, and the slips that they cannot reveal."""

@@ -1,0 +1,101 @@
+"""Whether an answer differs from what is right in real numbers, where residues cannot tell.
+
+For functions such as sqrt, log or sin not every identity is known modulo a prime, so a difference there proves
+nothing. A difference in floating point far beyond rounding does; agreement proves nothing either way.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from derive.model.architecture import Architecture
+from derive.model.expression import Z
+from derive.proof.formulas.grammar import ELEMENTWISE
+from derive.proof.formulas.values import Layout
+from derive.proof.grading.terms import Term
+from derive.proof.numbers.small import NoExactValueError, SmallData, SmallFunctions, drawn_network
+
+SIZES = (3, (2, 4, 3, 5))
+TRIES = 24
+FAR = 1e-6
+EXACT_TRIES, FINE = 6, 991
+DEEPEST = 8
+"""In deeper networks exact fractions grow too long."""
+ORDERED = (">", "<", ">=", "<=", "where", "max", "min", "abs", "sign")
+"""Heads of terms that ask which of two numbers is larger."""
+
+
+class RealFunctions(SmallFunctions):
+    """Functions as what they are, in floating point."""
+
+    def named(self, formula: sp.Expr, z: Any) -> Any:
+        return float(formula.subs(Z, sp.Float(float(z))))
+
+    def value(self, layer: int, order: int, z: Any) -> Any:
+        return float(self.activations[layer - 1].initial.diff(Z, order).subs(Z, sp.Float(float(z))))
+
+
+def differ(architecture: Architecture, layout: Layout, answer: Term, truth: Term) -> bool:
+    """Whether both are finite real matrices of one shape that are far from equal."""
+    for seed in range(TRIES):
+        try:
+            data = _drawn(RealFunctions, architecture, layout, seed)
+            given, right = (np.asarray(_value(data, term), dtype=float) for term in (answer, truth))
+        except (TypeError, ValueError, ArithmeticError, KeyError, NoExactValueError):
+            continue  # a root of a negative number, or nothing that is a number
+        finite = given.shape == right.shape and np.isfinite(given).all()
+        if finite and np.max(np.abs(given - right)) > FAR * (1 + np.max(np.abs(right))):
+            return True
+    return False
+
+
+class Fine(SmallFunctions):
+    """Fractions from -2 to 2, so that every case of what has cases comes up."""
+
+    def drawn(self) -> Fraction:
+        return Fraction(self.draw.randint(-2 * FINE, 2 * FINE), FINE)
+
+
+@lru_cache(maxsize=64)
+def _drawn(kind: type[SmallFunctions], architecture: Architecture, layout: Layout, seed: int) -> SmallData:
+    functions = kind(architecture.activations, random.Random(f"{kind.__name__} {seed}"), architecture)
+    return drawn_network(architecture, layout, *SIZES, functions)
+
+
+def agree(architecture: Architecture, layout: Layout, answer: Term, truth: Term) -> bool:
+    """Whether both are equal, exactly, at fractions that know which of two is larger.
+
+    Residues have no order: of cases such as |u| < 1 and u > 1 they do not know that only one can be.
+    """
+    for seed in range(EXACT_TRIES if architecture.depth <= DEEPEST else 0):
+        try:
+            data = _drawn(Fine, architecture, layout, seed)
+            given, right = np.broadcast_arrays(data.value(answer, {}), data.value(truth, {}))
+            if not np.array_equal(given, right):
+                return False
+        except (NoExactValueError, ValueError, ArithmeticError):
+            return False
+    return architecture.depth <= DEEPEST
+
+
+def _value(data: SmallData, term: Term) -> Any:
+    """The value of a term with every function as what it is."""
+    own: Mapping[Term, Any] = {
+        part: _each(part.head, _value(data, part.parts[0])) for part in term.walk() if part.head in ELEMENTWISE
+    }
+    return data.value(term, own)
+
+
+def _each(name: str, array: Any) -> Any:
+    values = [float(ELEMENTWISE[name](sp.Float(float(v)))) for v in np.ravel(array)]
+    if not all(map(math.isfinite, values)):
+        raise ValueError(name)
+    return np.array(values, dtype=object).reshape(np.shape(array))

@@ -1,0 +1,1 @@
+"""Deciding formulas: canonical form, lemmas and induction, counterexamples, and independent oracles."""

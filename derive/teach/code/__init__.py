@@ -1,0 +1,1 @@
+"""Auditing NumPy code that somebody wrote by hand."""

@@ -1,0 +1,88 @@
+"""Running somebody's function in floats, in every convention that is left open, and which one it follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from derive.model.errors import DeriveError
+from derive.teach.code.explained import equal
+from derive.teach.code.layouts import Convention
+from derive.teach.code.naming import close
+from derive.teach.code.observed import Noted, Source, Trace, call, gradients, quietly
+from derive.teach.code.reference import Point
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One run in floats: the gradients that came back, or why none did, and what was assigned on the way."""
+
+    convention: Convention
+    at: Point
+    validity: str
+    found: dict[str, Any]
+    noted: tuple[Noted, ...]
+    error: Exception | SystemExit | None = None
+
+    def right(self, name: str) -> Any:
+        """The gradient by the parameter `name` as the function should return it."""
+        value = self.at.values[f"d{name}"] * self.convention.factor(self.at.samples)
+        return self.convention.stored(name, value)
+
+    def fits(self, name: str) -> bool:
+        """Whether the gradient is there, with the shape of its parameter; a bias may be a row, a column or neither."""
+        if name not in self.found:
+            return False
+        value, right = self.numbers(name), self.right(name)
+        return value.shape == right.shape or (
+            name[0] == "b" and value.size == right.size == max(value.shape, default=1)
+        )
+
+    def same(self, name: str) -> bool:
+        """Whether the gradient is the right one, up to rounding."""
+        right = self.right(name)
+        return self.fits(name) and close(self.numbers(name).reshape(right.shape), right)
+
+    def numbers(self, name: str) -> Any:
+        """What was returned for the parameter as an array of floats; an empty one if it is none."""
+        try:
+            return np.asarray(self.found[name], dtype=float)
+        except (TypeError, ValueError):
+            return np.empty(0)
+
+    def score(self, order: list[str]) -> tuple[int, ...]:
+        """How well the convention fits the function: whether it runs, then shapes, then values."""
+        quantities = [np.asarray(v) for v in self.at.values.values() if np.ndim(v)]
+        met = sum(any(equal(each.value, value) for value in quantities) for each in self.noted)
+        return self.error is None, sum(map(self.fits, order)), sum(map(self.same, order)), met
+
+
+def tried(
+    function: Callable[..., Any],
+    source: Source,
+    at: Point,
+    order: list[str],
+    convention: Convention,
+    validity: str = "",
+    traced: bool = True,
+) -> Tried:
+    """The function run in floats at the point. Raises DeriveError if it cannot be called at all."""
+    trace = Trace(source.path)
+    given = convention.given(at.values, order)
+    shapes = {name: given[name].shape for name in order}
+    try:
+        with quietly(), trace.watching(traced):
+            found = gradients(call(function, source, given), order, shapes)
+    except DeriveError:
+        raise
+    except (Exception, SystemExit) as error:
+        return Tried(convention, at, validity, {}, tuple(trace.noted), error)
+    return Tried(convention, at, validity, found, tuple(trace.noted))
+
+
+def best(candidates: list[Tried], order: list[str]) -> Tried:
+    """The run in the convention that fits the function best; of equal ones the first."""
+    return max(candidates, key=lambda each: each.score(order))

@@ -1,0 +1,1 @@
+"""Exercise sheets: questions, right and slipped answers, hints, and what a class answered."""

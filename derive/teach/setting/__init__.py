@@ -1,0 +1,1 @@
+"""How a formula is set: boxes, and MathML, LaTeX, Unicode and pictures made of them."""
