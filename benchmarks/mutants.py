@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from benchmarks.mutators import Mutant, everywhere, mutants, signed
 from derive.algebra.gradient import differentiate
@@ -152,9 +153,9 @@ def all_mutants(seed: int, limit: int | None) -> list[tuple[int, Mutant]]:
         text = emitted(network)
         assert audit(text, architecture).holds, "an original that fails"
         unique = {m.text: m for m in (*mutants(text), *everywhere(text), *consistent(architecture, style))}
-        found += [(network, mutant) for key, mutant in unique.items() if key != text and parses(key)]
+        found += [(network, mutant) for key, mutant in unique.items() if key != text]
     random.Random(seed).shuffle(found)
-    return found[:limit]
+    return list(islice((drawn for drawn in found if parses(drawn[1].text)), limit))
 
 
 def parses(text: str) -> bool:

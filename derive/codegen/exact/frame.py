@@ -29,6 +29,7 @@ FRAME = (
     *("_real", "_theta", "_in_place", "_matrix", "_data", "_finite", "_prepare"),
     *("_one_hot", "_targets", "_weights", "_mask", "_converted", "_is_number", "_rate"),
     *("_Checkpoint", "_remove", "_checksum"),
+    *("PART", "GATHERED"),
 )
 """What emitted modules have around their equations, all of them or those that need it."""
 
@@ -146,9 +147,14 @@ def _emitted(architecture: Architecture, style: str) -> dict[str, str]:
 
 
 def _definitions(text: str) -> dict[str, str]:
-    """The syntax tree of every function and class of a module, by name."""
-    kinds = ast.FunctionDef | ast.ClassDef
-    return {node.name: ast.dump(node) for node in syntax(text).body if isinstance(node, kinds)}
+    """The syntax tree of every function, class and constant of a module, by name."""
+    found = {}
+    for node in syntax(text).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found[node.name] = ast.dump(node)
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] = ast.dump(node.value)
+    return found
 
 
 def _doors(text: str, architecture: Architecture, style: str) -> set[str]:
