@@ -69,7 +69,7 @@ class _Local:
             return None
         self.known[equation.tensor.name] = replace(equation, value=written)
         self.cost[equation.tensor.name] = 1 + sp.count_ops(value) + sum(self.cost[name] for name in adjoints)
-        best = self.refolded(written)
+        best = _factored(self.refolded(written))
         if any(len(total.limits) > 1 or total.function.has(sp.Sum) for total in best.atoms(sp.Sum)):
             return None  # a double sum, where what it was had the inner one by name
         return best if adjoints and sp.count_ops(best) < self.cost[equation.tensor.name] else None
@@ -129,6 +129,30 @@ class _Local:
             if replaced.has(symbol):
                 expr = sp.factor_terms(replaced.xreplace({symbol: equation.target}))
         return expr
+
+
+def _factored(expr: sp.Expr) -> sp.Expr:
+    """`expr` with what its terms have in common in front, and no longer numbers than they had.
+
+    >>> x, y = sp.symbols("x y")
+    >>> _factored(sp.Rational(2, 3) * x * y - sp.Rational(5, 7) * x), _factored(x / 2 - y / 2)
+    (x*(2*y/3 - 5/7), (x - y)/2)
+    """
+    return sp.factor_terms(expr).replace(lambda part: part.is_Mul, _multiplied_in)
+
+
+def _multiplied_in(product: sp.Expr) -> sp.Expr:
+    """`product` with its number multiplied into a sum that is among its factors, if fewer digits stand there then."""
+    number, rest = product.as_coeff_Mul()
+    found = [product]
+    for factor in rest.args if rest.is_Mul else (rest,):
+        if factor.is_Add:
+            found.append(rest / factor * sp.Add(*(number * term for term in factor.args)))
+    return min(found, key=_digits)
+
+
+def _digits(expr: sp.Expr) -> int:
+    return sum(len(str(number)) for number in sp.preorder_traversal(expr) if number.is_Rational)
 
 
 def _cancelled(expr: sp.Expr) -> sp.Expr:

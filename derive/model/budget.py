@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 from derive.model.errors import DeriveError
@@ -28,6 +29,7 @@ def budget(what: str) -> Iterator[None]:
     if sys.getprofile() is not None:
         yield
         return
+    import_module("sympy")  # else its import, nearly a million calls, would be the formula's
     left = LIMITS["steps"].most
     over = False
 

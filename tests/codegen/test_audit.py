@@ -120,6 +120,26 @@ def test_constants_with_many_digits_pass(momentum: float) -> None:
     assert audit(text_of(["tanh"], "fast", momentum=momentum)).holds
 
 
+PRODUCTS = [("selu", "poisson"), ("lecun_tanh", "huber"), ("lecun_tanh", "log_cosh"), ("lecun_tanh", "poisson")]
+"""Activations whose constants, multiplied with each other, no decimal writes exactly, and losses that square them."""
+
+
+@pytest.mark.parametrize(("name", "loss"), PRODUCTS)
+def test_products_of_constants_pass(name: str, loss: str) -> None:
+    architecture = Architecture((3, 2), [name], loss=loss)
+    assert audit(emit(differentiate(architecture), "readable"), architecture).holds
+
+
+@pytest.mark.parametrize("factor", [1 - 1e-15, 1 + 1e-15])
+def test_a_neighbour_of_a_product_of_constants_does_not(factor: float) -> None:
+    architecture = Architecture((3, 2), ["selu"], loss="poisson")
+    text = emit(differentiate(architecture), "readable")
+    product = "1.7580993408473768"
+    assert product in text
+    wrong = signed(text.replace(product, repr(float(product) * factor)))
+    assert not audit(wrong, architecture, to_the_end=False).holds
+
+
 def test_the_same_fault_in_loss_and_gradient_is_caught() -> None:
     text = text_of(["tanh", "identity"], "readable")
     wrong = text.replace(".sum(axis=1) / 2", ".sum(axis=1)").replace("= (a2 - Y) / N", "= 2 * (a2 - Y) / N")

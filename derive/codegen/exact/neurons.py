@@ -50,6 +50,8 @@ class Neurons:
     locals: list[Local] = field(default_factory=list)
     data: set[int] = field(default_factory=set)
     """Entries that are data. They are no neuron's z: what is computed from one is a number of its own."""
+    meant: dict[sp.Rational, sp.Rational] = field(default_factory=dict)
+    """Numbers as a module has to write them, rounded → the specification's own, of which they are nearest."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -62,6 +64,15 @@ class Neurons:
     def draw(self) -> int:
         """A random residue."""
         return self.random.randrange(1, PRIME)
+
+    def expect(self, formula: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> None:
+        """Let decimals stand for the numbers in this function and its derivatives that no decimal writes exactly."""
+        self.meant |= _rounded(formula, symbols, tuple(self.points))
+
+    def rational(self, number: sp.Rational) -> sp.Rational:
+        """The number that is meant by a float in a module."""
+        written = as_written(number)
+        return self.meant.get(written, written)
 
     def handle(self, local: Local) -> int:
         """A negative number that stands for `local` in an array of residues."""
@@ -124,7 +135,7 @@ class Neurons:
 
         `further` are the residues of the other symbols in it: of the constants that are trained.
         """
-        branch = _branch(expr, self.point(zeta))
+        branch = _branch_at(expr, self.point(zeta))
         if not further:
             return self.resolve(self.handle(Local(zeta, branch)))
         if zeta in self._pinned:
@@ -207,11 +218,19 @@ def _polynomial(terms: Terms, values: Sequence[int]) -> int:
     return total % PRIME
 
 
+_branch_at = cache(branch_at)
+
+
 @cache
-def _branch(expr: sp.Expr, point: sp.Rational) -> sp.Expr:
-    """The branch of a specified function, with its constants as a module can write them."""
-    branch = branch_at(expr, point)
-    return branch.xreplace({r: as_written(r) for r in branch.atoms(sp.Rational)})
+def _rounded(
+    formula: sp.Expr, symbols: tuple[sp.Symbol, ...], points: tuple[sp.Rational, ...]
+) -> dict[sp.Rational, sp.Rational]:
+    """The numbers in the branches of f and its first two derivatives that a float rounds, by what it is read as."""
+    first = [formula.diff(symbol) for symbol in symbols]
+    second = [derivative.diff(symbol) for derivative in first for symbol in symbols]
+    branches = {_branch_at(expr, point) for expr in (formula, *first, *second) for point in points}
+    numbers = {number for branch in branches for number in branch.atoms(sp.Rational)}
+    return {as_written(number): number for number in numbers if as_written(number) != number}
 
 
 @cache

@@ -15,7 +15,7 @@ import numpy as np
 import sympy as sp
 
 from derive.algebra.residues import PRIME, inverse, matmul
-from derive.codegen.exact.neurons import Local, Neurons, as_written, combined
+from derive.codegen.exact.neurons import Local, Neurons, combined
 from derive.model.expression import Z
 
 
@@ -24,10 +24,10 @@ class NotUnderstoodError(Exception):
 
 
 def _rational(value: Any) -> sp.Rational:
-    """The number that a Python or NumPy number, or a literal's text, was written as: 0.1 is 1/10, and 1/3 the third."""
+    """The number that a Python or NumPy number, or a literal's text, is exactly."""
     number = value.item() if isinstance(value, np.generic | np.ndarray) else value
     exact = isinstance(number, int | str | sp.Rational)
-    return as_written(sp.Rational(number) if exact else sp.Rational(Fraction(float(number))))
+    return sp.Rational(number) if exact else sp.Rational(Fraction(float(number)))
 
 
 UNARY: dict[str, Callable[[sp.Expr], sp.Expr]] = {
@@ -132,7 +132,7 @@ class StandIn:
             raise NotUnderstoodError("numbers that come from neither the data nor the parameters")
         if isinstance(value, np.ndarray) and value.dtype == bool:
             return value.astype(np.int64)
-        return np.asarray(self.neurons.constant(_rational(value)), dtype=np.int64)
+        return np.asarray(self.neurons.constant(self.neurons.rational(_rational(value))), dtype=np.int64)
 
     def empty(self, shape: Any, dtype: Any = None, **_: Any) -> Any:
         """Memory with unknown contents: what reads it before it is written gets a random number."""
@@ -240,7 +240,7 @@ class StandIn:
 
     def number(self, value: Any) -> Any:
         """A plain number as an entry that stays one, not a residue that could be taken for a neuron's z."""
-        return np.asarray(self.neurons.handle(Local(None, _rational(value))))
+        return np.asarray(self.neurons.handle(Local(None, self.neurons.rational(_rational(value)))))
 
     def each(self, operation: Callable[..., Any], *arrays: Any) -> Any:
         """`operation` on every entry, after broadcasting."""

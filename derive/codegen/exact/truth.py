@@ -137,6 +137,8 @@ def drawn(architecture: Architecture, samples: int, seed: int, neurons: Neurons)
     data = {t.name: draw(1, PRIME, tuple(sizes[a] for a in t.axes)) for t in program.inputs}
     if architecture.loss.targets == "distribution":
         data["y"][:, -1] = (1 - data["y"][:, :-1].sum(axis=1)) % PRIME
+    for formula, symbols in {**known, **logarithms, **further}.values():
+        neurons.expect(formula, symbols)
     neurons.data |= {int(entry) for name in ("a0", "y", WEIGHTS.name) for entry in np.ravel(data.get(name, []))}
     return Truth(architecture, program, sizes, data, neurons, {**logarithms, **further})
 
