@@ -144,11 +144,9 @@ def _factored(expr: sp.Expr) -> sp.Expr:
 def _multiplied_in(product: sp.Expr) -> sp.Expr:
     """`product` with its number multiplied into a sum that is among its factors, if fewer digits stand there then."""
     number, rest = product.as_coeff_Mul()
-    found = [product]
-    for factor in rest.args if rest.is_Mul else (rest,):
-        if factor.is_Add:
-            found.append(rest / factor * sp.Add(*(number * term for term in factor.args)))
-    return min(found, key=_digits)
+    totals = [factor for factor in sp.Mul.make_args(rest) if factor.is_Add]
+    others = [rest / total * sp.Add(*(number * term for term in total.args)) for total in totals]
+    return min(product, *others, key=_digits) if others else product
 
 
 def _digits(expr: sp.Expr) -> int:

@@ -1,7 +1,7 @@
 """A budget of computation for what is read from anyone: counted, not timed, so that it is the same on every machine.
 
 What is counted are the calls of Python functions. SymPy consists of them, so that whatever a formula sets off in it
-comes to an end.
+comes to an end. What SymPy imports at its first use does not count: that would be more than most formulas take.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
+from importlib import _bootstrap
 from typing import Any
 
 from derive.model.errors import DeriveError
 from derive.model.limits import LIMITS
+
+IMPORT = _bootstrap._find_and_load.__code__  # type: ignore[attr-defined]
+"""What Python runs for an import of a module that is not there yet, from beginning to end."""
 
 
 class _SpentError(BaseException):
@@ -29,13 +32,15 @@ def budget(what: str) -> Iterator[None]:
     if sys.getprofile() is not None:
         yield
         return
-    import_module("sympy")  # else its import, nearly a million calls, would be the formula's
     left = LIMITS["steps"].most
+    importing = 0
     over = False
 
     def count(frame: Any, event: str, argument: Any) -> None:
-        nonlocal left
-        left -= 1
+        nonlocal left, importing
+        if frame.f_code is IMPORT:
+            importing += {"call": 1, "return": -1}.get(event, 0)
+        left -= not importing
         if left < 0 and not over:
             raise _SpentError
 

@@ -60,6 +60,6 @@ LIMITS: dict[str, Limit] = {
     "nested": Limit(4, "functions within one another in an expression"),
     "functions": Limit(16, "functions in an expression"),
     "cases": Limit(2, "cases that depend on cases in an expression"),
-    "steps": Limit(1_000_000, "steps of computation for a formula"),
+    "steps": Limit(1_500_000, "steps of computation for a formula"),
 }
 """Name → the limit. Each has a test on both of its sides."""

@@ -18,6 +18,9 @@ DOTTED = re.compile(rf"(?<![\w.-]){PART}(?:[ \t]*+\.[ \t]*+{PART}){{{LIMITS['key
 """A key of more parts than any has; tomllib's memory grows with their square."""
 
 
+TOO_LONG = 10 ** LIMITS["digits"].most
+
+
 def check_regular(path: Path) -> None:
     """Raise DeriveError for what is no file with an end: a folder, a device, a pipe that nobody may write into."""
     try:
@@ -59,8 +62,16 @@ def toml_table(text: str, where: str) -> dict[str, Any]:
     if dotted := DOTTED.search(text):
         raise DeriveError(f"{where}: not valid TOML: {shorten(dotted[0])}: {LIMITS['key'].exceeded()}")
     try:
-        return tomllib.loads(text.removeprefix("\ufeff"))
+        table = tomllib.loads(text.removeprefix("\ufeff"))
     except ValueError as error:  # a TOMLDecodeError, or a number with thousands of digits
         raise DeriveError(f"{where}: not valid TOML: {str(error)[:200]}") from None
     except RecursionError:
         raise DeriveError(f"{where}: not valid TOML: nested too deeply") from None
+    values: list[Any] = [table]
+    while values:
+        value = values.pop()
+        if isinstance(value, dict | list):
+            values += value.values() if isinstance(value, dict) else value
+        elif isinstance(value, int) and abs(value) >= TOO_LONG:  # of any base: Python would not write it in decimals
+            raise DeriveError(f"{where}: {LIMITS['digits'].exceeded()}")
+    return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,16 @@ def _calls(n: int) -> bool:
         for _ in range(n):
             nothing()
     return True
+
+
+def test_what_an_import_computes_is_not_the_formulas(tmp_path, monkeypatch):
+    monkeypatch.setitem(LIMITS, "steps", Limit(1000, "steps"))
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "large_module_of_somebody.py").write_text("for k in range(2000):\n    str(k)\n")
+    with budget("a formula"):
+        import_module("large_module_of_somebody")
+    with pytest.raises(DeriveError, match="too many steps"):
+        _calls(2000)
 
 
 def test_every_limit_has_its_case():
