@@ -96,11 +96,16 @@ class ScalarReader(Reader):
         self.fail(node, str(unknown("name", name, self.names)))
 
     def negative(self, value: sp.Expr, node: ast.AST) -> sp.Expr:
+        self.check_numbers(node, value)
         return -value
 
-    def binary(self, operator: str, left: sp.Expr, right: sp.Expr, node: ast.AST) -> sp.Expr:
-        if isinstance(left, sp.Basic) and not (isinstance(left, sp.Expr) and isinstance(right, sp.Expr)):
+    def check_numbers(self, node: ast.AST, *values: sp.Basic) -> None:
+        """Refuse a comparison where a number has to be; a quantity of a text may be neither, and is left alone."""
+        if any(isinstance(value, sp.Basic) and not isinstance(value, sp.Expr) for value in values):
             self.fail(node, "a comparison belongs into where(condition, ..., ...)")
+
+    def binary(self, operator: str, left: sp.Expr, right: sp.Expr, node: ast.AST) -> sp.Expr:
+        self.check_numbers(node, left, right)
         match operator:
             case "+":
                 return left + right
@@ -134,6 +139,7 @@ class ScalarReader(Reader):
         )
 
     def compare(self, operator: str, left: sp.Expr, right: sp.Expr, node: ast.AST) -> Any:
+        self.check_numbers(node, left, right)
         for side in (left, right):
             if side.has(sp.I, sp.zoo, sp.nan, sp.oo):
                 self.fail(node, "a side of the comparison is not real")

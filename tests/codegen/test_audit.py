@@ -9,6 +9,7 @@ import pytest
 from derive.algebra.gradient import differentiate
 from derive.codegen.audit import audit
 from derive.codegen.emit import digest, emit
+from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.model.tables import ACTIVATIONS
@@ -118,6 +119,24 @@ def test_planted_faults_are_refuted(style: str, right: str, wrong: str) -> None:
 @pytest.mark.parametrize("momentum", [1 / 3, 0.1 + 0.2])
 def test_constants_with_many_digits_pass(momentum: float) -> None:
     assert audit(text_of(["tanh"], "fast", momentum=momentum)).holds
+
+
+CHOICES = {
+    "cases within the sign of an exponent": "(1/(1 + exp(min(z, 1))) - abs(abs(z/3)))",
+    "a clamp beside a quotient": "(1/(1 + exp(abs(z))) * max(min(z/3, 1), -1))",
+    "a kink at an irrational number": "min(((-z * pi) + (-z - 0.5)), 1)",
+    "a sign that a trained constant decides": "1/(1 + exp((sin(pi) - where(-z > 0, z, beta*z))))",
+}
+"""Users' own functions whose stable form asks more than one comparison, or one that is hard to decide."""
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("name", CHOICES)
+def test_choices_that_are_not_plain_comparisons_pass(name: str, style: str) -> None:
+    constants = {"beta": 0.5} if "beta" in CHOICES[name] else {}
+    function = Activation("own", CHOICES[name], tuple(constants.items()), tuple(constants))
+    architecture = Architecture((3, 2), [function])
+    assert audit(emit(differentiate(architecture), style), architecture).holds
 
 
 PRODUCTS = [("selu", "poisson"), ("lecun_tanh", "huber"), ("lecun_tanh", "log_cosh"), ("lecun_tanh", "poisson")]

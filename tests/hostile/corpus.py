@@ -66,6 +66,11 @@ EXPRESSIONS: dict[str, tuple[str, str]] = {
     "arabic digit": ("z + ٣", "is not plain ASCII"),
     "escape": ("z\x1b[31m", "is not plain ASCII"),
     "delete": ("z\x7f", "is not plain ASCII"),
+    # Comparisons
+    **{
+        f"a comparison as a number: {text}": (text, "a comparison belongs into where")
+        for text in ("-(z>0)", "2*---(z>=0)", "(z>0)*z", "(z>0)>1", "where((z>0)>0, z, 1)")
+    },
     # Numbers
     "a tower of powers": ("9**9**9*z", "the exponent has to be"),
     "a huge exponent": ("z**(10**9)", "the exponent has to be"),
@@ -201,6 +206,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "[conventions]\ninput_layer = 0x" + "f" * 5000 + "\n",
         "too many digits in a number; at most 40",
     ),
+    "a slice": ('[[formula]]\nlabel = "a"\nformula = "delta[:][j] = b1"\n', "a slice"),
     "bidi in a label": ('[[formula]]\nlabel = "a\\u202eb"\nformula = "b1 = b1"\n', "the character U+202E"),
     "escape in a title": (
         'title = "\\u009b2J"\n[[formula]]\nlabel = "a"\nformula = "b1 = b1"\n',

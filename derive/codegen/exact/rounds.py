@@ -48,6 +48,8 @@ def rounds_of(architecture: Architecture) -> list[Round]:
     seen = set()
     for label, function in enumerate(architecture.activations, 1):
         for kink in kinks(function.formula) if function.elementwise else ():
+            if not kink.is_Rational:
+                continue  # no number of a computer lies on it
             if separate or (function.name, kink) not in seen:
                 seen.add((function.name, kink))
                 rounds.append(Round(f"{title} at the kink z{label} = {kink}", small, 3, separate, (label, kink)))

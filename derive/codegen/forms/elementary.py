@@ -36,11 +36,14 @@ class Normal:
     kernels: tuple[tuple[sp.Symbol, sp.Expr], ...]
 
 
+class UndecidedError(Exception):
+    """Which branch applies depends on a constant that is trained."""
+
+
 def branch_at(expr: sp.Expr, point: sp.Rational) -> sp.Expr:
     """`expr` as it reads around z = `point`: every |u|, max, min and where replaced by its branch."""
     if isinstance(expr, sp.Piecewise):
-        chosen = next(value for value, condition in expr.args if condition == True or condition.subs(Z, point))  # noqa: E712
-        return branch_at(chosen, point)
+        return branch_at(next(value for value, condition in expr.args if _holds(condition, point)), point)
     if not expr.args or not expr.has(sp.Piecewise, sp.Abs, sp.Max, sp.Min):
         return expr
     arguments = [branch_at(argument, point) for argument in expr.args]
@@ -50,6 +53,17 @@ def branch_at(expr: sp.Expr, point: sp.Rational) -> sp.Expr:
         best = max if isinstance(expr, sp.Max) else min
         return best(arguments, key=lambda argument: sp.N(argument.subs(Z, point)))
     return expr.func(*arguments)
+
+
+def _holds(condition: sp.Basic, point: sp.Expr) -> bool:
+    """Whether a condition on z holds at a point. Raises UndecidedError."""
+    stands = condition.subs(Z, point)
+    if stands in (sp.true, sp.false):
+        return bool(stands)
+    if stands.free_symbols or not isinstance(stands, sp.core.relational.Relational):
+        raise UndecidedError(str(stands))
+    difference = sp.S.Zero if _same(stands.lhs, stands.rhs) else sp.N(stands.lhs - stands.rhs, 50)
+    return bool(stands.func(difference, 0))
 
 
 def kinks(*exprs: sp.Expr) -> list[sp.Expr]:

@@ -13,7 +13,16 @@ from functools import cache
 import sympy as sp
 from sympy.codegen.cfunctions import expm1, log1p
 
-from derive.codegen.forms.elementary import MAX_POWER, branch_at, common_unit, equal, involved, kinks, pieces
+from derive.codegen.forms.elementary import (
+    MAX_POWER,
+    UndecidedError,
+    branch_at,
+    common_unit,
+    equal,
+    involved,
+    kinks,
+    pieces,
+)
 from derive.codegen.statements.accurate import NormalCdf, Size
 from derive.model.expression import Z
 
@@ -29,8 +38,11 @@ def stable(expr: sp.Expr) -> sp.Expr:
     """
     if involved(expr):
         return expr
-    result = sharpened(_piecewise(pieces(expr)))
-    return result if equal(result, expr) else expr  # without a proof nothing is rewritten
+    try:
+        result = sharpened(_piecewise(pieces(expr)))
+        return result if equal(result, expr) else expr  # without a proof nothing is rewritten
+    except UndecidedError:
+        return expr
 
 
 def _piecewise(parts: list[tuple[sp.Expr, sp.Basic]]) -> sp.Expr:

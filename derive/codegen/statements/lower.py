@@ -225,7 +225,6 @@ class _Lowering:
         return Node("power", (base, self.lower(expr.exp, own)), sizes)
 
     def choice(self, expr: sp.Piecewise, own: Axes) -> Node:
-        sizes = tuple(self.sizes[i] for i in own)
         *branches, (otherwise, last) = expr.args
         if last != sp.true:
             raise DeriveError(f"{expr} has no value where none of its conditions holds")
@@ -236,8 +235,25 @@ class _Lowering:
 
         result = branch(otherwise)
         for value, condition in reversed(branches):
-            result = Node("where", (self.comparison(condition, own), branch(value), result), sizes)
+            result = self.chosen(condition, branch(value), result, own)
         return result
+
+    def chosen(self, condition: sp.Basic, value: Node, otherwise: Node, own: Axes) -> Node:
+        """`value` where the condition holds: one choice for each comparison in it."""
+        match condition:
+            case sp.Or():
+                return reduce(lambda rest, part: self.chosen(part, value, rest, own), condition.args, otherwise)
+            case sp.And():
+                return reduce(lambda rest, part: self.chosen(part, rest, otherwise, own), condition.args, value)
+            case sp.Not():
+                return self.chosen(condition.args[0], otherwise, value, own)
+            case sp.ITE():
+                asked, then, other = condition.args
+                first, second = (self.chosen(part, value, otherwise, own) for part in (then, other))
+                return self.chosen(asked, first, second, own)
+            case sp.true | sp.false:
+                return value if condition else otherwise
+        return Node("where", (self.comparison(condition, own), value, otherwise), tuple(self.sizes[i] for i in own))
 
     def comparison(self, expr: sp.core.relational.Relational, own: Axes) -> Node:
         sizes = tuple(self.sizes[i] for i in own)

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from derive.algebra.notation import index
-from derive.model.errors import DeriveError
+from derive.model.errors import DeriveError, FormulaError
 from derive.model.expression import read_expression
 from derive.model.reader import parse
 from derive.proof.formulas.conventions import Conventions
@@ -102,6 +102,9 @@ class _Translator(ast.NodeTransformer):
                 labelled = ast.Subscript(_name(base), self._label(base, node.slice), ast.Load())
                 return self._meant(base, labelled)
         return ast.Subscript(self.visit(node.value), self.visit(node.slice), ast.Load())
+
+    def visit_Slice(self, node: ast.Slice) -> ast.expr:
+        raise FormulaError("a slice such as x[:] is not read; name one layer or one index")
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         match node:
