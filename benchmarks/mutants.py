@@ -262,7 +262,23 @@ def with_one_part(text: str) -> str:
     return folded(re.sub(r"^(PART|GATHERED) = \(?[1-9]\d*\)?", r"\1 = 1", text, flags=re.MULTILINE))
 
 
+def with_one_sample(text: str) -> str:
+    """N is 1 in the sweep of a single sample."""
+    tree = ast.parse(re.sub(r"^DIGEST = .*$", "", text, flags=re.MULTILINE))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "_sweep_one":
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mult | ast.Div) and _is_one(inner.right):
+                    inner.op = ast.Mult()
+    return ast.dump(_Folded().visit(tree))
+
+
+def _is_one(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "N"
+
+
 FORMS = {
+    "N is 1 in the sweep of a single sample": with_one_sample,
     "theta is updated, and samples are gathered, in parts of any size": with_one_part,
     "the same after constant folding": folded,
     "State.N starts with no batch's size": without_dead_start,

@@ -125,6 +125,8 @@ CHOICES = {
     "cases within the sign of an exponent": "(1/(1 + exp(min(z, 1))) - abs(abs(z/3)))",
     "a clamp beside a quotient": "(1/(1 + exp(abs(z))) * max(min(z/3, 1), -1))",
     "a kink at an irrational number": "min(((-z * pi) + (-z - 0.5)), 1)",
+    "kinks at a constant": "((max(min(beta*z, 1), -1) - (z**2 * z)) - (erf(beta) + (z * 1/7)))",
+    "an exponential of a number among others": "exp(-(((beta + z**2) - log1p((0.5)**2)))**2)",
     "a sign that a trained constant decides": "1/(1 + exp((sin(pi) - where(-z > 0, z, beta*z))))",
 }
 """Users' own functions whose stable form asks more than one comparison, or one that is hard to decide."""
@@ -134,7 +136,8 @@ CHOICES = {
 @pytest.mark.parametrize("name", CHOICES)
 def test_choices_that_are_not_plain_comparisons_pass(name: str, style: str) -> None:
     constants = {"beta": 0.5} if "beta" in CHOICES[name] else {}
-    function = Activation("own", CHOICES[name], tuple(constants.items()), tuple(constants))
+    trained = ("beta",) if "trained" in name else ()
+    function = Activation("own", CHOICES[name], tuple(constants.items()), trained)
     architecture = Architecture((3, 2), [function])
     assert audit(emit(differentiate(architecture), style), architecture).holds
 
@@ -157,6 +160,15 @@ def test_a_neighbour_of_a_product_of_constants_does_not(factor: float) -> None:
     assert product in text
     wrong = signed(text.replace(product, repr(float(product) * factor)))
     assert not audit(wrong, architecture, to_the_end=False).holds
+
+
+def test_a_module_that_writes_to_its_data_is_refuted() -> None:
+    text = text_of(["tanh", "identity"], "fast")
+    right = "np.subtract(da2, Y, da2)"
+    assert right in text
+    wrong = audit(signed(text.replace(right, "np.subtract(da2, da2, Y)")))
+    assert not wrong.holds
+    assert "inputs" in {verdict.label for verdict in wrong.verdicts if not verdict.holds}
 
 
 def test_the_same_fault_in_loss_and_gradient_is_caught() -> None:

@@ -206,7 +206,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "[conventions]\ninput_layer = 0x" + "f" * 5000 + "\n",
         "too many digits in a number; at most 40",
     ),
-    "a slice": ('[[formula]]\nlabel = "a"\nformula = "delta[:][j] = b1"\n', "a slice"),
+    "a slice": ('[[formula]]\nlabel = "a"\nformula = "delta[:][j] = b1"\n', "the layer ':' does not parse"),
     "bidi in a label": ('[[formula]]\nlabel = "a\\u202eb"\nformula = "b1 = b1"\n', "the character U+202E"),
     "escape in a title": (
         'title = "\\u009b2J"\n[[formula]]\nlabel = "a"\nformula = "b1 = b1"\n',

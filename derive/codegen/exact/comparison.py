@@ -61,7 +61,8 @@ class _Comparison:
         self.order = names_of(self.truth.architecture)
         self.theta = np.concatenate([self.truth.data[name].ravel() for name in self.order])
         given = ("a0", "y", *(["weights"] if self.truth.architecture.sample_weights else []))
-        self.data = tuple(self.stand_in.array(self.truth.data[name]) for name in given)
+        self.given = [self.truth.data[name] for name in given]
+        self.data = tuple(self.stand_in.array(data.copy()) for data in self.given)
         self.X = self.data[0]
         masks = [self.stand_in.array(v) for name, v in self.truth.data.items() if name.startswith("mask")]
         self.drawn = {"rng": masks} if masks else {}
@@ -102,6 +103,8 @@ class _Comparison:
         self.derivatives(gradient)
         self.steps(gradient)
         self.sensitivities()
+        same = all(bool((np.asarray(array) == data).all()) for array, data in zip(self.data, self.given, strict=True))
+        self.find("inputs", "X and Y are left as they were", same)
         return self.found
 
     def derivatives(self, gradient: Any) -> None:

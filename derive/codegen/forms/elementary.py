@@ -37,7 +37,7 @@ class Normal:
 
 
 class UndecidedError(Exception):
-    """Which branch applies depends on a constant that is trained."""
+    """Where a branch ends, or which of them applies, depends on a constant that is trained."""
 
 
 def branch_at(expr: sp.Expr, point: sp.Rational) -> sp.Expr:
@@ -73,6 +73,9 @@ def kinks(*exprs: sp.Expr) -> list[sp.Expr]:
     for difference in _differences(exprs):
         if difference.is_polynomial(Z):
             points |= set(_roots(sp.Poly(difference, Z)))
+    points = {meaning(point) for point in points}
+    if any(point.free_symbols for point in points):
+        raise UndecidedError(f"kinks at {points}")
     ordered = sorted(points, key=lambda point: (float(point), point.count_ops()))
     return [point for before, point in zip([None, *ordered], ordered, strict=False) if not _same(before, point)]
 
@@ -115,7 +118,10 @@ def involved(*exprs: sp.Expr) -> bool:
 
 def equal(left: sp.Expr, right: sp.Expr) -> bool:
     """Whether two functions of z are the same, between their kinks and at them. A proof if True."""
-    return all(_equal(first, second) for first in signed(left) for second in signed(right))
+    try:
+        return all(_equal(first, second) for first in signed(left) for second in signed(right))
+    except UndecidedError:
+        return False
 
 
 def signed(expr: sp.Expr) -> tuple[sp.Expr, ...]:
