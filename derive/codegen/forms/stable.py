@@ -257,7 +257,7 @@ def sharpened(expr: sp.Expr) -> sp.Expr:
         number, *terms = expr.args
         for term in terms:
             coefficient, function = term.as_coeff_Mul()
-            if isinstance(function, sp.erf) and abs(coefficient) == abs(number):
+            if isinstance(function, sp.erf) and function.has(Z) and abs(coefficient) == abs(number):
                 u = sp.sqrt(2) * function.args[0] * sp.sign(coefficient * number)
                 return expr - number - term + NormalCdf(u, 2 * number)
     return expr
