@@ -190,3 +190,9 @@ def test_modules_hold_no_function_that_they_do_not_call() -> None:
         assert "_horner" not in module(name, "readable")
     names = [t.name for t in used(module("gaussian", "fast"), "float32")]
     assert names == ["_exp_minus_z_squared", "_horner"]
+
+
+def test_an_exponential_that_holds_the_logarithm_of_a_number_is_computed() -> None:
+    """SymPy writes exp(6*log(5) - z**4) as 15625*exp(-z**4), which is no exponential of a polynomial."""
+    formula = read_expression("exp(-(3 + z**2 - log(5/4))**2)", {"z": Z})
+    assert worst(precise(formula), formula, [0.0, 0.5, -1.5, 2.0, -3.0]) < 1e-13

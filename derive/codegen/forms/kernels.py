@@ -217,7 +217,7 @@ def vanishes(exponent: sp.Poly) -> int:
     """A whole number from which on exp(exponent / 2) is zero in every dtype."""
     polynomials = (exponent.diff(), exponent - ZERO)
     # without repeated roots, at which the search for them does not converge
-    roots = [abs(complex(root)) for p in polynomials if p.degree() > 0 for root in p.sqf_part().nroots()]
+    roots = [abs(complex(root)) for p in polynomials for root in p.sqf_part().nroots()]
     return int(max([1.0, *roots])) + 1
 
 

@@ -82,7 +82,7 @@ def _compensated(form: sp.Expr) -> sp.Expr:
     replaced: dict[sp.Expr, sp.Expr] = {}
     for e in form.atoms(sp.exp, HalfExp):
         q = _polynomial(e.args[0] / 2 if isinstance(e, HalfExp) else e.args[0])
-        if q is not None and not _exact(q):
+        if q is not None and not _exact(q) and isinstance(sp.exp(q), sp.exp):  # SymPy makes exp(log(2) - z) 2*exp(-z)
             replaced[e] = kernel(sp.exp(q))(sp.Abs(Z))
     return form.xreplace(replaced)
 
