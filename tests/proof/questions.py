@@ -150,6 +150,7 @@ READINGS = [
             "diga(z1)", "sum(a1, 2)", "sum(a1, 2, 3)", "sum(a1[i], i)", "sum(a1[i] * a1[i], i) + a1[i]", "sum(a1, i)",
             "sum(W2[i, j], j)", "sum(sum(W2[i, j], j), i)", "sum(W2[i, j] * a1, j)", "sum(n[l], l, 1, L)",
             "sum(n[l] * n[l-1], l, 1, 3)", "sum(l * n[l+1], l, 1, L)", "sum(n[l], l, 2, L)", "sum(n[l], 3, 1, L)",
+            "sum(n[l], l, 1, L, 2)",
             "sum(n[l], ll, 1, L)", "sum(W[l], l, 1, L)", "sum(W[l][i, j], l, 1, L)", "sum(n[k] * l, l, 1, L)",
             "sum(sum(n[l] * n[k], k, 1, 2), l, 1, L)", "sum(n[l], l, 1, N)", "l", "count(W2)", "count(a[1])",
             "count(x)",
@@ -479,6 +480,12 @@ EXAMPLES = [
     ((1, 1), 10**10, "tanh"),
     ((1,) * 31, 1, *["tanh"] * 30),
 ]
+EXACT = [
+    # sizes, samples, connections around layers, activations ("" for one about which nothing is known)
+    ((2, 3, 1), 2, (), "tanh", "sigmoid"),
+    ((2, 3, 3, 3), 2, (0, 1, 2), "tanh", "identity", ""),
+    ((1, 2, 2), 3, (0, 1), "relu", "softplus"),
+]
 HIDDEN_IN = [
     ((2, 3, 2), 3, "tanh", "relu"),
     ((64, 32, 10), 10**6, "softplus", "sigmoid"),
@@ -497,6 +504,7 @@ STATED = [
     "b[l][p] = b[l][q]",
     "E(z[l][s,i]**2) = sigma2 * sum(a[l-1][s,j]**2, j) = mu",
     "E(W[l][i,j], mu) = 0",
+    "E() = 0",
     "df[l](z[l][s,i]) = f[l](0)",
     "df[l+1](0) = f[l+1](z[l+1][s,k])",
     "df(0) = 0",

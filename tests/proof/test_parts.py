@@ -164,6 +164,9 @@ def test_ratios():
     assert ratio(array, array) == 1
     assert ratio(array + 1, array) is None
     assert ratio(array, array * 0) is None
+    assert ratio(column(0, 14, 0), column(0, 2, 0)) == 7  # a single number decides
+    assert ratio(column(14, 0, 0), column(2, 0, 1)) is None
+    assert ratio(column(0, 14, 3), column(0, 2, 0)) is None
     assert ratio(array * 0, array) is None
     assert ratio(array, np.ones((3, 3), dtype=np.int64)) is None
 

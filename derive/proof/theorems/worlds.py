@@ -56,7 +56,7 @@ def per_sample(program: Program) -> Program:
         entries = {}
         for entry in equation.value.atoms(sp.Indexed):
             axes = program.tensors[str(entry.base.label)].axes
-            if any(x == N and i != own for i, x in zip(entry.indices, axes, strict=True)):
+            if {i for i, x in zip(entry.indices, axes, strict=True) if x == N} - {own}:
                 raise CoupledError(f"{equation.target} reads the row of another sample: {entry}")
             kept = tuple(i for i, x in zip(entry.indices, axes, strict=True) if x != N)
             entries[entry] = single[str(entry.base.label)][kept]
