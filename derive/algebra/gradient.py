@@ -6,7 +6,7 @@ tensor u that it reads,
     du[p] += Sum_i dt[i] * d value[i] / d u[p],
 
 where SymPy's `diff` gives the local derivative, with Kronecker deltas, and `contract` collapses them.
-Adjoints have the text's names: `delta2` for z2, `dW2`, `db2`, `da1`. Every move is recorded as a `Step`.
+Adjoints have the text's names: `delta2` for z2, `dW2`, `db2`, `da1`. Every move is kept, so that its steps can be told.
 """
 
 from __future__ import annotations
@@ -20,32 +20,26 @@ import sympy as sp
 
 from derive.algebra.contraction import contract, rename_indices
 from derive.algebra.forward import forward, parameter_tensors
-from derive.algebra.notation import Largest, index, is_opaque
+from derive.algebra.layers import in_layer_1
+from derive.algebra.notation import Largest, index
 from derive.algebra.program import Equation, Program, Tensor, check, entries
+from derive.algebra.steps import Contribution, Step, Trail, steps_of
 from derive.model.architecture import Architecture
 
 
 @dataclass(frozen=True)
-class Step:
-    """One move of a derivation: the rule that was applied to find `target`, and what it changed."""
-
-    rule: str
-    target: sp.Expr
-    before: sp.Expr
-    after: sp.Expr
-
-    def __str__(self) -> str:
-        return f"{self.target} = {self.after}    [{self.rule}]"
-
-
-@dataclass(frozen=True)
 class Derivation:
-    """The forward program of an architecture, the gradient program derived from it, and the steps taken."""
+    """The forward program of an architecture, the gradient program derived from it, and how it was."""
 
     architecture: Architecture
     forward: Program
     gradient: Program
-    steps: tuple[Step, ...]
+    trail: Trail
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that led to the gradient program, one rule at a time."""
+        return steps_of(self.trail)
 
     @cached_property
     def parameters(self) -> tuple[Tensor, ...]:
@@ -68,8 +62,8 @@ def differentiate(architecture: Architecture) -> Derivation:
     dW1[i, j] = Sum(a0[s, j]*delta1[s, i], (s, 1, N))    for i in 1..n1, j in 1..n0
     """
     program = forward(architecture)
-    gradient, steps = reverse(program, {"loss": sp.S.One}, [t.name for t in parameter_tensors(architecture)])
-    return Derivation(architecture, program, gradient, steps)
+    gradient, trail = reverse(program, {"loss": sp.S.One}, [t.name for t in parameter_tensors(architecture)])
+    return Derivation(architecture, program, gradient, trail)
 
 
 OF_THE_TEXT = re.compile(r"[za](\d+|\[.*\])")
@@ -81,10 +75,8 @@ def adjoint_name(name: str) -> str:
     return "delta" + name[1:] if re.fullmatch(r"z(\d+|\[.*\])", name) else "d" + name
 
 
-def reverse(
-    program: Program, seeds: Mapping[str, sp.Expr | Tensor], wrt: Iterable[str]
-) -> tuple[Program, tuple[Step, ...]]:
-    """The gradient program of `program`, and the steps that led to it.
+def reverse(program: Program, seeds: Mapping[str, sp.Expr | Tensor], wrt: Iterable[str]) -> tuple[Program, Trail]:
+    """The gradient program of `program`, and what led to it, move by move.
 
     `seeds` gives the adjoints of the outputs: a number for a scalar, or a tensor that is taken as
     known. `wrt` names the tensors whose adjoints are wanted; only the paths to them are followed.
@@ -96,7 +88,7 @@ def reverse(
     paths: dict[str, list[sp.Expr]] = {}
     adjoints: dict[str, sp.Expr | Tensor] = dict(seeds)
     equations: list[Equation] = []
-    steps: list[Step] = []
+    trail: list[Contribution | Step] = []
 
     def settle(name: str) -> None:
         """All paths into `name` are known: add them up and give the adjoint its equation."""
@@ -105,7 +97,7 @@ def reverse(
         total = sp.Add(*paths[name])
         tensor = Tensor(adjoint_name(name), program.tensors[name].axes)
         if len(paths[name]) > 1:
-            steps.append(Step("sum over paths", tensor[home[name]], total, total))
+            trail.append(Step("sum over paths", tensor[home[name]], total, total))
         if name in wanted or OF_THE_TEXT.fullmatch(name) or set(home[name]) <= total.free_symbols:
             equations.append(Equation(tensor, home[name], total))
             adjoints[name] = tensor
@@ -118,18 +110,16 @@ def reverse(
             continue
         for name in _reads(equation, program):
             if name in active:
-                contribution, taken = _pull_back(equation, adjoints[equation.tensor.name], name, home[name])
-                paths.setdefault(name, []).append(contribution)
-                steps += taken
+                contribution = _pull_back(equation, adjoints[equation.tensor.name], name, home[name])
+                paths.setdefault(name, []).append(contribution.result)
+                trail.append(contribution)
                 if name not in program.definitions and first_reader[name] is equation:
                     settle(name)
     known = (*program.tensors.values(), *(seed for seed in seeds.values() if isinstance(seed, Tensor)))
-    return check(Program(known, tuple(equations))), tuple(steps)
+    return check(Program(known, tuple(equations))), tuple(trail)
 
 
-def _pull_back(
-    equation: Equation, adjoint: sp.Expr | Tensor, name: str, home: tuple[sp.Symbol, ...]
-) -> tuple[sp.Expr, list[Step]]:
+def _pull_back(equation: Equation, adjoint: sp.Expr | Tensor, name: str, home: tuple[sp.Symbol, ...]) -> Contribution:
     """What `equation`, t[i] = value, contributes to the adjoint of the tensor `name`."""
     rename = {i: index(f"{i}_") for i in {*equation.indices, *_bound(equation.value)}}
     indices = tuple(rename[i] for i in equation.indices)
@@ -137,40 +127,28 @@ def _pull_back(
     entry = Tensor(name, ())[home]
     outer = adjoint[indices] if isinstance(adjoint, Tensor) else adjoint
     outer = outer(*indices) if isinstance(outer, sp.Lambda) else outer
-    over = list(zip(indices, equation.tensor.axes, strict=True))
-    local = remembered(value.diff(entry), value, equation.tensor[indices])
-    result = rename_indices(contract(outer * local, over), home)
-
-    target = Tensor(adjoint_name(name), ())[home]
-    limits = [(i, 1, high) for i, high in over]
-
-    def summed(body: sp.Expr) -> sp.Expr:
-        back = {fresh: i for i, fresh in rename.items() if i not in home}
-        total = sp.Sum(body, *limits) if limits else body
-        return total.xreplace(back)
-
-    moves = (
-        ("chain rule", summed(outer * sp.Derivative(equation.tensor[indices], entry))),
-        ("forward equation", summed(outer * sp.Derivative(value, entry))),
-        (_local_rule(value), summed(outer * local)),
-        (PICK if local.has(sp.KroneckerDelta) else "index renamed", result),
+    over = tuple(zip(indices, equation.tensor.axes, strict=True))
+    output = equation.tensor[indices]
+    local, result = in_layer_1(_derived, value, entry, output, outer, sp.Tuple(*over), sp.Tuple(*home))
+    return Contribution(
+        Tensor(adjoint_name(name), ())[home],
+        entry,
+        (output, value),
+        outer,
+        local,
+        over,
+        tuple((fresh, i) for i, fresh in rename.items() if i not in home),
+        result,
     )
-    local_steps = []
-    before = sp.Derivative(sp.Symbol("loss"), entry)
-    for rule, after in moves:
-        local_steps.append(Step(rule, target, before, after))
-        before = after
-    return result, local_steps
 
 
-PICK = "Kronecker delta picks one term"
-
-
-def _local_rule(value: sp.Expr) -> str:
-    """The rule that gives the derivative of one forward equation."""
-    if is_opaque(value):
-        return "derivative of f"
-    return "derivative of a sum" if value.has(sp.Sum) or value.is_Add else "derivative of the equation"
+@lru_cache(maxsize=1024)
+def _derived(
+    value: sp.Expr, entry: sp.Expr, output: sp.Expr, outer: sp.Expr, over: sp.Tuple, home: sp.Tuple
+) -> tuple[sp.Expr, sp.Expr]:
+    """The derivative of `output` = `value` by `entry`, and the sum of `outer` times it over the output's indices."""
+    local = remembered(value.diff(entry), value, output)
+    return local, rename_indices(contract(outer * local, over), home)
 
 
 def remembered(slope: sp.Expr, value: sp.Expr, target: sp.Expr) -> sp.Expr:

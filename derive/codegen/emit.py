@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from pathlib import Path
 from types import ModuleType
@@ -130,7 +132,7 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
         context |= swept | {"numbers": swept["numbers"] | context["update_numbers"]}
     context["memory"] = memory(architecture, context) if style == "fast" else ()
     context["inner"] = "_step" if style == "fast" else "step"
-    template = _environment().get_template(f"{style}.py.jinja")
+    template = environment().get_template(f"{style}.py.jinja")
     kernels = used(template.render(context, kernels=()), architecture.dtype)
     text = template.render(context, kernels=kernels)
     return text.replace('\nDIGEST = ""\n', f'\nDIGEST = "{digest(text)}"\n', 1)
@@ -282,7 +284,8 @@ def _needed(statements: list[Assign], results: set[str]) -> list[Assign]:
     return needed(statements, results, lambda s: s.target, lambda s: leaves(s.value))
 
 
-def _environment() -> Environment:
+@cache
+def environment(*, autoescape: bool = False, finalize: Callable[[object], str] | None = None) -> Environment:
     """Jinja, strict about names, with the templates of the wheel or of the source tree."""
     return Environment(
         loader=FileSystemLoader(template_folders()),
@@ -290,5 +293,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,
+        autoescape=autoescape,
+        finalize=finalize,
     )

@@ -8,15 +8,14 @@ True
 
 from __future__ import annotations
 
-import sys
 import textwrap
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
+from derive.codegen.emit import environment
 from derive.codegen.header import title
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, unknown
@@ -107,17 +106,3 @@ def tex_environment() -> Environment:
 
 def _escaped_tex(value: object) -> str:
     return value if isinstance(value, Markup) else escaped(str(value))
-
-
-def environment(*, autoescape: bool, finalize: Callable[[object], str] | None = None) -> Environment:
-    """Jinja, strict about names, with the templates of the wheel or of the source tree."""
-    package = Path(sys.modules["derive"].__file__ or "").parent
-    return Environment(
-        loader=FileSystemLoader([package / "templates", package.parent / "templates"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=autoescape,
-        finalize=finalize,
-    )

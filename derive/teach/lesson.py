@@ -13,9 +13,10 @@ from functools import cached_property, lru_cache
 
 import sympy as sp
 
-from derive.algebra.gradient import Derivation, Step, differentiate
+from derive.algebra.gradient import Derivation, differentiate
 from derive.algebra.notation import N, is_opaque
 from derive.algebra.program import Equation, Tensor
+from derive.algebra.steps import Step
 from derive.codegen.emit import emit
 from derive.codegen.statements.lower import RENAMED
 from derive.model.architecture import Architecture

@@ -7,8 +7,6 @@ So nothing is derived a second time in the browser.
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from markupsafe import Markup
 
 from derive.algebra.residues import PRIME
 from derive.codegen.emit import load
+from derive.codegen.forms.naming import template_folders
 from derive.codegen.header import title
 from derive.teach.exercises.exercises import assumed, grading_data
 from derive.teach.lesson import Lesson, listing
@@ -130,8 +129,7 @@ def _label(name: str, axes: int, row: int, column: int) -> str:
 
 def _file(name: str) -> str:
     """The text of a file that is put into the page."""
-    package = Path(sys.modules["derive"].__file__ or "").parent
-    for folder in (package / "templates", package.parent / "templates"):
+    for folder in template_folders():
         path = folder / "lesson" / name
         if path.is_file():
             return path.read_text(encoding="utf-8")

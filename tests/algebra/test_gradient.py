@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from derive.algebra.contraction import contract, rename_indices
 from derive.algebra.evaluate import evaluate
-from derive.algebra.gradient import PICK, Derivation, differentiate
+from derive.algebra.gradient import Derivation, differentiate
 from derive.algebra.notation import N, index, size
 from derive.algebra.program import Tensor
+from derive.algebra.steps import PICK
 from derive.model.architecture import Architecture
 from derive.model.tables import ACTIVATIONS
 

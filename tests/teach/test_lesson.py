@@ -97,10 +97,10 @@ def test_a_fork_is_explained_by_its_paths():
     i, n = index("i"), size(1)
     x, u, c = Tensor("a1", (n,)), Tensor("u1", (n,)), Tensor("loss", ())
     forward = (Equation(u, (i,), x[(i,)] ** 2), Equation(c, (), sp.Sum(u[(i,)] * x[(i,)], (i, 1, n))))
-    gradient, steps = reverse(Program((x,), forward), {"loss": sp.S.One}, ["a1"])
-    derivation = replace(differentiate(NETWORK), forward=Program((x,), forward), gradient=gradient, steps=steps)
+    gradient, trail = reverse(Program((x,), forward), {"loss": sp.S.One}, ["a1"])
+    derivation = replace(differentiate(NETWORK), forward=Program((x,), forward), gradient=gradient, trail=trail)
     view = IndexView(letters_of(derivation))
-    shown = [plain(view.set(step.after)) for step in steps if step.rule == "sum over paths"]
+    shown = [plain(view.set(step.after)) for step in derivation.steps if step.rule == "sum over paths"]
     assert shown == ["2 ∂ℒ/∂u¹ᵢ a¹ᵢ + u¹ᵢ"]
 
 

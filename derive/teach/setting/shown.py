@@ -8,8 +8,8 @@ from typing import Any
 
 import sympy as sp
 
-from derive.algebra.gradient import PICK
 from derive.algebra.notation import N, l, size
+from derive.algebra.steps import PICK
 from derive.proof.grading.terms import show
 from derive.teach.lesson import MATRIX_FORM, Lesson, Passage
 from derive.teach.meanings import RULES
