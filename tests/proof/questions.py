@@ -367,6 +367,13 @@ LINES = [
         ("delta2", "exp(" * 7 + "a1" + ")" * 7),
         ("delta2", "exp(" * 6 + "a1" + ")" * 6), ("delta2", "a1" + " + a1" * 250), ("delta2", "W[1.5]"),
         ("delta2", "W[L*1]"),
+        *(("delta2", text) for text in (
+            "sum(a1, units)", "mean(a1, units)", "sum(a1, samples)", "mean(a1, samples)", "mean(a1)", "sum(W2, units)",
+            "mean(W2)", "sum(a1, foo)", "sum()", "mean(a1, units, a1)", "inv(W2)", "inv(2)", "inv(W2 @ W2.T)",
+            "abs(a1)", "sign(a1)", "max(a1, 0)", "min(0, a1)", "max(a1, b1)", "max(b1, a1)", "max(a1, z2)", "max(a1)",
+            "where(a1 > z1, a1, 0)", "where(a1 >= z2, a1, 0)", "where(a1, a1)", "sigmoid(z2)", "relu(z2)",
+            "outer(a1, 2)", "outer(W2, a1)", "diag(W2)",
+        )),
         ("delta2", "W2.t"), ("delta2", "a1 % a1"), ("delta2", "a1 == a1"), ("delta2", "== a1"), ("delta2", "a1.T.T"),
     ]
     for layout in ("rows", "columns")
@@ -397,7 +404,7 @@ NUMBERS = [
     (network, layout, samples, seed)
     for network, (samples, seed) in product(("tanh", "relu", "swish", "one"), ((2, 0), (1, 1)))
     for layout in ("rows", "columns")
-]
+] + [("normed", "rows", 2, 0), ("classes", "columns", 3, 0), ("wide", "rows", 2, 0)]
 CERTIFICATES = [("tanh", ""), ("relu", ""), ("one", "nielsen"), ("five", "higham")]
 
 _COLUMNS, _ROWS = 'layout = "columns"\n[conventions]', 'layout = "rows"\n[conventions]'
