@@ -4,6 +4,7 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sympy.core.cache import clear_cache
 
 from derive.algebra.notation import N, index, opaque, size
 from derive.algebra.program import Equation, Tensor
@@ -59,6 +60,8 @@ NEAR_MISSES = {
     "sign": (u[i] - v[i], v[i] - u[i]),
     "root of a product": (sp.sqrt(u[i] * v[i]), sp.sqrt(u[i]) * sp.sqrt(v[i])),
     "root of a product with a number": (sp.sqrt(2 * u[i] * v[i]), 2 * sp.sqrt(u[i] * v[i])),
+    "inverse of a sum, and one": (1 / (u[i] + v[i]), sp.S.One),
+    "inverse of a square of a sum": ((u[i] + v[i]) ** -2, (u[i] + v[i]) ** -1),
     "inverse of a sum": (1 / (u[i] + v[i]), 1 / u[i] + 1 / v[i]),
     "factor": (u[i] / N, u[i]),
     "free delta": (sp.KroneckerDelta(i, j) * u[i], u[i]),
@@ -110,6 +113,18 @@ def test_the_form_does_not_depend_on_names_or_order(factors, renamed):
     before = _product([(a, b) for _, a, b in factors], kinds)
     after = _product([(mapping[a], mapping[b]) for _, a, b in reversed(factors)], kinds[::-1])
     assert canonical(before) == canonical(after)
+
+
+def test_ranges_are_equal_if_they_are_not_the_same_object():
+    other = size(1)
+    clear_cache()
+    again = size(1)
+    assert again == other
+    assert again is not other
+    twice = sp.Sum(sp.KroneckerDelta(j, k) * u[j] * v[k], (j, 1, other), (k, 1, again))
+    assert equal(twice, sp.Sum(u[j] * v[j], (j, 1, n)))
+    with pytest.raises(SwellError):
+        canonical(sp.Sum(sp.KroneckerDelta(j, k) * u[j] * v[k], (j, 1, n), (k, 1, p)))
 
 
 def test_swell_is_refused_rather_than_suffered():

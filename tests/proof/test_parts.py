@@ -235,6 +235,10 @@ def test_a_layout_brings_its_cost_unless_another_was_chosen(layout):
     other = "rows" if layout == "columns" else "columns"
     assert read_conventions({"layout": other}, usual(layout)) == usual(other)
     assert read_conventions({"layout": layout}, usual(layout)) == usual(layout)
+    for cost in ("mean", "sample", "sum"):
+        own = replace(usual(layout), cost=cost)
+        if layout == "columns" or cost != "sample":  # which rows cannot have
+            assert read_conventions({"layout": layout}, own) == own
     summed = replace(usual(layout), cost="sum")
     assert read_conventions({"layout": other}, summed) == replace(usual(other), cost="sum")
     assert read_conventions({}, summed) == summed
