@@ -20,11 +20,12 @@ import numpy as np
 from derive import Architecture, differentiate, grade
 from derive.algebra.gradient import Derivation
 from derive.algebra.notation import L, l
-from derive.model.activation import Activation
+from derive.model.activation import Activation, activation
 from derive.model.errors import DeriveError
 from derive.proof.certificate import Verdict
 from derive.proof.examples.blindspots import Setting as Example
 from derive.proof.examples.blindspots import blindspots, findings_of
+from derive.proof.examples.example import Example as ExactExample
 from derive.proof.formulas.claims import Claim, from_toml
 from derive.proof.formulas.grammar import FormulaReader
 from derive.proof.formulas.scope import Scope, read_ranges
@@ -33,6 +34,7 @@ from derive.proof.formulas.spelling import spelled
 from derive.proof.grading.answers import ask, read_line
 from derive.proof.grading.recognise import bench
 from derive.proof.grading.terms import show
+from derive.proof.grading.truth import NoMatrixFormError, matrix_form
 from derive.proof.numbers.network_data import draw
 from derive.proof.numbers.small import small
 from derive.proof.prove import prove
@@ -47,7 +49,7 @@ from derive.proof.words.statements import Statement, condition, equalities
 from derive.proof.words.theorems import Bench, Judged, verdicts_about
 from derive.proof.words.updates import judge, optimizers
 from derive.proof.words.words import source_words
-from tests.proof import questions
+from tests.proof import forms, questions
 
 FOLDER = Path(__file__).with_name("golden")
 SWISH = Activation("swish", "z / (1 + exp(-beta*z))", (("beta", 1.5),))
@@ -127,6 +129,25 @@ def numbers(network: str, layout: Any, samples: int, seed: int) -> list[str]:
     residues = [f"{show(term)} {array.shape} {_digest(array)}" for term, array in drawn.items()]
     values = small(NETWORKS[network], layout, samples, widths, seed)
     return [*sorted(residues), *sorted(f"{term}: {array.tolist()}" for term, array in values.values.items())]
+
+
+def formed(text: str) -> list[str]:
+    """An equation in index notation as a matrix formula, in rows and in columns."""
+
+    def written(layout: Any) -> str:
+        try:
+            return show(matrix_form(forms.EQUATIONS[text], forms.TENSORS, layout))
+        except NoMatrixFormError as error:
+            return f"none: {error}"
+
+    return [written(layout) for layout in ("rows", "columns")]
+
+
+def exact(sizes: tuple[int, ...], samples: int, around: tuple[int, ...], *names: str) -> list[str]:
+    """The numbers of a worked example."""
+    functions = tuple(activation(name) if name else None for name in names)
+    values = ExactExample(sizes, samples, functions, 0, around=around).values
+    return [f"{name}: {[[str(v) for v in row] for row in array.tolist()]}" for name, array in values.items()]
 
 
 def _digest(array: Any) -> int:
@@ -263,6 +284,8 @@ SECTIONS = {
     "lines": Section(line, questions.LINES),
     "slips": Section(slipped, questions.SLIPPED),
     "numbers": Section(numbers, questions.NUMBERS),
+    "forms": Section(formed, [(text,) for text in forms.EQUATIONS]),
+    "exact": Section(exact, questions.EXACT),
     "certificates": Section(certificate, questions.CERTIFICATES),
     "conventions": Section(planted, questions.PLANTED),
     "examples": Section(example, questions.EXAMPLES),

@@ -150,6 +150,7 @@ READINGS = [
             "diga(z1)", "sum(a1, 2)", "sum(a1, 2, 3)", "sum(a1[i], i)", "sum(a1[i] * a1[i], i) + a1[i]", "sum(a1, i)",
             "sum(W2[i, j], j)", "sum(sum(W2[i, j], j), i)", "sum(W2[i, j] * a1, j)", "sum(n[l], l, 1, L)",
             "sum(n[l] * n[l-1], l, 1, 3)", "sum(l * n[l+1], l, 1, L)", "sum(n[l], l, 2, L)", "sum(n[l], 3, 1, L)",
+            "sum(n[l], l, 1, L, 2)",
             "sum(n[l], ll, 1, L)", "sum(W[l], l, 1, L)", "sum(W[l][i, j], l, 1, L)", "sum(n[k] * l, l, 1, L)",
             "sum(sum(n[l] * n[k], k, 1, 2), l, 1, L)", "sum(n[l], l, 1, N)", "l", "count(W2)", "count(a[1])",
             "count(x)",
@@ -366,6 +367,13 @@ LINES = [
         ("delta2", "exp(" * 7 + "a1" + ")" * 7),
         ("delta2", "exp(" * 6 + "a1" + ")" * 6), ("delta2", "a1" + " + a1" * 250), ("delta2", "W[1.5]"),
         ("delta2", "W[L*1]"),
+        *(("delta2", text) for text in (
+            "sum(a1, units)", "mean(a1, units)", "sum(a1, samples)", "mean(a1, samples)", "mean(a1)", "sum(W2, units)",
+            "mean(W2)", "sum(a1, foo)", "sum()", "mean(a1, units, a1)", "inv(W2)", "inv(2)", "inv(W2 @ W2.T)",
+            "abs(a1)", "sign(a1)", "max(a1, 0)", "min(0, a1)", "max(a1, b1)", "max(b1, a1)", "max(a1, z2)", "max(a1)",
+            "where(a1 > z1, a1, 0)", "where(a1 >= z2, a1, 0)", "where(a1, a1)", "sigmoid(z2)", "relu(z2)",
+            "outer(a1, 2)", "outer(W2, a1)", "diag(W2)",
+        )),
         ("delta2", "W2.t"), ("delta2", "a1 % a1"), ("delta2", "a1 == a1"), ("delta2", "== a1"), ("delta2", "a1.T.T"),
     ]
     for layout in ("rows", "columns")
@@ -396,7 +404,7 @@ NUMBERS = [
     (network, layout, samples, seed)
     for network, (samples, seed) in product(("tanh", "relu", "swish", "one"), ((2, 0), (1, 1)))
     for layout in ("rows", "columns")
-]
+] + [("normed", "rows", 2, 0), ("classes", "columns", 3, 0), ("wide", "rows", 2, 0)]
 CERTIFICATES = [("tanh", ""), ("relu", ""), ("one", "nielsen"), ("five", "higham")]
 
 _COLUMNS, _ROWS = 'layout = "columns"\n[conventions]', 'layout = "rows"\n[conventions]'
@@ -479,6 +487,12 @@ EXAMPLES = [
     ((1, 1), 10**10, "tanh"),
     ((1,) * 31, 1, *["tanh"] * 30),
 ]
+EXACT = [
+    # sizes, samples, connections around layers, activations ("" for one about which nothing is known)
+    ((2, 3, 1), 2, (), "tanh", "sigmoid"),
+    ((2, 3, 3, 3), 2, (0, 1, 2), "tanh", "identity", ""),
+    ((1, 2, 2), 3, (0, 1), "relu", "softplus"),
+]
 HIDDEN_IN = [
     ((2, 3, 2), 3, "tanh", "relu"),
     ((64, 32, 10), 10**6, "softplus", "sigmoid"),
@@ -497,6 +511,7 @@ STATED = [
     "b[l][p] = b[l][q]",
     "E(z[l][s,i]**2) = sigma2 * sum(a[l-1][s,j]**2, j) = mu",
     "E(W[l][i,j], mu) = 0",
+    "E() = 0",
     "df[l](z[l][s,i]) = f[l](0)",
     "df[l+1](0) = f[l+1](z[l+1][s,k])",
     "df(0) = 0",

@@ -4,6 +4,7 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sympy.core.cache import clear_cache
 
 from derive.algebra.notation import N, index, opaque, size
 from derive.algebra.program import Equation, Tensor
@@ -37,6 +38,12 @@ PAIRS = {
     "sum of a constant": (sp.Sum(u[i], (j, 1, n)), n * u[i]),
     "mean of a constant": (sp.Sum(u[i] / N, (s, 1, N)), u[i]),
     "arguments of f": (f(sp.Sum(A[i, j] * u[j], (j, 1, n)) + v[i]), f(v[i] + sp.Sum(u[k] * A[i, k], (k, 1, n)))),
+    "power of a product": ((2 * u[i] * v[i]) ** 3, 8 * u[i] ** 3 * v[i] ** 3),
+    "inverse of a product": (1 / (2 * u[i] * v[i]), u[i] ** -1 * v[i] ** -1 / 2),
+    "product that is put together again": (
+        (u[i] * v[j]).subs(u[i], A[i, j] * B[j, i]) ** -2,
+        (A[i, j] * B[j, i] * v[j]) ** -2,
+    ),
     "multiplied out": ((u[i] - v[i]) ** 2 / 2, u[i] ** 2 / 2 - u[i] * v[i] + v[i] ** 2 / 2),
 }
 NEAR_MISSES = {
@@ -51,6 +58,11 @@ NEAR_MISSES = {
     "other layer's f": (f(u[i]), opaque("f2")(u[i])),
     "f outside the sum": (f(sp.Sum(u[j], (j, 1, n))), sp.Sum(f(u[j]), (j, 1, n))),
     "sign": (u[i] - v[i], v[i] - u[i]),
+    "root of a product": (sp.sqrt(u[i] * v[i]), sp.sqrt(u[i]) * sp.sqrt(v[i])),
+    "root of a product with a number": (sp.sqrt(2 * u[i] * v[i]), 2 * sp.sqrt(u[i] * v[i])),
+    "inverse of a sum, and one": (1 / (u[i] + v[i]), sp.S.One),
+    "inverse of a square of a sum": ((u[i] + v[i]) ** -2, (u[i] + v[i]) ** -1),
+    "inverse of a sum": (1 / (u[i] + v[i]), 1 / u[i] + 1 / v[i]),
     "factor": (u[i] / N, u[i]),
     "free delta": (sp.KroneckerDelta(i, j) * u[i], u[i]),
     "free index": (u[i], u[j]),
@@ -101,6 +113,18 @@ def test_the_form_does_not_depend_on_names_or_order(factors, renamed):
     before = _product([(a, b) for _, a, b in factors], kinds)
     after = _product([(mapping[a], mapping[b]) for _, a, b in reversed(factors)], kinds[::-1])
     assert canonical(before) == canonical(after)
+
+
+def test_ranges_are_equal_if_they_are_not_the_same_object():
+    other = size(1)
+    clear_cache()
+    again = size(1)
+    assert again == other
+    assert again is not other
+    twice = sp.Sum(sp.KroneckerDelta(j, k) * u[j] * v[k], (j, 1, other), (k, 1, again))
+    assert equal(twice, sp.Sum(u[j] * v[j], (j, 1, n)))
+    with pytest.raises(SwellError):
+        canonical(sp.Sum(sp.KroneckerDelta(j, k) * u[j] * v[k], (j, 1, n), (k, 1, p)))
 
 
 def test_swell_is_refused_rather_than_suffered():

@@ -9,6 +9,8 @@ from derive.proof.certificate import UNAUDITED, Certificate, Verdict
 RIGHT = Verdict("right", "a_1 = b", "proved", "by hand", "every width, every depth")
 SLIP = Verdict("slip", "a = 2*b", "refuted", expected="refuted", counterexample=(("a", "1"), ("b", "2")))
 WRONG = Verdict("wrong", "a = c", "refuted", validity="any activation, at the kink")
+READ = Verdict("read", "a = b", "".join(("pro", "ved")))
+"""As a verdict from a file, whose text is another object."""
 OPEN = Verdict("open", "a = d", "undecided", expected="undecided")
 
 
@@ -80,3 +82,7 @@ def test_a_certificate_in_latex_and_in_html():
         "<td>any activation, at the kink</td></tr></tbody></table>"
     )
     assert Certificate("x", (RIGHT,))._repr_html_().startswith("<table><caption>x: it holds<")
+
+
+def test_a_verdict_holds_if_it_is_the_expected_one():
+    assert [verdict.holds for verdict in (RIGHT, READ, SLIP, WRONG, OPEN)] == [True, True, True, False, False]

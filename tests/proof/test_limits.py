@@ -62,6 +62,8 @@ def test_the_largest_powers_of_small_numbers():
     assert refused(power, MAX_POWER + 1)
     assert refused(power, -MAX_POWER - 1)
     assert refused(power, Fraction(1, 2))
+    with pytest.raises(NoExactValueError, match=r"\*\*"):  # not a ValueError by chance
+        data.value(Term("**", (A0, A0)), {})
     assert not refused(power, 2, number(2**MAX_BITS - 1))
     assert refused(power, 2, number(2**MAX_BITS))
 

@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import pkgutil
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -16,19 +17,26 @@ from derive.algebra.program import Equation, Tensor
 from derive.algebra.residues import PRIME
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
-from derive.proof.examples.blindspots import Setting, _causes, _distinct, _small, _special
+from derive.model.errors import DeriveError
+from derive.proof.examples.blindspots import Setting, _causes, _distinct, _example, _small, _special
 from derive.proof.examples.example import Example
+from derive.proof.formulas.conventions import read_conventions, usual
 from derive.proof.formulas.scope import Scope, read_ranges
 from derive.proof.formulas.sides import read_sides
-from derive.proof.grading.answers import ask, readable_start
-from derive.proof.grading.terms import show
+from derive.proof.grading.answers import ask, readable_start, split_line
+from derive.proof.grading.slip_rules import weights
+from derive.proof.grading.terms import Term, leaf, show, transposed
 from derive.proof.grading.truth import NoMatrixFormError, matrix_form
+from derive.proof.numbers import reals
+from derive.proof.numbers.arrays import OPERATIONS
 from derive.proof.numbers.network_data import COINCIDING, DISTINCT, draw
+from derive.proof.numbers.small import counterexample
 from derive.proof.numbers.valuation import MISFIT, NoValueError, Residual, fraction, inverse_of, ratio
 from derive.proof.seal import seal
 from derive.proof.theorems import canonical
 from derive.proof.theorems.refute import _sizes, _unequal
 from derive.proof.theorems.relations import relations
+from derive.proof.theorems.texts import find_text
 from derive.proof.words.settings import SETTINGS
 
 TANH = Architecture((2, 1), ("tanh",)).activations[0]
@@ -99,6 +107,11 @@ def test_another_number_of_samples_is_larger_than_every_size():
     assert [change(setting).samples for _, change in _causes(setting)] == [4, 2, 2]
 
 
+def test_small_sizes_stand_for_large_ones():
+    found = _example(Setting((64, 1, 32, 64), 10, (TANH,) * 3), 0)
+    assert (found.sizes, found.samples, found.mean) == ((4, 1, 3, 4), 2, 10)
+
+
 def test_the_forward_pass_of_an_example():
     values = Example((2, 3, 1), 4, (TANH, TANH), 0).values
     for k in (1, 2):
@@ -136,6 +149,109 @@ def test_a_product_that_does_not_fit_has_a_value_up_to_six_rows():
             times(left, right)
 
 
+def test_what_the_entries_of_a_column_count_where_nothing_fits_are_primes():
+    assert all(map(sp.isprime, MISFIT))
+    assert sorted(set(MISFIT)) == list(MISFIT)
+
+
+TWO = np.array([[Fraction(3), Fraction(-2)], [Fraction(0), Fraction(5)]])
+OTHER = np.array([[Fraction(3), Fraction(4)], [Fraction(1), Fraction(-7)]])
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "right"),
+    [
+        ("+", (TWO, OTHER), [[6, 2], [1, -2]]),
+        ("-", (TWO, OTHER), [[0, -6], [-1, 12]]),
+        ("*", (TWO, OTHER), [[9, -8], [0, -35]]),
+        ("/", (OTHER * 3, OTHER), [[3, 3], [3, 3]]),
+        ("@", (TWO, OTHER), [[7, 26], [5, -35]]),
+        ("**", (TWO, 3), [[27, -8], [0, 125]]),
+        ("T", (TWO,), [[3, 0], [-2, 5]]),
+        ("negative", (TWO,), [[-3, 2], [0, -5]]),
+        ("sum", (TWO,), [[3, 3]]),
+        ("units", (TWO,), [[1], [5]]),
+        ("mean of units", (TWO,), [[Fraction(1, 2)], [Fraction(5, 2)]]),
+        ("sign", (TWO,), [[1, -1], [0, 1]]),
+        ("abs", (TWO,), [[3, 2], [0, 5]]),
+        ("where", (TWO > 0, TWO, OTHER), [[3, 4], [1, 5]]),
+        (">", (TWO, OTHER), [[0, 0], [0, 1]]),
+        ("<", (TWO, OTHER), [[0, 1], [1, 0]]),
+        (">=", (TWO, OTHER), [[1, 0], [0, 1]]),
+        ("<=", (TWO, OTHER), [[1, 1], [1, 0]]),
+    ],
+)
+def test_what_is_computed_in_a_worked_example(name, parts, right):
+    assert OPERATIONS[name](*(part * 1 if hasattr(part, "dtype") else part for part in parts)).tolist() == right
+
+
+def test_every_operation_of_a_worked_example_is_tested():
+    (marks,) = test_what_is_computed_in_a_worked_example.pytestmark
+    assert {name for name, *_ in marks.args[1]} == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("head", sorted(OPERATIONS))
+def test_weights_are_exchanged_in_matrix_products_only(head):
+    w, a = leaf("W", 2), leaf("a", 1)
+    for part in (w, transposed(w)):
+        for pair in ((part, a), (a, part)):
+            found = list(weights(lambda old, setting: [leaf("V", 2)], Term(head, pair), None))
+            right = [Term(head, tuple(leaf("V", 2) if p is part else p for p in pair))]
+            assert found == (right if head == "@" else [])
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("delta2 := a1 := z1", ("delta2", "a1 := z1")),
+        ("1. 2. delta2 = a1;", ("2. delta2", "a1")),
+        ("delta2 = a1 = z1 ; ;", ("delta2", "a1 = z1")),
+    ],
+)
+def test_a_line_is_split_once(line, parts):
+    assert split_line(line) == parts
+
+
+def test_how_deep_a_network_may_be_for_exact_numbers(monkeypatch):
+    monkeypatch.setattr(reals, "DEEPEST", 1)
+    for depth in (1, 2):
+        network = Architecture((1,) * (depth + 1), ("identity",) * depth)
+        assert reals.agree(network, "rows", leaf("a", 1), leaf("z", 1)) is (depth == 1)
+
+
+@pytest.mark.parametrize("name", ["none", "none.txt", "none.tomk"])
+def test_a_text_that_there_is_not(name):
+    with pytest.raises(DeriveError, match=r"^--text: there is no file none"):
+        find_text(name)
+
+
+def test_a_file_that_there_is_not():
+    with pytest.raises(DeriveError, match=r"^none\.toml"):
+        find_text("none.toml")
+
+
+@pytest.mark.parametrize("layout", ["rows", "columns"])
+def test_a_layout_brings_its_cost_unless_another_was_chosen(layout):
+    other = "rows" if layout == "columns" else "columns"
+    assert read_conventions({"layout": other}, usual(layout)) == usual(other)
+    assert read_conventions({"layout": layout}, usual(layout)) == usual(layout)
+    for cost in ("mean", "sample", "sum"):
+        own = replace(usual(layout), cost=cost)
+        if layout == "columns" or cost != "sample":  # which rows cannot have
+            assert read_conventions({"layout": layout}, own) == own
+    summed = replace(usual(layout), cost="sum")
+    assert read_conventions({"layout": other}, summed) == replace(usual(other), cost="sum")
+    assert read_conventions({}, summed) == summed
+
+
+@pytest.mark.parametrize(("base", "layer", "fits"), [("db", 1, True), ("db", 1, False), ("dW", 1, False)])
+def test_a_counterexample_knows_that_a_bias_may_stand_or_lie(base, layer, fits):
+    network, right = Architecture((2, 3), ("identity",)), leaf(base, layer)
+    found = counterexample(network, "rows", right, transposed(right), right, {}, fits=fits)
+    assert (found == {}) is fits
+    assert counterexample(network, "rows", right, Term("+", (right, right)), right, {}, fits=fits)
+
+
 def test_inverses_modulo_the_prime():
     matrix = np.array([[0, 2, 1], [1, 0, 3], [2, 1, 0]])
     product = (inverse_of(matrix).astype(object) @ matrix.astype(object)) % PRIME
@@ -164,6 +280,9 @@ def test_ratios():
     assert ratio(array, array) == 1
     assert ratio(array + 1, array) is None
     assert ratio(array, array * 0) is None
+    assert ratio(column(0, 14, 0), column(0, 2, 0)) == 7  # a single number decides
+    assert ratio(column(14, 0, 0), column(2, 0, 1)) is None
+    assert ratio(column(0, 14, 3), column(0, 2, 0)) is None
     assert ratio(array * 0, array) is None
     assert ratio(array, np.ones((3, 3), dtype=np.int64)) is None
 

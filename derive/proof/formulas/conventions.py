@@ -104,7 +104,7 @@ def read_conventions(table: Any, base: Conventions, where: str = "") -> Conventi
         if key not in (*CHOICES, "symbols"):
             raise unknown("key", key, (*CHOICES, "symbols"), where)
     chosen = {key: _choice(key, table[key], where) for key in CHOICES if key in table}
-    if "layout" in chosen and chosen["layout"] != base.layout and base.cost == usual(base.layout).cost:
+    if "layout" in chosen and base.cost == usual(base.layout).cost:
         base = replace(base, cost=usual(chosen["layout"]).cost)
     if "symbols" in table:
         chosen["symbols"] = tuple({**dict(base.symbols), **_symbols(table["symbols"], where)}.items())

@@ -93,15 +93,13 @@ class _Writer:
     def placed(self, indices: Sequence[sp.Symbol]) -> tuple[Place, Place]:
         """The indices that run along the rows and the columns of a tensor."""
         own = [i for i in indices if self.layout == "rows" or i not in self.samples]
-        match len(own):
-            case 0:
+        match own:
+            case []:
                 return None, None
-            case 1 if self.layout == "columns" or own[0] in self.samples:
-                return own[0], None
-            case 1:
-                return None, own[0]
-            case 2:
-                return own[0], own[1]
+            case [one]:
+                return (one, None) if self.layout == "columns" or one in self.samples else (None, one)
+            case [row, column]:
+                return row, column
         raise NoMatrixFormError(str(indices))
 
     def applied(self, expr: sp.Expr, row: Place, column: Place) -> Term:

@@ -83,10 +83,10 @@ def _terms(expr: sp.Expr) -> list[Term]:
 
 
 def _power(base: sp.Expr, exponent: sp.Expr) -> list[Term]:
-    if exponent.is_Integer and exponent > 0 and isinstance(base, sp.Add | sp.Mul | sp.Sum):
+    if (
+        exponent.is_Integer and exponent > 0 and isinstance(base, sp.Add | sp.Sum)
+    ):  # SymPy has no such power of a product
         return _product([_terms(base) for _ in range(int(exponent))])
-    if exponent.is_Integer and isinstance(base, sp.Mul):
-        return _product([_power(part, exponent) for part in base.args])
     if not exponent.is_Rational:
         return [Term(sp.S.One, ((base**exponent, sp.S.One),))]
     return [Term(sp.S.One, ((base, exponent),))]

@@ -153,5 +153,5 @@ def _without_sums(expr: sp.Expr, forward: Program) -> sp.Expr:
     return sp.cancel(sp.together(expr.xreplace(atoms))).xreplace({symbol: total for total, symbol in atoms.items()})
 
 
-_OVER = sp.Dummy(integer=True, positive=True)
+_OVER = sp.Dummy()
 """In place of the index of a sum, so that sums over different letters can be compared."""

@@ -91,11 +91,12 @@ class Instance:
 
 
 def _unequal(left: Any, right: Any) -> bool:
-    if not isinstance(left - right, sp.Expr) or (left - right).is_Rational:
-        return bool(left != right)
-    if (left - right).has(sp.zoo, sp.nan, sp.oo):
+    difference = left - right
+    if not isinstance(difference, sp.Expr) or difference.is_Rational:
+        return bool(difference)
+    if difference.has(sp.zoo, sp.nan, sp.oo):
         raise ZeroDivisionError
-    return bool(abs(sp.N(left - right, DIGITS)) > sp.Rational(1, 10 ** (DIGITS // 2)))
+    return bool(abs(sp.N(difference, DIGITS)) > sp.Rational(1, 10 ** (DIGITS // 2)))
 
 
 def _real(function: Any, value: Any) -> sp.Expr:

@@ -56,7 +56,7 @@ def per_sample(program: Program) -> Program:
         entries = {}
         for entry in equation.value.atoms(sp.Indexed):
             axes = program.tensors[str(entry.base.label)].axes
-            if any(x == N and i != own for i, x in zip(entry.indices, axes, strict=True)):
+            if {i for i, x in zip(entry.indices, axes, strict=True) if x == N} - {own}:
                 raise CoupledError(f"{equation.target} reads the row of another sample: {entry}")
             kept = tuple(i for i, x in zip(entry.indices, axes, strict=True) if x != N)
             entries[entry] = single[str(entry.base.label)][kept]
@@ -150,8 +150,7 @@ def world_for(mentions: Mentions, scope: Scope, loss_name: str | Loss, given: De
     anchor = anchors.pop()
     everywhere = "every width, every number of samples, every activation"
     if anchor == 0:
-        numbers = [int(label) for base, label in found if not (base == "a" and label == 0)]
-        top = max(numbers, default=0)
+        top = max((int(label) for _, label in found), default=0)
         if any(base in QUANTITIES and QUANTITIES[base].of for base, _ in found):
             raise DeriveError("derivatives in numbered layers are those of a given network: give one, or write [l]")
         program = fragment([sp.Integer(k) for k in range(1, top + 1)]) if top else Program((output(0),), ())
