@@ -90,7 +90,7 @@ def forked() -> Derivation:
     z3 = read_equation("z3[s,i] = sum(W3[i,j]*a2[s,j], j) + sum(W4[i,k]*a1[s,k], k) + b3[i]", tensors, {})
     a3 = layer(3)[1]
     program = check(Program(inputs, (*first, z3, a3, *loss("least_squares", 3))))
-    gradient, trail = reverse(program, {"loss": 1}, [t.name for t in inputs if t.name not in ("a0", "y")])
+    gradient, trail = reverse(program, {"loss": sp.S.One}, [t.name for t in inputs if t.name not in ("a0", "y")])
     return Derivation(NETWORK, program, gradient, trail)
 
 
