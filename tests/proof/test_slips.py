@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import sympy as sp
 
 from derive.algebra.blackboard import read_equation
 from derive.algebra.forward import layer, loss, output, parameters, target
