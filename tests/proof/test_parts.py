@@ -27,10 +27,11 @@ from derive.proof.grading.answers import ask, readable_start, split_line
 from derive.proof.grading.slip_rules import weights
 from derive.proof.grading.terms import Term, leaf, show, transposed
 from derive.proof.grading.truth import NoMatrixFormError, matrix_form
+from derive.proof.grading.written import written
 from derive.proof.numbers import reals
 from derive.proof.numbers.arrays import OPERATIONS
 from derive.proof.numbers.network_data import COINCIDING, DISTINCT, draw
-from derive.proof.numbers.small import counterexample
+from derive.proof.numbers.small import counterexample, small
 from derive.proof.numbers.valuation import MISFIT, NoValueError, Residual, fraction, inverse_of, ratio
 from derive.proof.seal import seal
 from derive.proof.theorems import canonical
@@ -312,6 +313,27 @@ def test_a_number_before_an_outer_product():
     assert show(matrix_form(equation, tensors, "columns")) == "(2 * delta2) @ a1.T"
     with pytest.raises(NoMatrixFormError):
         matrix_form(Equation(tensors["dW2"], (i, j), sp.gamma(delta[s, i])), tensors, "columns")
+
+
+SQUARES = {
+    "softmax": "(a1[s, i] - y[s, i] + Sum(a1[s, k]*y[s, k], (k, 1, n1)) - Sum(a1[s, k]**2, (k, 1, n1)))*a1[s, i]/N",
+    "log_softmax": "(-exp(a1[s, i])*Sum(a1[s, k], (k, 1, n1)) + exp(a1[s, i])*Sum(y[s, k], (k, 1, n1)) + a1[s, i]"
+    " - y[s, i])/N",
+}
+
+
+@pytest.mark.parametrize("name", SQUARES)
+def test_parts_of_a_softmax_are_written_as_its_output(name):
+    _, short, _ = written(differentiate(Architecture((2, 3), [name])), "delta1")
+    assert str(short.value) == SQUARES[name]
+
+
+def test_a_sum_over_samples_in_columns_counts_what_is_the_same_for_all():
+    data = small(Architecture((2, 3), ["tanh"]), "columns", 4, (2, 3), 0)
+    two = Term("number", number=Fraction(2))
+    assert data.value(Term("sum", (two,)), {}).item() == 8
+    b = data.value(leaf("b", 1), {})
+    assert data.value(Term("sum", (leaf("b", 1),)), {}).tolist() == (4 * b).tolist()
 
 
 def test_the_sizes_that_answers_are_compared_at():

@@ -51,3 +51,11 @@ def test_pieces_and_kinks():
     assert len(pieces(activation("hardtanh"))) == 3
     assert [str(kink) for kink in kinks(activation("hardswish"))] == ["-3", "3"]
     assert kinks(activation("tanh")) == ()
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_which_layers_are_looked_at(depth):
+    found = every_pattern(differentiate(Architecture((1,) * (depth + 1), ["relu"] * depth)))
+    assert found is not None
+    assert ("alone" in found.validity) == (depth > 2)
+    assert ("widths 3-2," in found.validity) == (depth == 1)

@@ -77,6 +77,7 @@ def _written_out(derivation: Derivation) -> dict[str, Equation]:
 
 def _in_rows(derivation: Derivation, value: sp.Expr) -> sp.Expr:
     """`value` with the parts e and q of a softmax gone, where they are e/q = a, or exp(a) for log_softmax."""
+    given = value
     for entry in entries(value):
         letter, layer = split_name(str(entry.base.label))
         if letter != "e":
@@ -90,7 +91,7 @@ def _in_rows(derivation: Derivation, value: sp.Expr) -> sp.Expr:
                 break
     pulled = {total: _pulled(total) for total in value.atoms(sp.Sum)}
     changed = value.xreplace(pulled)
-    return changed if changed == value else sp.factor_terms(sp.expand(changed))
+    return given if changed == given else sp.factor_terms(sp.expand(changed))
 
 
 def _pulled(total: sp.Sum) -> sp.Expr:
