@@ -22,8 +22,8 @@ from derive.codegen.emit import digest, read_module
 from derive.codegen.exact.comparison import compared
 from derive.codegen.exact.contained import foreign
 from derive.codegen.exact.frame import changed, constants
+from derive.codegen.exact.meter import NotUnderstoodError
 from derive.codegen.exact.rounds import Round, rounds_of
-from derive.codegen.exact.stand_in import NotUnderstoodError
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.model.limits import LIMITS
@@ -86,7 +86,10 @@ def _verdicts(
     rounds = rounds_of(architecture)
     for position, each in enumerate(rounds):
         progress(f"auditing {each.title}", position / len(rounds))
-        yield _checked(text, architecture, each)
+        found = _checked(text, architecture, each)
+        yield found
+        if any(verdict.label == "module" for verdict in found):  # the next round would end as this one
+            return
     progress("audited", 1.0)
 
 

@@ -61,5 +61,11 @@ LIMITS: dict[str, Limit] = {
     "functions": Limit(16, "functions in an expression"),
     "cases": Limit(2, "cases that depend on cases in an expression"),
     "steps": Limit(1_500_000, "steps of computation for a formula"),
+    # Modules under audit
+    "run": Limit(3_000_000, "steps of computation"),
+    "whole": Limit(1000, "bits in a whole number"),
+    "weight": Limit(2000, "as the size of an expression"),
+    "power": Limit(1000, "as an exponent in a module"),
+    "levels": Limit(16, "functions within one another in a module"),
 }
 """Name → the limit. Each has a test on both of its sides."""

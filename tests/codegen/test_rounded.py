@@ -7,8 +7,8 @@ import pytest
 
 from derive.algebra.balls import balls, precision
 from derive.algebra.pointwise import KinkError
+from derive.codegen.exact.meter import NotUnderstoodError
 from derive.codegen.exact.namespace import Namespace
-from derive.codegen.exact.stand_in import NotUnderstoodError
 from derive.codegen.rigor.rounded import EXACT, ONCE, Rounded
 
 RNG = np.random.default_rng(0)

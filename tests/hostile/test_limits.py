@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import reduce
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sympy as sp
 
 from derive.algebra.gradient import differentiate
 from derive.codegen.audit import audit
 from derive.codegen.emit import emit, read_module
+from derive.codegen.exact.frame import constants
+from derive.codegen.exact.meter import Meter, NotUnderstoodError
 from derive.codegen.rigor.archives import unpacked
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.budget import budget
 from derive.model.errors import DeriveError
+from derive.model.expression import Z
 from derive.model.limits import LIMITS, Limit
 from derive.model.names import identifier
 from derive.model.reader import parse
@@ -31,6 +36,7 @@ from derive.teach.exercises.sheet import sheet
 from derive.teach.explain import explain
 
 NETWORK = Architecture((2, 3, 1), ("tanh", "identity"))
+MODULE = emit(differentiate(NETWORK))
 
 
 def own(expression: str, **constants: float) -> Activation:
@@ -87,6 +93,11 @@ CASES: dict[str, Callable[[int, Path], object]] = {
     "audited": lambda n, _: audit(emit(differentiate(Architecture((n - 1, 1), ("tanh",))))),
     "steps": lambda n, _: _calls(n // 2 - 5),
     "samples": lambda n, _: blindspots(NETWORK, n),
+    "run": lambda n, _: _metered(lambda meter: meter.spend(n)),
+    "whole": lambda n, _: constants(f"x = {1 << (n - 1)}\n{MODULE}", "module.py"),
+    "weight": lambda n, _: _metered(lambda meter: meter.expression(sp.Add(*sp.symbols(f"x:{n - 1}")))),
+    "power": lambda n, _: _metered(lambda meter: meter.power(Z, sp.Integer(n))),
+    "levels": lambda n, _: _metered(lambda meter: meter.expression(reduce(lambda u, _: sp.sin(u), range(n), Z))),
     "formula": lambda n, _: parse("z" + " " * (n - 1)),
     "expression": lambda n, _: own("tanh(2*z)" + " " * (n - 9)),
     "answer": lambda n, _: read_line(ask("delta1", 2), "x" + " " * (n - 1), 2, "rows"),
@@ -100,6 +111,14 @@ CASES: dict[str, Callable[[int, Path], object]] = {
 """Limit → what is read that has so many."""
 SMALLER = {"archive": 1000, "audited": 9, "steps": 1000, "samples": 3}
 """Limits that are lowered, since what reaches them takes long."""
+
+
+def _metered(use: Callable[[Meter], None]) -> bool:
+    try:
+        use(Meter(LIMITS["run"].most))
+    except NotUnderstoodError as error:  # what an audit reports
+        raise DeriveError(str(error)) from None
+    return True
 
 
 def _calls(n: int) -> bool:

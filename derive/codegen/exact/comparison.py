@@ -12,6 +12,7 @@ from derive.algebra.notation import named
 from derive.algebra.residues import PRIME, matmul, residue
 from derive.algebra.update import update_program
 from derive.codegen.exact.frame import exact_functions, resized
+from derive.codegen.exact.meter import Meter, allowed
 from derive.codegen.exact.namespace import run
 from derive.codegen.exact.neurons import as_written
 from derive.codegen.exact.rounds import Round, neurons_of
@@ -36,8 +37,8 @@ def compared(text: str, architecture: Architecture, each: Round) -> list[Finding
     exact = exact_functions(text, architecture)
     architecture = architecture.resized(each.sizes)
     neurons = neurons_of(architecture, each.seed)
-    stand_in = StandIn(neurons, each.samples, architecture.dtype)
-    module = run(resized(text, each.sizes), stand_in, architecture.name)
+    stand_in = StandIn(neurons, each.samples, architecture.dtype, Meter(allowed(architecture, each.samples)))
+    module = run(resized(text, each.sizes), stand_in, architecture.name, contained=True)
     module |= {name: stand_in.known(function) for name, function in exact.items()}
     truth = drawn(architecture, each.samples, each.seed, neurons)
     if each.kink:

@@ -11,8 +11,10 @@ import builtins
 from collections.abc import Iterator
 from functools import lru_cache
 
-from derive.codegen.exact.frame import CHECKPOINTING, WRITERS, syntax, written_for
+from derive.codegen.exact.frame import CHECKPOINTING, FRAME, WRITERS, syntax, written_for
+from derive.codegen.exact.metered import METHODS
 from derive.codegen.exact.stand_in import BINARY, CHOICES, COMPARISONS, FUNCTIONS, UNARY
+from derive.codegen.forms.kernels import called
 from derive.model.architecture import Architecture
 
 ARRAYS = ("T", "shape", "size", "ndim", "dtype", "dot", "sum", "max", "mean", "reshape", "ravel", "copy", "fill", "all")
@@ -55,17 +57,24 @@ def _written(architecture: Architecture) -> frozenset[str]:
 
 @lru_cache(maxsize=16)
 def _vocabulary(architecture: Architecture) -> frozenset[tuple[str, str]]:
-    """What the functions that reach no file use."""
+    """What the equations use; what surrounds them stands as derive writes it, or is not run."""
     words = {("the attribute", name) for name in (*ARRAYS, *NUMPY)} | {("the name", name) for name in HARMLESS}
     words |= {("the syntax", kind.__name__) for kind in PLAIN}
     for text in written_for(architecture):
         tree = syntax(text)
         own = _defined(tree)
+        around = {*FRAME, *WRITERS, *called(text)}
         for statement in tree.body:
             used = {getattr(node, "id", "") for node in ast.walk(statement)}
-            if not used & REACHING and getattr(statement, "name", "") not in WRITERS:
+            if not used & REACHING and _name(statement) not in around:
                 words |= {word for node in ast.walk(statement) for word in _words(node, own)}
     return frozenset(words)
+
+
+def _name(statement: ast.stmt) -> str:
+    """What a statement of a module defines, if it is a single name."""
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else statement
+    return str(getattr(target, "id", getattr(target, "name", "")))
 
 
 def _words(node: ast.AST, own: frozenset[str]) -> Iterator[tuple[str, str]]:
@@ -85,6 +94,11 @@ def _words(node: ast.AST, own: frozenset[str]) -> Iterator[tuple[str, str]]:
             yield "the class of", ", ".join(map(ast.unparse, [*bases, *(k.value for k in keywords), *decorators]))
         case ast.FormattedValue(format_spec=ast.JoinedStr() as spec):
             yield "the format", ast.unparse(spec)
+        case ast.Starred(ctx=ast.Store()):
+            yield "the syntax", "Starred in an assignment"
+    for inner in ast.iter_child_nodes(node):
+        if isinstance(inner, ast.Attribute) and inner.attr in METHODS and getattr(node, "func", None) is not inner:
+            yield f"the method {inner.attr} without a call", ""
 
 
 def _defined(tree: ast.AST) -> frozenset[str]:

@@ -67,6 +67,10 @@ def constants(text: str, where: str) -> dict[str, Any]:
         raise DeriveError(f"{where}: not Python{f', line {line}' if line else ''}: {error}") from None
     if deeper_than(tree, LIMITS["depth"].most):
         raise DeriveError(f"{where}: {LIMITS['depth'].exceeded()}")
+    for number in ast.walk(tree):
+        match number:
+            case ast.Constant(value=int(value)) if value.bit_length() > LIMITS["whole"].most:
+                raise DeriveError(f"{where}: {LIMITS['whole'].exceeded(value.bit_length())}, line {number.lineno}")
     found: dict[str, Any] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign):

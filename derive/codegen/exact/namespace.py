@@ -15,7 +15,9 @@ import numpy as np
 import sympy as sp
 
 from derive.codegen.exact.frame import CHECKPOINTING, syntax
-from derive.codegen.exact.stand_in import BINARY, CHOICES, COMPARISONS, FUNCTIONS, UNARY, NotUnderstoodError, StandIn
+from derive.codegen.exact.meter import NotUnderstoodError
+from derive.codegen.exact.metered import Everything, Hooks, Loops, hook, hooks
+from derive.codegen.exact.stand_in import BINARY, CHOICES, COMPARISONS, FUNCTIONS, UNARY, StandIn
 
 PASSED = ("dtype", "ndarray", "newaxis", "float64", "float32", "inf", "finfo", "argwhere", "errstate")
 
@@ -50,12 +52,58 @@ class Namespace:
     def __getattr__(self, name: str) -> Any:
         if name in PASSED or name in FUNCTIONS:
             return getattr(np, name)
-        known = {"abs": "absolute"}.get(name, name)
-        if known in {*UNARY, *BINARY, *COMPARISONS, *CHOICES, "absolute", "sign", "matmul", "isfinite"}:
+        known = ABSOLUTE.get(name, name)
+        if known in UFUNCS:
             return Proxy(self._owner, getattr(np, known))
         raise NotUnderstoodError(f"np.{name}")
 
 
+class Ufunc:
+    """A ufunc that computes on the stand-in only, whatever it is given."""
+
+    def __init__(self, owner: StandIn, hooks: Hooks, ufunc: Any) -> None:
+        self._owner, self._hooks, self._ufunc = owner, hooks, ufunc
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        inputs, out = inputs[: self._ufunc.nin], inputs[self._ufunc.nin :] or (options.pop("out", None),)
+        if not any(isinstance(value, np.ndarray) for value in inputs):
+            inputs = (self._owner.array(self._owner.number(inputs[0])), *inputs[1:])
+        for value in (*inputs, *out, *options.values()):
+            self._hooks.plain(value)
+        return self._owner.ufunc(self._ufunc, "__call__", inputs, options | {"out": out})
+
+    def reduce(self, array: Any, **options: Any) -> Any:
+        out = (options.pop("out", None),)
+        return self._owner.ufunc(self._ufunc, "reduce", (array,), options | {"out": out})
+
+
+class Contained(Namespace):
+    """What `np` is inside a module that may have been written by anyone: nothing of NumPy itself is called."""
+
+    float64, float32 = np.dtype("float64"), np.dtype("float32")
+
+    def __init__(self, owner: StandIn, hooks: Hooks) -> None:
+        super().__init__(owner)
+        for name in ("empty", "zeros", "ones", "asarray", "full", "array", "where", "copyto"):
+            setattr(self, name, hooks.guarded(getattr(self, name)))
+        self.random = SimpleNamespace(default_rng=lambda rng=None: Unused("a random generator"))
+        self._hooks = hooks
+
+    def dtype(self, name: str) -> Any:
+        return np.dtype(str(name))
+
+    def __getattr__(self, name: str) -> Any:
+        if name in FUNCTIONS:
+            function = FUNCTIONS[name]
+            return self._hooks.guarded(lambda *values, **options: function(self._owner, *values, **options))
+        known = ABSOLUTE.get(name, name)
+        if known in UFUNCS:
+            return Ufunc(self._owner, self._hooks, getattr(np, known))
+        return super().__getattr__(name)
+
+
+ABSOLUTE = {"abs": "absolute"}
+UFUNCS = {*UNARY, *BINARY, *COMPARISONS, *CHOICES, "absolute", "sign", "matmul", "isfinite"}
 ALLOWED = (
     "__build_class__",
     "abs",
@@ -101,9 +149,21 @@ class Unused:
         raise NotUnderstoodError(f"{self._name}.{name}")
 
 
-def run(text: str, stand_in: StandIn, name: str) -> dict[str, Any]:
-    """The globals of a module after its exact text has run on the stand-in, with no files and no other imports."""
-    numpy = Namespace(stand_in)
+def run(text: str, stand_in: StandIn, name: str, contained: bool = False) -> dict[str, Any]:
+    """The globals of a module after its exact text has run on the stand-in, with no files and no other imports.
+
+    With `contained` it may be anyone's, as far as `exact.contained` lets it through: all that it does is counted.
+    """
+
+    def exact(number: Any) -> Any:
+        return stand_in.array(stand_in.number(number))
+
+    def quotient(left: Any, right: Any) -> Any:
+        whole = isinstance(left, int) and isinstance(right, int) and right != 0
+        return exact(f"{left}/{right}") if whole else left / right
+
+    counting = Hooks(stand_in.meter, stand_in.exact, quotient)
+    numpy = Contained(stand_in, counting) if contained else Namespace(stand_in)
 
     def import_(module: str, *_: Any) -> Any:
         if module == "numpy":
@@ -114,39 +174,26 @@ def run(text: str, stand_in: StandIn, name: str) -> dict[str, Any]:
             return Unused(module)
         raise NotUnderstoodError(f"import {module}")
 
-    names = {key: getattr(builtins, key) for key in ALLOWED}
+    names = {key: getattr(builtins, key) for key in ALLOWED} | (counting.builtins() if contained else {})
     scope: dict[str, Any] = {
         "__builtins__": {**names, "__import__": import_, "float": lambda value: value},
         "__name__": name,
     }
-
-    def exact(number: Any) -> Any:
-        return stand_in.array(stand_in.number(number))
-
-    def quotient(left: Any, right: Any) -> Any:
-        whole = isinstance(left, int) and isinstance(right, int) and right != 0
-        return exact(f"{left}/{right}") if whole else left / right
-
-    scope |= {EXACT: exact, QUOTIENT: quotient}
+    scope |= {f"{key} of the audit": value for key, value in (("exact", exact), ("quotient", quotient))}
+    scope |= hooks(counting)
     tree = syntax(text)
-    tree = ast.fix_missing_locations(_Literals().visit(tree))
-    exec(compile(tree, f"<{name} under audit>", "exec"), scope)
+    for change in (Everything() if contained else Loops(), _Literals()):
+        tree = change.visit(tree)
+    exec(compile(ast.fix_missing_locations(tree), f"<{name} under audit>", "exec"), scope)
     return scope
-
-
-EXACT, QUOTIENT = "_exact_number", "_exact_quotient"
 
 
 class _Literals(ast.NodeTransformer):
     """Makes every literal that is no whole number the exact number that it writes, and 1 / 3 or 1 / N the fraction."""
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        return _called(node, EXACT, ast.Constant(repr(node.value))) if isinstance(node.value, float) else node
+        return hook("exact", node, ast.Constant(repr(node.value))) if isinstance(node.value, float) else node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
-        return _called(node, QUOTIENT, node.left, node.right) if isinstance(node.op, ast.Div) else node
-
-
-def _called(node: ast.AST, function: str, *arguments: ast.expr) -> ast.AST:
-    return ast.copy_location(ast.Call(ast.Name(function, ast.Load()), list(arguments), []), node)
+        return hook("quotient", node, node.left, node.right) if isinstance(node.op, ast.Div) else node

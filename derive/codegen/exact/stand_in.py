@@ -15,12 +15,9 @@ import numpy as np
 import sympy as sp
 
 from derive.algebra.residues import PRIME, inverse, matmul
+from derive.codegen.exact.meter import SINGLY, TOGETHER, Meter, NotUnderstoodError
 from derive.codegen.exact.neurons import Local, Neurons, combined
 from derive.model.expression import Z
-
-
-class NotUnderstoodError(Exception):
-    """The module does something that the stand-in has no exact meaning for."""
 
 
 def _rational(value: Any) -> sp.Rational:
@@ -48,6 +45,8 @@ UNARY: dict[str, Callable[[sp.Expr], sp.Expr]] = {
     "arctan": sp.atan,
     "arcsinh": sp.asinh,
 }
+GROWING = ("exp", "expm1", "sinh", "cosh")
+"""Functions that make of a number one with as many digits."""
 BINARY: dict[str, Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
     "add": lambda u, v: u + v,
     "subtract": lambda u, v: u - v,
@@ -77,9 +76,11 @@ CHOICES: dict[str, Callable[[Any, Any], bool]] = {
 class StandIn:
     """The object that a module under audit gets for `import numpy`; N is the number of samples."""
 
-    def __init__(self, neurons: Neurons, samples: int, dtype: str) -> None:
+    def __init__(self, neurons: Neurons, samples: int, dtype: str, meter: Meter | None = None) -> None:
         self.neurons = neurons
         self.samples = samples
+        self.meter = meter or Meter()
+        self._met: set[sp.Expr] = set()
         owner = self
 
         class Exact(np.ndarray[Any, Any]):
@@ -108,7 +109,9 @@ class StandIn:
                 return owner.mean(self, axis, keepdims)
 
             def __setitem__(self, key: Any, value: Any) -> None:
-                self.view(np.ndarray)[key] = owner.entries(value)
+                entries = self.view(np.ndarray)
+                owner.meter.together(entries[key])
+                entries[key] = owner.entries(value)
 
             def __index__(self) -> int:
                 raise NotUnderstoodError("an array or a decimal number as an index")
@@ -136,18 +139,22 @@ class StandIn:
 
     def empty(self, shape: Any, dtype: Any = None, **_: Any) -> Any:
         """Memory with unknown contents: what reads it before it is written gets a random number."""
+        self.meter.shape(shape)
         if dtype is bool or dtype == np.dtype(bool):
             return np.zeros(shape, bool)
         fill = self.neurons.random
         return self.array(np.full(shape, fill.randrange(1, PRIME)))
 
     def zeros(self, shape: Any, dtype: Any = None, **_: Any) -> Any:
+        self.meter.shape(shape)
         return self.array(np.zeros(shape, np.int64))
 
     def ones(self, shape: Any, dtype: Any = None, **_: Any) -> Any:
+        self.meter.shape(shape)
         return self.array(np.ones(shape, np.int64))
 
     def full(self, shape: Any, value: Any, dtype: Any = None, **_: Any) -> Any:
+        self.meter.shape(shape)
         return self.array(np.full(shape, self.entries(value)))
 
     def asarray(self, value: Any, dtype: Any = None, **_: Any) -> Any:
@@ -161,7 +168,7 @@ class StandIn:
         """One call of a NumPy ufunc, or its `reduce`."""
         (out,) = options.pop("out", (None,))
         name = ufunc.__name__
-        if options.get("dtype") is np.float64:  # what is computed with more digits is the same here
+        if options.get("dtype", "") == np.float64:  # what is computed with more digits is the same here
             del options["dtype"]
         if method == "reduce" and name == "add":
             return self.total(inputs[0], options.get("axis", 0), options.get("keepdims", False), out)
@@ -188,6 +195,7 @@ class StandIn:
         """The entries of an elementwise operation."""
         inputs = tuple(self.plain(value) for value in inputs)
         arrays = [self.entries(value) for value in inputs]
+        self.meter.together(*arrays)
         fixed = [not isinstance(value, np.ndarray) for value in inputs]
         # A number combined with one value for each sample: then z has to be remembered, as for exp(-z).
         of_neurons = any(fixed) and any(a.ndim == 2 and self.samples in a.shape for a in arrays)
@@ -201,7 +209,7 @@ class StandIn:
             return self.each(lambda u: self.neurons.resolve(self.local(sp.sqrt, u)), *arrays)
         exact = [self.number(value) if f else a for value, a, f in zip(inputs, arrays, fixed, strict=True)]
         if name in UNARY:
-            return self.each(lambda u: self.local(UNARY[name], u), *exact)
+            return self.each(lambda u: self.local(UNARY[name], u, name in GROWING), *exact)
         if name in BINARY:
             return self.each(lambda u, v: self.combine(name, u, v), *exact)
         real = self.neurons.real
@@ -244,13 +252,27 @@ class StandIn:
 
     def each(self, operation: Callable[..., Any], *arrays: Any) -> Any:
         """`operation` on every entry, after broadcasting."""
+        self.meter.together(*arrays)
         spread = np.broadcast_arrays(*arrays)
+        self.meter.spend(SINGLY * spread[0].size)
         values = [operation(*map(int, entry)) for entry in zip(*(a.ravel() for a in spread), strict=True)]
         return np.array(values).reshape(spread[0].shape)
 
-    def local(self, operation: Callable[[sp.Expr], sp.Expr], value: int) -> int:
+    def local(self, operation: Callable[[sp.Expr], sp.Expr], value: int, growing: bool = False) -> int:
         local = self.neurons.local(value)
-        return self.entry(Local(local.zeta, combined(operation, local.expr)), value)
+        if growing and local.expr.has(sp.exp, sp.sinh, sp.cosh):
+            self.meter.grown(self.neurons.real(value))
+        return self.entry(Local(local.zeta, self.combined(operation, local.expr)), value)
+
+    def combined(self, operation: Callable[..., sp.Expr], *exprs: sp.Expr) -> Any:
+        """`operation` on expressions in one z, which may not become too large."""
+        if operation is BINARY["power"]:
+            self.meter.power(*exprs)
+        expr = combined(operation, *exprs)
+        if expr not in self._met:
+            self._met.add(expr)
+            self.meter.expression(expr)
+        return expr
 
     def entry(self, local: Local, *operands: int) -> int:
         """What stands for `local`, which was computed from these entries, in an array."""
@@ -261,7 +283,7 @@ class StandIn:
         u, v = self.neurons.local(left), self.neurons.local(right)
         if u.zeta is None or v.zeta is None or u.zeta == v.zeta:
             zeta = v.zeta if u.zeta is None else u.zeta
-            return self.entry(Local(zeta, combined(BINARY[name], u.expr, v.expr)), left, right)
+            return self.entry(Local(zeta, self.combined(BINARY[name], u.expr, v.expr)), left, right)
         a, b = self.neurons.resolve(left), self.neurons.resolve(right)
         if name == "divide":
             return a * inverse(b) % PRIME
@@ -282,7 +304,9 @@ class StandIn:
         return self.each(lambda u, v: bool(relation(real(u), real(v))), *sides).astype(bool)
 
     def product(self, left: Any, right: Any, out: Any = None) -> Any:
-        return self.written(matmul(self.resolved(left), self.resolved(right)), out)
+        left, right = self.resolved(left), self.resolved(right)
+        self.meter.spend(1 + left.size * right.size / max(right.shape[0] if right.ndim else 1, 1) / TOGETHER)
+        return self.written(matmul(left, right), out)
 
     def inner(self, left: Any, right: Any) -> Any:
         """The sum of the products of all entries of two arrays of one shape."""
@@ -291,11 +315,13 @@ class StandIn:
         return self.product(left.reshape(-1), right.reshape(-1))
 
     def total(self, array: Any, axis: Any, keepdims: bool, out: Any) -> Any:
+        self.meter.together(array)
         return self.written(self.resolved(array).sum(axis=axis, keepdims=keepdims) % PRIME, out)
 
     def largest(self, array: Any, axis: Any, keepdims: bool, out: Any) -> Any:
         """The entries with the largest representatives along an axis."""
         entries = self.resolved(array)
+        self.meter.spend(SINGLY * entries.size)
         places = self.neurons.largest(entries, axis)
         found = np.take_along_axis(entries, np.expand_dims(places, axis), axis)
         return self.written(found if keepdims else found.squeeze(axis), out)
@@ -323,12 +349,18 @@ class StandIn:
     def where(self, condition: Any, inside: Any, outside: Any) -> Any:
         if np.asarray(condition).dtype != bool:
             raise NotUnderstoodError("np.where with a condition that is not a comparison")
+        self.meter.together(condition, inside, outside)
         return self.array(np.where(condition, self.entries(inside), self.entries(outside)))
 
     def copyto(self, target: Any, source: Any, where: Any = True) -> None:
         if isinstance(where, self.exact):
             raise NotUnderstoodError("np.copyto where numbers stand, not truth values")
+        self.meter.together(target)
         np.copyto(target.view(np.ndarray), self.entries(source), where=np.asarray(where, bool))
+
+    def concatenate(self, arrays: Any) -> Any:
+        self.meter.spend(1 + sum(getattr(a, "size", 1) for a in arrays) / TOGETHER)
+        return self.array(np.concatenate([self.entries(a) for a in arrays]))
 
     def einsum(self, subscripts: str, *operands: Any) -> Any:
         """Products summed over the letters that are not in the result, each letter along one axis."""
@@ -338,10 +370,13 @@ class StandIn:
             raise NotUnderstoodError(f"np.einsum with {subscripts!r}")
         order = "".join(dict.fromkeys(output + inputs.replace(",", "")))
         product: Any = np.ones((1,) * len(order), dtype=np.int64)
+        self.meter.spend(sum(getattr(a, "size", 1) for a in operands) / TOGETHER)
         for own, operand in zip(letters, operands, strict=True):
             entries = self.resolved(operand).transpose([own.index(x) for x in order if x in own])
             lengths = iter(entries.shape)
-            product = product * entries.reshape([next(lengths) if x in own else 1 for x in order]) % PRIME
+            factor = entries.reshape([next(lengths) if x in own else 1 for x in order])
+            self.meter.together(product, factor)
+            product = product * factor % PRIME
         return self.array(product.sum(axis=tuple(range(len(output), len(order)))) % PRIME)
 
 
@@ -354,7 +389,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ndim": lambda np_, array: array.ndim,
     "zeros_like": lambda np_, array, **_: np_.zeros(array.shape),
     "empty_like": lambda np_, array, **_: np_.empty(array.shape),
-    "concatenate": lambda np_, arrays: np_.array(np.concatenate([np_.entries(a) for a in arrays])),
+    "concatenate": lambda np_, arrays: np_.concatenate(arrays),
     "ravel": lambda np_, array: np_.array(np_.entries(array).ravel()),
     "sum": lambda np_, array, axis=None, keepdims=False: np_.total(array, axis, keepdims, None),
     "mean": lambda np_, array, axis=None, keepdims=False: np_.mean(array, axis, keepdims),

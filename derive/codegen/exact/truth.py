@@ -19,8 +19,8 @@ from derive.algebra.forward import WEIGHTS, concrete, forward, functions, parame
 from derive.algebra.notation import N, size
 from derive.algebra.program import Program
 from derive.algebra.residues import PRIME, Dual, Duals, Residues, residue
+from derive.codegen.exact.meter import NotUnderstoodError
 from derive.codegen.exact.neurons import Local, Neurons, as_written
-from derive.codegen.exact.stand_in import NotUnderstoodError
 from derive.codegen.forms.logarithms import Functions, with_logarithms, with_outputs
 from derive.model.architecture import Architecture
 from derive.model.expression import Z

@@ -17,8 +17,9 @@ import sympy as sp
 from derive.algebra.balls import BALLS, NUMBERS, Balls, constant, flint
 from derive.algebra.pointwise import each
 from derive.codegen.exact.frame import changed, exact_functions
+from derive.codegen.exact.meter import NotUnderstoodError
 from derive.codegen.exact.namespace import run
-from derive.codegen.exact.stand_in import NotUnderstoodError, StandIn
+from derive.codegen.exact.stand_in import StandIn
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
 

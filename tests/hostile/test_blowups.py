@@ -1,0 +1,68 @@
+"""A module under audit comes to an end, whatever stands in it, with a message that says what there is too much of."""
+
+from __future__ import annotations
+
+import resource
+import signal
+
+import pytest
+
+from derive import Architecture, audit, differentiate, emit
+from derive.model.errors import DeriveError
+from tests.codegen.test_audit import signed
+from tests.hostile.blowups import BLOWUPS
+
+NETWORK = Architecture((2, 3), ["tanh"])
+HANGS = 20
+"""Seconds of processor time; each takes a fraction of one."""
+
+
+@pytest.fixture(scope="module")
+def module() -> str:
+    return emit(differentiate(NETWORK), "readable")
+
+
+@pytest.fixture
+def bounded():
+    """A hang or a lack of memory ends as an error."""
+
+    def late(*_):
+        raise TimeoutError
+
+    before, limits = signal.signal(signal.SIGVTALRM, late), resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, limits[1]))
+    signal.setitimer(signal.ITIMER_VIRTUAL, HANGS)
+    yield
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    signal.signal(signal.SIGVTALRM, before)
+    resource.setrlimit(resource.RLIMIT_AS, limits)
+
+
+def said(text: str) -> list[str]:
+    """What an audit has to say against a module."""
+    try:
+        return [verdict.note or verdict.label for verdict in audit(signed(text), NETWORK).verdicts if not verdict.holds]
+    except DeriveError as error:
+        return [str(error)]
+
+
+HARMLESS = ("powers of powers", "an expression that doubles", "a power of a sum")
+"""In residues these stay as small as they are, so the audit goes through with them."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BLOWUPS)
+def test_a_blow_up_is_refused(module, bounded, name):
+    notes = said(f"{module}\n{BLOWUPS[name]}\n")
+    assert bool(notes) == (name not in HARMLESS)
+    assert all(note.isprintable() and len(note) < 500 for note in notes)
+
+
+@pytest.mark.parametrize("name", ["a repeated list", "zeros", "a tower", "a large power"])
+def test_some_of_them_in_every_run(module, bounded, name):
+    assert said(f"{module}\n{BLOWUPS[name]}\n")
+
+
+def test_as_much_as_that_is_allowed(module, bounded):
+    little = "for i in range(3):\n    np.zeros((10, 10))"
+    assert said(f"{module}\n{little}\n") == []
