@@ -31,8 +31,8 @@ def moved(expr: sp.Basic, by: int) -> sp.Basic:
     """`expr` with the number of every layer in it raised by so many; none may become negative.
 
     >>> from derive.algebra.notation import size
-    >>> moved(sp.IndexedBase("W3")[sp.Symbol("i"), size(2)] * opaque("f3", 1)(sp.Symbol("z3")), -2)
-    W1[i, n0]*f1'(z1)
+    >>> moved(sp.IndexedBase("W3")[sp.Symbol("i"), size(2)], -2), moved(opaque("f3", 1)(sp.Symbol("z3")), -2)
+    (W1[i, n0], f1'(z1))
     """
     if any(is_opaque(node) for node in expr.atoms(sp.Function)):
         expr = expr.replace(is_opaque, lambda call: opaque(_name(call.activation, by), *call.orders)(*call.args))
