@@ -36,16 +36,18 @@ def foreign(text: str, architecture: Architecture) -> list[str]:
 
     Statements that stand in derive's own text are left out: `train`, for one, reaches files.
     """
-    written, known = _written(architecture), _vocabulary(architecture)
+    written = _written(architecture)
+    equations, around = _vocabulary(architecture, True), _vocabulary(architecture, False)
     tree = syntax(text)
     own = _defined(tree)
+    framed = _framed(architecture)
     found = {
         f"{kind} {word}".rstrip() + f" in line {getattr(node, 'lineno', 1)}": None
         for statement in tree.body
         if ast.dump(statement) not in written
         for node in ast.walk(statement)
         for kind, word in _words(node, own)
-        if (kind, word) not in known
+        if (kind, word) not in (around if _name(statement) in framed else equations)
     }
     return list(found)
 
@@ -56,17 +58,23 @@ def _written(architecture: Architecture) -> frozenset[str]:
 
 
 @lru_cache(maxsize=16)
-def _vocabulary(architecture: Architecture) -> frozenset[tuple[str, str]]:
-    """What the equations use; what surrounds them stands as derive writes it, or is not run."""
+def _framed(architecture: Architecture) -> frozenset[str]:
+    """The names of what the audit compares with what derive writes, word for word."""
+    return frozenset({*FRAME, *(name for text in written_for(architecture) for name in called(text))})
+
+
+@lru_cache(maxsize=16)
+def _vocabulary(architecture: Architecture, equations: bool) -> frozenset[tuple[str, str]]:
+    """What the functions that reach no file use: the equations, or also what surrounds them."""
     words = {("the attribute", name) for name in (*ARRAYS, *NUMPY)} | {("the name", name) for name in HARMLESS}
     words |= {("the syntax", kind.__name__) for kind in PLAIN}
     for text in written_for(architecture):
         tree = syntax(text)
         own = _defined(tree)
-        around = {*FRAME, *WRITERS, *called(text)}
+        left_out = {*WRITERS, *(_framed(architecture) if equations else ())}
         for statement in tree.body:
             used = {getattr(node, "id", "") for node in ast.walk(statement)}
-            if not used & REACHING and _name(statement) not in around:
+            if not used & REACHING and _name(statement) not in left_out:
                 words |= {word for node in ast.walk(statement) for word in _words(node, own)}
     return frozenset(words)
 

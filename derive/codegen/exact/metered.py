@@ -185,15 +185,11 @@ class Everything(Loops):
         node.value = hook("each", node, node.value)
         return node
 
-    def visit_Tuple(self, node: ast.Tuple) -> ast.AST:
-        return self._display(node)
-
-    def visit_List(self, node: ast.List) -> ast.AST:
-        return self._display(node)
-
-    def _display(self, node: ast.Tuple | ast.List) -> ast.AST:
-        self.generic_visit(node)
-        return hook("display", node, node) if isinstance(node.ctx, ast.Load) else node
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        if isinstance(node, ast.Tuple | ast.List) and isinstance(node.ctx, ast.Load):
+            return hook("display", node, node)
+        return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)

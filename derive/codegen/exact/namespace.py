@@ -77,10 +77,24 @@ class Ufunc:
         return self._owner.ufunc(self._ufunc, "reduce", (array,), options | {"out": out})
 
 
+class _IsArray(type):
+    """What may be asked about, and makes nothing."""
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, np.ndarray)
+
+    def __call__(cls, *_: Any, **__: Any) -> Any:
+        raise NotUnderstoodError("a call of np.ndarray")
+
+
+class _Array(metaclass=_IsArray):
+    """What `np.ndarray` is inside a module that may have been written by anyone."""
+
+
 class Contained(Namespace):
     """What `np` is inside a module that may have been written by anyone: nothing of NumPy itself is called."""
 
-    float64, float32 = np.dtype("float64"), np.dtype("float32")
+    float64, float32, ndarray = np.dtype("float64"), np.dtype("float32"), _Array
 
     def __init__(self, owner: StandIn, hooks: Hooks) -> None:
         super().__init__(owner)
@@ -96,6 +110,8 @@ class Contained(Namespace):
         if name in FUNCTIONS:
             function = FUNCTIONS[name]
             return self._hooks.guarded(lambda *values, **options: function(self._owner, *values, **options))
+        if name in ("argwhere", "finfo"):
+            return self._hooks.guarded(getattr(np, name))
         known = ABSOLUTE.get(name, name)
         if known in UFUNCS:
             return Ufunc(self._owner, self._hooks, getattr(np, known))
@@ -183,8 +199,8 @@ def run(text: str, stand_in: StandIn, name: str, contained: bool = False) -> dic
     scope |= hooks(counting)
     tree = syntax(text)
     for change in (Everything() if contained else Loops(), _Literals()):
-        tree = change.visit(tree)
-    exec(compile(ast.fix_missing_locations(tree), f"<{name} under audit>", "exec"), scope)
+        tree = ast.fix_missing_locations(change.visit(tree))
+    exec(compile(tree, f"<{name} under audit>", "exec"), scope)
     return scope
 
 
