@@ -37,7 +37,7 @@ VALUES: dict[tuple[str, str], list[sp.Expr]] = {
         cases((1, Y > 0), (0, True)),
         cases((1, Y > B), (-1, Y < B), (0, True)),
         cases((D, Y >= 2), (B, Y < 1), (Y, True)),
-        *(D + B, D - B, -D - B, B - D - C, 1 - D, B - sp.Sum(W[i, j] * a[s, j], OVER_J)),
+        *(1 / N, D + 1 / N, D + B, D - B, -D - B, B - D - C, 1 - D, B - sp.Sum(W[i, j] * a[s, j], OVER_J)),
         B + sp.Sum(W[i, j] * a[s, j], OVER_J),
     ],
     ("a1", "sj"): [
@@ -51,6 +51,7 @@ VALUES: dict[tuple[str, str], list[sp.Expr]] = {
         sp.Sum(D * a[s, j], OVER_S) / N,
         sp.Sum(D * a[s, j] * W[i, j], OVER_S),
         sp.Sum(2 * C * D * a[s, j], OVER_S),
+        sp.Sum(C, OVER_S),
         sp.Sum(D * a[s, j] * Y, OVER_S) + l2 * W[i, j],
         *(D * a[s, j], B * a[s, j], W[i, j] * 2, W[j, i], B * W[i, j]),
     ],

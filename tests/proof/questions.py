@@ -372,7 +372,7 @@ LINES = [
             "mean(W2)", "sum(a1, foo)", "sum()", "mean(a1, units, a1)", "inv(W2)", "inv(2)", "inv(W2 @ W2.T)",
             "abs(a1)", "sign(a1)", "max(a1, 0)", "min(0, a1)", "max(a1, b1)", "max(b1, a1)", "max(a1, z2)", "max(a1)",
             "where(a1 > z1, a1, 0)", "where(a1 >= z2, a1, 0)", "where(a1, a1)", "sigmoid(z2)", "relu(z2)",
-            "outer(a1, 2)", "outer(W2, a1)", "diag(W2)",
+            "outer(a1, 2)", "a1 ** (N > N)", "a1 ** (1 > 1)", "outer(W2, a1)", "diag(W2)",
         )),
         ("delta2", "W2.t"), ("delta2", "a1 % a1"), ("delta2", "a1 == a1"), ("delta2", "== a1"), ("delta2", "a1.T.T"),
     ]

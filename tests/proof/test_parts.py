@@ -22,7 +22,7 @@ from derive.proof.examples.blindspots import Setting, _causes, _distinct, _examp
 from derive.proof.examples.example import Example
 from derive.proof.formulas.conventions import read_conventions, usual
 from derive.proof.formulas.scope import Scope, read_ranges
-from derive.proof.formulas.sides import read_sides
+from derive.proof.formulas.sides import names_layers, read_sides
 from derive.proof.grading.answers import ask, readable_start, split_line
 from derive.proof.grading.slip_rules import weights
 from derive.proof.grading.terms import Term, leaf, show, transposed
@@ -31,7 +31,7 @@ from derive.proof.grading.written import written
 from derive.proof.numbers import reals
 from derive.proof.numbers.arrays import OPERATIONS
 from derive.proof.numbers.network_data import COINCIDING, DISTINCT, draw
-from derive.proof.numbers.small import counterexample, small
+from derive.proof.numbers.small import SHAPES, counterexample, small
 from derive.proof.numbers.valuation import MISFIT, NoValueError, Residual, fraction, inverse_of, ratio
 from derive.proof.seal import seal
 from derive.proof.theorems import canonical
@@ -251,6 +251,28 @@ def test_a_counterexample_knows_that_a_bias_may_stand_or_lie(base, layer, fits):
     found = counterexample(network, "rows", right, transposed(right), right, {}, fits=fits)
     assert (found == {}) is fits
     assert counterexample(network, "rows", right, Term("+", (right, right)), right, {}, fits=fits)
+
+
+@pytest.mark.parametrize("layout", ["rows", "columns"])
+def test_the_sizes_of_a_counterexample_grow(layout):
+    assert SHAPES[layout][0] == (1, (1,))
+    assert len(set(SHAPES[layout])) == 5
+    assert {samples for samples, _ in SHAPES[layout]} == {1, 2}
+    assert {widths for _, widths in SHAPES[layout]} == {(1,), (2, 1), (2, 3, 4, 5)}
+
+
+@pytest.mark.parametrize(
+    ("formula", "names"),
+    [
+        ("a[l] = z[l]", False), ("a[L] = y", False), ("a0 = x", False), ("a[0] = x", False), ("x = y", False),
+        ("z1 = x", True), ("y = z1", True), ("y = f(x) * f2(x)", True), ("y = f0(x)", False), ("y = F1(x)", True),
+        ("y = f[1](x)", True), ("y = df3(x)", True), ("y = f2'(x)", True), ("y = f[0](x)", False), ("y = a[2]", True),
+        ("y = n[2]", True), ("y = w[2]", True), ("y = foo[2]", False), ("y = n2", True), ("y = dW12", True),
+        ("y = f1x(x)", False), ("y = a[1.5]", False), ("y = a['1']", False),
+    ],
+)  # fmt: skip
+def test_which_formulas_name_layers(formula, names):
+    assert names_layers(formula) is names
 
 
 def test_inverses_modulo_the_prime():

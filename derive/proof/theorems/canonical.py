@@ -83,9 +83,7 @@ def _terms(expr: sp.Expr) -> list[Term]:
 
 
 def _power(base: sp.Expr, exponent: sp.Expr) -> list[Term]:
-    if (
-        exponent.is_Integer and exponent > 0 and isinstance(base, sp.Add | sp.Sum)
-    ):  # SymPy has no such power of a product
+    if exponent.is_Integer and exponent > 0 and isinstance(base, sp.Add | sp.Sum):  # powers of products are products
         return _product([_terms(base) for _ in range(int(exponent))])
     if not exponent.is_Rational:
         return [Term(sp.S.One, ((base**exponent, sp.S.One),))]

@@ -75,7 +75,7 @@ def lifted(equations: Iterable[Equation], names: Mapping[str, str]) -> tuple[Equ
             if new := names.get(str(entry.base.label)):
                 entries[entry] = sp.IndexedBase(new)[(SAMPLE, *entry.indices)]
         for symbol in equation.value.atoms(sp.Symbol):
-            if equation.tensor.name != str(symbol) and symbol.name in ("c",):
+            if symbol.name == "c":
                 entries[symbol] = sp.IndexedBase("c")[SAMPLE]
         name = names.get(equation.tensor.name, equation.tensor.name)
         tensor = Tensor(name, (N, *equation.tensor.axes))
