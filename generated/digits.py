@@ -34,7 +34,7 @@ loss = "least_squares"
 optimizer = { name = "sgd", momentum = 0.9 }
 dtype = "float64"
 """
-DIGEST = "sha256:8cfb2b05f5a87f55f46121f24937e57b3ce229825ddbb0894c7d8da85b8f46d1"
+DIGEST = "sha256:777679b274418c1e2d9a0dd544d959c70d8b25a7b0a0614b33e7b483dfe2d525"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -772,10 +772,13 @@ class _Checkpoint:
         rest = {"training": self.training, "numbers": numbers, "generator": self.rng.bit_generator.state}
         text = json.dumps(rest, default=np.ndarray.tolist)
         try:
-            try:
-                self.replace(text)
-            except FileNotFoundError:  # another run has just begun with this file, and cleared up
-                self.replace(text)
+            for left in reversed(range(9)):
+                try:
+                    self.replace(text)
+                    break
+                except FileNotFoundError:  # another run has just begun with this file, and cleared up
+                    if not left:
+                        raise
         except OSError as error:
             what = f"the checkpoint cannot be written ({error.strerror or error}); what was there is kept"
             raise OSError(error.errno, what, self.path) from None

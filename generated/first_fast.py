@@ -34,7 +34,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:acfe793562f17eb02d6b9422ca7666c0e04004c5473bb1b49efee534bce2ad6a"
+DIGEST = "sha256:031feaa2fc19261426ee6c1f3cfb63f815b916fa5d19567e5a0ed5a49ffa223d"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -764,10 +764,13 @@ class _Checkpoint:
         rest = {"training": self.training, "numbers": numbers, "generator": self.rng.bit_generator.state}
         text = json.dumps(rest, default=np.ndarray.tolist)
         try:
-            try:
-                self.replace(text)
-            except FileNotFoundError:  # another run has just begun with this file, and cleared up
-                self.replace(text)
+            for left in reversed(range(9)):
+                try:
+                    self.replace(text)
+                    break
+                except FileNotFoundError:  # another run has just begun with this file, and cleared up
+                    if not left:
+                        raise
         except OSError as error:
             what = f"the checkpoint cannot be written ({error.strerror or error}); what was there is kept"
             raise OSError(error.errno, what, self.path) from None

@@ -32,7 +32,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:f6fca1c47121357f0cba54b38c0c832aea64bb884cb658adf04fd0b453b9cdfa"
+DIGEST = "sha256:3424d068d312303a27eb1ac9b8239a11b09e878b240193df00ef4d79c9d29932"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -595,10 +595,13 @@ class _Checkpoint:
         rest = {"training": self.training, "numbers": numbers, "generator": self.rng.bit_generator.state}
         text = json.dumps(rest, default=np.ndarray.tolist)
         try:
-            try:
-                self.replace(text)
-            except FileNotFoundError:  # another run has just begun with this file, and cleared up
-                self.replace(text)
+            for left in reversed(range(9)):
+                try:
+                    self.replace(text)
+                    break
+                except FileNotFoundError:  # another run has just begun with this file, and cleared up
+                    if not left:
+                        raise
         except OSError as error:
             what = f"the checkpoint cannot be written ({error.strerror or error}); what was there is kept"
             raise OSError(error.errno, what, self.path) from None

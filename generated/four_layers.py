@@ -34,7 +34,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:acb82339e8f79b01c9fe19a72e2047f40a22fcaef0f458184acd72b96846ad4e"
+DIGEST = "sha256:bb559b6d3e9f765c22fc9910dd9bfb53f13728e4701cfb48c4545464be8b650b"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -1029,10 +1029,13 @@ class _Checkpoint:
         rest = {"training": self.training, "numbers": numbers, "generator": self.rng.bit_generator.state}
         text = json.dumps(rest, default=np.ndarray.tolist)
         try:
-            try:
-                self.replace(text)
-            except FileNotFoundError:  # another run has just begun with this file, and cleared up
-                self.replace(text)
+            for left in reversed(range(9)):
+                try:
+                    self.replace(text)
+                    break
+                except FileNotFoundError:  # another run has just begun with this file, and cleared up
+                    if not left:
+                        raise
         except OSError as error:
             what = f"the checkpoint cannot be written ({error.strerror or error}); what was there is kept"
             raise OSError(error.errno, what, self.path) from None

@@ -34,7 +34,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:9f73d99a629e16b77e7ab912713ad4284416a7b7ffe8178e2ccbd409f35a0a98"
+DIGEST = "sha256:ea9d09d0bcd1e647a1b48eefba016797842bb38ce18cc86dfe86716096b8ba66"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -958,10 +958,13 @@ class _Checkpoint:
         rest = {"training": self.training, "numbers": numbers, "generator": self.rng.bit_generator.state}
         text = json.dumps(rest, default=np.ndarray.tolist)
         try:
-            try:
-                self.replace(text)
-            except FileNotFoundError:  # another run has just begun with this file, and cleared up
-                self.replace(text)
+            for left in reversed(range(9)):
+                try:
+                    self.replace(text)
+                    break
+                except FileNotFoundError:  # another run has just begun with this file, and cleared up
+                    if not left:
+                        raise
         except OSError as error:
             what = f"the checkpoint cannot be written ({error.strerror or error}); what was there is kept"
             raise OSError(error.errno, what, self.path) from None
