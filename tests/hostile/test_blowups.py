@@ -66,3 +66,10 @@ def test_some_of_them_in_every_run(module, bounded, name):
 def test_as_much_as_that_is_allowed(module, bounded):
     little = "for i in range(3):\n    np.zeros((10, 10))"
     assert said(f"{module}\n{little}\n") == []
+
+
+def test_an_honest_module_that_takes_sequences_apart_passes():
+    network = Architecture((4, 3), ("gaussian",), loss="log_cosh", optimizer={"momentum": 0.9})
+    text = emit(differentiate(network), "readable")
+    assert ", *rest = " in text
+    assert audit(text, to_the_end=False).holds

@@ -44,7 +44,9 @@ class Meter:
 
     def together(self, *arrays: Any) -> None:
         """Room and time for what is computed entry by entry of arrays that are spread over each other."""
-        self.spend(1 + math.prod(np.broadcast_shapes(*map(np.shape, arrays))) / TOGETHER)
+        shapes = {array.shape for array in arrays if isinstance(array, np.ndarray)} - {()}
+        shape = np.broadcast_shapes(*shapes) if len(shapes) > 1 else next(iter(shapes), ())
+        self.spend(1 + math.prod(shape) / TOGETHER)
 
     def shape(self, shape: Any) -> None:
         """Room for a new array."""

@@ -182,7 +182,8 @@ class Everything(Loops):
 
     def visit_Starred(self, node: ast.Starred) -> ast.AST:
         self.generic_visit(node)
-        node.value = hook("each", node, node.value)
+        if isinstance(node.ctx, ast.Load):
+            node.value = hook("each", node, node.value)
         return node
 
     def generic_visit(self, node: ast.AST) -> ast.AST:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
-from types import SimpleNamespace
+from functools import lru_cache
+from types import CodeType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -197,11 +198,16 @@ def run(text: str, stand_in: StandIn, name: str, contained: bool = False) -> dic
     }
     scope |= {f"{key} of the audit": value for key, value in (("exact", exact), ("quotient", quotient))}
     scope |= hooks(counting)
+    exec(_counted(text, name, contained), scope)
+    return scope
+
+
+@lru_cache(maxsize=4)  # the rounds of an audit run the same text again and again
+def _counted(text: str, name: str, contained: bool) -> CodeType:
     tree = syntax(text)
     for change in (Everything() if contained else Loops(), _Literals()):
-        tree = ast.fix_missing_locations(change.visit(tree))
-    exec(compile(tree, f"<{name} under audit>", "exec"), scope)
-    return scope
+        tree = change.visit(tree)
+    return compile(ast.fix_missing_locations(tree), f"<{name} under audit>", "exec")
 
 
 class _Literals(ast.NodeTransformer):
