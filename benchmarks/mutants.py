@@ -191,7 +191,11 @@ class _Folded(ast.NodeTransformer):
 
 
 def folded(text: str) -> str:
-    return ast.dump(_Folded().visit(ast.parse(re.sub(r"^DIGEST = .*$", "", text, flags=re.MULTILINE))))
+    return ast.dump(_Folded().visit(_without_digest(text)))
+
+
+def _without_digest(text: str) -> ast.Module:
+    return ast.parse(re.sub(r"^DIGEST = .*$", "", text, flags=re.MULTILINE))
 
 
 def without_dead_start(text: str) -> str:
@@ -264,17 +268,13 @@ def with_one_part(text: str) -> str:
 
 def with_one_sample(text: str) -> str:
     """N is 1 in the sweep of a single sample."""
-    tree = ast.parse(re.sub(r"^DIGEST = .*$", "", text, flags=re.MULTILINE))
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name == "_sweep_one":
-            for inner in ast.walk(node):
-                if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mult | ast.Div) and _is_one(inner.right):
+    tree = _without_digest(text)
+    for sweep in (node for node in tree.body if getattr(node, "name", "") == "_sweep_one"):
+        for inner in ast.walk(sweep):
+            match inner:
+                case ast.BinOp(op=ast.Mult() | ast.Div(), right=ast.Name(id="N")):
                     inner.op = ast.Mult()
     return ast.dump(_Folded().visit(tree))
-
-
-def _is_one(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) and node.id == "N"
 
 
 FORMS = {

@@ -11,13 +11,13 @@ import builtins
 from collections.abc import Iterator
 from functools import lru_cache
 
-from derive.codegen.exact.frame import CHECKPOINTING, FRAME, WRITERS, syntax, written_for
+from derive.codegen.exact.frame import CHECKPOINTING, FRAME, WRITERS, defined, syntax, written_for
 from derive.codegen.exact.metered import METHODS
 from derive.codegen.exact.stand_in import BINARY, CHOICES, COMPARISONS, FUNCTIONS, UNARY
 from derive.codegen.forms.kernels import called
 from derive.model.architecture import Architecture
 
-ARRAYS = ("T", "shape", "size", "ndim", "dtype", "dot", "sum", "max", "mean", "reshape", "ravel", "copy", "fill", "all")
+ARRAYS = ("T", "shape", "size", "ndim", "dtype", *METHODS)
 """Attributes of an array that compute with it and lead nowhere else."""
 NUMPY = (*UNARY, *BINARY, *COMPARISONS, *CHOICES, *FUNCTIONS, "matmul", "abs", "absolute", "empty", "zeros", "ones")
 SYNTAX: tuple[type[ast.AST], ...] = (ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.expr_context, ast.keyword)
@@ -47,7 +47,7 @@ def foreign(text: str, architecture: Architecture) -> list[str]:
         if ast.dump(statement) not in written
         for node in ast.walk(statement)
         for kind, word in _words(node, own)
-        if (kind, word) not in (around if _name(statement) in framed else equations)
+        if (kind, word) not in (around if defined(statement) in framed else equations)
     }
     return list(found)
 
@@ -74,15 +74,9 @@ def _vocabulary(architecture: Architecture, equations: bool) -> frozenset[tuple[
         left_out = {*WRITERS, *(_framed(architecture) if equations else ())}
         for statement in tree.body:
             used = {getattr(node, "id", "") for node in ast.walk(statement)}
-            if not used & REACHING and _name(statement) not in left_out:
+            if not used & REACHING and defined(statement) not in left_out:
                 words |= {word for node in ast.walk(statement) for word in _words(node, own)}
     return frozenset(words)
-
-
-def _name(statement: ast.stmt) -> str:
-    """What a statement of a module defines, if it is a single name."""
-    target = statement.targets[0] if isinstance(statement, ast.Assign) else statement
-    return str(getattr(target, "id", getattr(target, "name", "")))
 
 
 def _words(node: ast.AST, own: frozenset[str]) -> Iterator[tuple[str, str]]:

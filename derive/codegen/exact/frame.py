@@ -152,13 +152,13 @@ def _emitted(architecture: Architecture, style: str) -> dict[str, str]:
 
 def _definitions(text: str) -> dict[str, str]:
     """The syntax tree of every function, class and constant of a module, by name."""
-    found = {}
-    for node in syntax(text).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found[node.name] = ast.dump(node)
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            found[node.targets[0].id] = ast.dump(node.value)
-    return found
+    return {name: ast.dump(node) for node in syntax(text).body if (name := defined(node))}
+
+
+def defined(statement: ast.stmt) -> str:
+    """The function, class or constant that a statement of a module defines; "" for any other."""
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else statement
+    return str(getattr(target, "id", getattr(target, "name", "")))
 
 
 def _doors(text: str, architecture: Architecture, style: str) -> set[str]:

@@ -157,11 +157,13 @@ class Loops(ast.NodeTransformer):
     """Puts a call of one of the hooks wherever a module can take long."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        self.generic_visit(node)
-        node.body.insert(0, ast.copy_location(ast.Expr(hook("tick", node)), node.body[0]))
-        return node
+        return self._ticking(node)
 
     def visit_While(self, node: ast.While) -> ast.AST:
+        return self._ticking(node)
+
+    def _ticking(self, node: ast.FunctionDef | ast.While) -> ast.AST:
+        """`node`, whose body counts first that it runs."""
         self.generic_visit(node)
         node.body.insert(0, ast.copy_location(ast.Expr(hook("tick", node)), node.body[0]))
         return node
@@ -245,8 +247,13 @@ class Everything(Loops):
 
 def hook(name: str, place: ast.AST, *arguments: ast.expr) -> ast.Call:
     """A call of a hook by a name that no text can have."""
-    call = ast.Call(ast.Name(f"{name} of the audit", ast.Load()), list(arguments), [])
+    call = ast.Call(ast.Name(unwritable(name), ast.Load()), list(arguments), [])
     return ast.copy_location(call, place)
+
+
+def unwritable(name: str) -> str:
+    """What a hook is called: there is a space in it."""
+    return f"{name} of the audit"
 
 
 def is_hook(call: ast.Call) -> bool:
@@ -256,7 +263,7 @@ def is_hook(call: ast.Call) -> bool:
 def hooks(kind: Hooks) -> dict[str, Any]:
     """The globals that a counted text needs."""
     names = ("tick", "each", "held", "target", "index", "display", "plain", "method", "operated")
-    return {f"{name} of the audit": getattr(kind, name) for name in names}
+    return {unwritable(name): getattr(kind, name) for name in names}
 
 
 def _named(op: ast.operator) -> ast.Constant:

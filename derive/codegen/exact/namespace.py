@@ -17,7 +17,7 @@ import sympy as sp
 
 from derive.codegen.exact.frame import CHECKPOINTING, syntax
 from derive.codegen.exact.meter import NotUnderstoodError
-from derive.codegen.exact.metered import Everything, Hooks, Loops, hook, hooks
+from derive.codegen.exact.metered import Everything, Hooks, Loops, hook, hooks, unwritable
 from derive.codegen.exact.stand_in import BINARY, CHOICES, COMPARISONS, FUNCTIONS, UNARY, StandIn
 
 PASSED = ("dtype", "ndarray", "newaxis", "float64", "float32", "inf", "finfo", "argwhere", "errstate")
@@ -196,8 +196,7 @@ def run(text: str, stand_in: StandIn, name: str, contained: bool = False) -> dic
         "__builtins__": {**names, "__import__": import_, "float": lambda value: value},
         "__name__": name,
     }
-    scope |= {f"{key} of the audit": value for key, value in (("exact", exact), ("quotient", quotient))}
-    scope |= hooks(counting)
+    scope |= {unwritable("exact"): exact, unwritable("quotient"): quotient, **hooks(counting)}
     exec(_counted(text, name, contained), scope)
     return scope
 

@@ -40,9 +40,9 @@ def stable(expr: sp.Expr) -> sp.Expr:
         return expr
     try:
         result = sharpened(_piecewise(pieces(expr)))
-        return result if equal(result, expr) else expr  # without a proof nothing is rewritten
     except UndecidedError:
         return expr
+    return result if equal(result, expr) else expr  # without a proof nothing is rewritten
 
 
 def _piecewise(parts: list[tuple[sp.Expr, sp.Basic]]) -> sp.Expr:
