@@ -25,7 +25,7 @@ import numpy as np
 import sympy as sp
 
 from derive import Architecture, differentiate, emit, load
-from derive.codegen.forms.elementary import kinks
+from derive.codegen.forms.branches import kinks
 from derive.model.activation import activation
 from derive.model.expression import Z
 from derive.model.loss import VARIABLES, Loss, loss_function

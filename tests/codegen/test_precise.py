@@ -13,8 +13,8 @@ import sympy as sp
 from derive.algebra.gradient import differentiate
 from derive.codegen.audit import audit
 from derive.codegen.emit import emit
+from derive.codegen.forms.branches import equal
 from derive.codegen.forms.chebyshev import interpolation
-from derive.codegen.forms.elementary import equal
 from derive.codegen.forms.kernels import MIDDLE, tail, used
 from derive.codegen.forms.precise import precise
 from derive.codegen.forms.stable import stable

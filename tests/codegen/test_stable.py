@@ -11,8 +11,9 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from derive.codegen.forms.branches import equal, pieces
 from derive.codegen.forms.cached import A, from_output
-from derive.codegen.forms.elementary import equal, normal, pieces
+from derive.codegen.forms.elementary import normal
 from derive.codegen.forms.kernels import used
 from derive.codegen.forms.precise import precise
 from derive.codegen.forms.stable import stable

@@ -22,7 +22,8 @@ import numpy as np
 import sympy as sp
 
 from derive.algebra.residues import PRIME, inverse, residue
-from derive.codegen.forms.elementary import branch_at, normal
+from derive.codegen.forms.branches import branch_at
+from derive.codegen.forms.elementary import normal
 from derive.model.expression import Z
 
 SIMPLE = 10**8

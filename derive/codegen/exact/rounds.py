@@ -8,7 +8,7 @@ import sympy as sp
 
 from derive.algebra.forward import functions
 from derive.codegen.exact.neurons import Neurons
-from derive.codegen.forms.elementary import kinks
+from derive.codegen.forms.branches import kinks
 from derive.codegen.forms.stable import stable
 from derive.model.architecture import Architecture
 

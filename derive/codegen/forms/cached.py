@@ -13,7 +13,8 @@ from functools import cache
 
 import sympy as sp
 
-from derive.codegen.forms.elementary import between, branch_at, involved, kinks, normal, pieces
+from derive.codegen.forms.branches import between, branch_at, kinks, pieces
+from derive.codegen.forms.elementary import involved, normal
 from derive.codegen.forms.stable import sharpened
 from derive.model.expression import Z
 

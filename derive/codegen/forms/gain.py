@@ -15,7 +15,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from derive.codegen.forms.elementary import branch_at, kinks
+from derive.codegen.forms.branches import branch_at, kinks
 from derive.model.errors import DeriveError
 from derive.model.expression import Z
 

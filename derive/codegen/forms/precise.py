@@ -15,7 +15,8 @@ from functools import cache
 
 import sympy as sp
 
-from derive.codegen.forms.elementary import branch_at, equal, involved, kinks
+from derive.codegen.forms.branches import branch_at, equal, kinks
+from derive.codegen.forms.elementary import involved
 from derive.codegen.forms.kernels import near, order_at_zero
 from derive.codegen.forms.stable import stable
 from derive.codegen.statements.accurate import HalfExp, NormalCdf, Scaled, Size, Squared, kernel

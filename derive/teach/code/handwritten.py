@@ -17,7 +17,7 @@ from typing import Any
 
 from derive.codegen.exact.rounds import Round
 from derive.codegen.exact.truth import names_of
-from derive.codegen.forms.elementary import kinks
+from derive.codegen.forms.branches import kinks
 from derive.model.architecture import Architecture
 from derive.proof.certificate import Certificate, Verdict
 from derive.teach.code.exactly import Exact, exactly

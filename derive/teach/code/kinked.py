@@ -16,7 +16,7 @@ import sympy as sp
 
 from derive.algebra.residues import PRIME, inverse
 from derive.codegen.exact.rounds import BESIDE
-from derive.codegen.forms.elementary import branch_at
+from derive.codegen.forms.branches import branch_at
 from derive.model.expression import Z
 from derive.proof.certificate import Verdict
 from derive.teach.code.exactly import entries, same
