@@ -26,6 +26,19 @@ def test_planted_slips_are_named(architecture):
         assert (found.verdict, found.slip) == ("incorrect", tag), (layout, quantity, formula)
 
 
+@pytest.mark.parametrize(
+    ("quantity", "formula"),
+    [
+        ("delta2", "((a2 - y) / N) @ f'(z2)"),
+        ("delta1", "((((a2 - y) / N) @ f'(z2)) @ W2) * f'(z1)"),
+    ],
+)
+def test_slips_with_a_slope_of_1_are_named_though_the_shortest_answer_leaves_it_out(quantity, formula):
+    found = grade(quantity, formula, Architecture((3, 3, 3), ("tanh", "identity")), "rows")
+    assert found.slip == "matrix-product-for-hadamard"
+    assert "f'(z2)" not in found.corrected
+
+
 def test_each_tag_is_named_somewhere():
     named = set()
     network = ARCHITECTURES[7]  # with a residual connection

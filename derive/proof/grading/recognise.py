@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache, reduce
+from itertools import islice, zip_longest
 from typing import Any
 
 import numpy as np
@@ -129,14 +130,16 @@ class Bench:
 
     def singles(self, base: str, layer: int, levels: int = LEVELS) -> Iterator[tuple[str, Term]]:
         """Every single slip in the truth; those in the line itself come before those in the lines above it."""
-        for truth in self.truth(base, layer)[: levels + 1]:
+        sloped = truths(self.derivation, self.setting.layout, base, layer, LEVELS, sloped=True)
+        for short, long in islice(zip_longest(self.truth(base, layer), sloped), levels + 1):
+            forms = [form for form in (short, long) if form is not None]
             for slip in SLIPS:
-                for form in dict.fromkeys(self._slipped(slip, truth, leaf(base, layer))):
+                for form in dict.fromkeys(self._slipped(slip, forms, leaf(base, layer))):
                     yield slip.tag, form
 
-    def _slipped(self, slip: Slip, truth: Term, quantity: Term) -> Iterator[Term]:
+    def _slipped(self, slip: Slip, forms: list[Term], quantity: Term) -> Iterator[Term]:
         """What the slip makes of the truth, of the truth with each path on its own, and of what it defines."""
-        for term in dict.fromkeys((truth, distributed(truth), quantity)):
+        for term in dict.fromkeys((*forms, *map(distributed, forms), quantity)):
             yield from slip.slipped(term, self.setting)
 
     def pairs(self, base: str, layer: int) -> dict[Any, Found]:

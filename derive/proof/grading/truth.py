@@ -206,8 +206,11 @@ def matrix_form(equation: Equation, tensors: dict[str, Tensor], layout: Layout) 
 
 
 @lru_cache(maxsize=256)
-def _definition(derivation: Derivation, layout: Layout, name: str) -> Term | None:
-    """The shortest of the forms in which a quantity's equation can be written; None if there is none."""
+def _definition(derivation: Derivation, layout: Layout, name: str, sloped: bool = False) -> Term | None:
+    """The shortest of the forms in which a quantity's equation can be written; None if there is none.
+
+    If `sloped`, the shortest with f', where one has it: of a - y for the identity, (a - y) * f'(z).
+    """
     tensors = {**derivation.forward.tensors, **derivation.gradient.tensors}
     found = []
     for equation in written(derivation, name):
@@ -216,6 +219,8 @@ def _definition(derivation: Derivation, layout: Layout, name: str) -> Term | Non
         except NoMatrixFormError:
             continue
     forms = [expanded(term, lambda t: _outputs(derivation, layout, t)) for term in found]
+    if sloped:
+        forms = [term for term in forms if any(part.head == "df" for part in term.walk())] or forms
     return min(forms, key=lambda term: sum(1 for _ in term.walk()), default=None)
 
 
@@ -225,14 +230,20 @@ def _outputs(derivation: Derivation, layout: Layout, term: Term) -> Term | None:
     return _definition(derivation, layout, named("da", last)) if term == leaf("da", last) else None
 
 
-def truths(derivation: Derivation, layout: Layout, base: str, layer: int, levels: int) -> tuple[Term, ...]:
-    """The right formula of a quantity: by the line above, then with more and more lines above written out."""
+def truths(
+    derivation: Derivation, layout: Layout, base: str, layer: int, levels: int, sloped: bool = False
+) -> tuple[Term, ...]:
+    """The right formula of a quantity: by the line above, then with more and more lines above written out.
+
+    Each is as short as it gets; if `sloped`, as short as with f' in it.
+    """
     inner = {split_name(e.tensor.name)[0] for e in derivation.gradient.equations} - {"dW", "db"}
 
     def definition(letters: Collection[str], term: Term) -> Term | None:
-        return _definition(derivation, layout, named(term.head, term.layer)) if term.head in letters else None
+        own = named(term.head, term.layer)
+        return _definition(derivation, layout, own, sloped) if term.head in letters else None
 
-    start = _definition(derivation, layout, named(base, layer)) if layer != NO_LAYER else None
+    start = _definition(derivation, layout, named(base, layer), sloped) if layer != NO_LAYER else None
     if start is None:
         return ()
     found = [expanded(start, lambda t: definition(("da",), t))]
