@@ -34,7 +34,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:bb559b6d3e9f765c22fc9910dd9bfb53f13728e4701cfb48c4545464be8b650b"
+DIGEST = "sha256:24783924afcc1e5f83a19971400820f576c62c2cd1f83865f2be75440e9a4285"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -814,9 +814,9 @@ def train(
             "rng": None if seed is None else json.dumps(rng.bit_generator.state, default=np.ndarray.tolist),
         }
         arrays = {"theta": theta, "opening": opening, "best": best}
-        checkpoint = _Checkpoint(checkpoint, checkpoint_seconds, training, arrays, state, rng)
+        checkpoint = _Checkpoint(checkpoint, checkpoint_seconds, len(X), training, arrays, state, rng)
         done, total, lowest, history, drawn = checkpoint.begin(done, total, lowest, history, drawn)
-        order = checkpoint.order(drawn, len(X)) if done else None
+        order = checkpoint.order(drawn) if done else None
     for epoch in range(len(history["loss"]), epochs):
         if patience is not None and epoch - history.get("best_epoch", epoch) > patience:
             break
@@ -968,18 +968,19 @@ class _Checkpoint:
     `training` says what is trained, on what and how: a file in which it says something else is refused.
     """
 
-    def __init__(self, path, seconds, training, arrays, state, rng):
+    def __init__(self, path, seconds, samples, training, arrays, state, rng):
         self.path = os.path.realpath(os.fsdecode(path))
-        self.seconds, self.training, self.arrays, self.state, self.rng = seconds, training, arrays, state, rng
+        self.seconds, self.samples, self.training = seconds, samples, training
+        self.arrays, self.state, self.rng = arrays, state, rng
 
-    def begin(self, *numbers):
+    def begin(self, done, total, lowest, history, drawn):
         """The numbers to go on with, and everything else in its place: from the file or, without one, as it is.
 
         Either way the file is written, so that what is in the way shows before any work is done.
         """
         for leftover in glob.glob(f"{glob.escape(self.path)}.{'[0-9a-f]' * 16}.tmp"):  # of a run that was killed
             _remove(leftover)
-        numbers = self.read() or numbers
+        numbers = self.read(history) or (done, total, lowest, history, drawn)
         self.write(*numbers)
         return numbers
 
@@ -987,14 +988,14 @@ class _Checkpoint:
         """Whether it is time to write: at the end of an epoch or, if that is given, after so many seconds."""
         return epoch_ends if self.seconds is None else time.monotonic() - self.written >= self.seconds
 
-    def order(self, drawn, N):
+    def order(self, drawn):
         """The order of an epoch's samples, drawn again by the generator as it was then."""
         now, self.rng.bit_generator.state = self.rng.bit_generator.state, drawn
-        order = self.rng.permutation(N)
+        order = self.rng.permutation(self.samples)
         self.rng.bit_generator.state = now
         return order
 
-    def read(self):
+    def read(self, curves):
         try:
             file = open(self.path, "rb")
         except FileNotFoundError:
@@ -1010,19 +1011,34 @@ class _Checkpoint:
                         raise ValueError(f"{name} has other entries")
                     array[...] = saved[name]
             if not other:
-                self.rng.bit_generator.state = rest["generator"]
-            done, total, lowest, history, drawn = rest["numbers"]
+                self.restore(rest, curves)
         except Exception as error:  # of whatever type: the file may hold anything
             raise ValueError(
-                f"{self.path} is a damaged checkpoint, or none ({error}); put a copy of it in its place, or remove "
-                "it to begin again"
+                f"{self.path} is a damaged checkpoint, or none ({error!s:.200}); put a copy of it in its place, or "
+                "remove it to begin again"
             ) from None
         if other:
             raise ValueError(
                 f"{self.path} is the checkpoint of another training: {', '.join(other)} differ; expected the "
                 "arguments that it was begun with; name another file, or remove this one to begin again"
             )
-        return done, total, lowest, history, drawn
+        return rest["numbers"]
+
+    def restore(self, rest, curves):
+        """Put the state and the generator back; raises some error for numbers that `train` cannot go on with."""
+        done, total, lowest, history, drawn = rest["numbers"]
+        rates = [total, lowest, *(value for name in curves for value in history[name])]
+        whole = [done, history.get("best_epoch", 0)]
+        if {*map(type, rates)} != {float} or {*map(type, whole)} != {int}:
+            raise ValueError("its numbers have other types")
+        if len({len(history[name]) for name in curves}) != 1 or not 0 <= done < self.samples:
+            raise ValueError("its numbers do not fit")
+        if not all(0 <= number < 2**53 for number in whole):
+            raise ValueError("its numbers count nothing")
+        for generator in (drawn, rest["generator"]) if done else (rest["generator"],):
+            if not 0 <= generator.get("buffer_pos", 0) <= 4 or not 0 <= generator["state"].get("pos", 0) <= 624:
+                raise ValueError("its generator reads where NumPy has no memory")
+            self.rng.bit_generator.state = generator
 
     def write(self, *numbers):
         """Put a new file, once it is complete and on the disk, in the place of the old one."""

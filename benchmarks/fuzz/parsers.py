@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from benchmarks.fuzz import checkpoints
 from derive.algebra.gradient import differentiate
 from derive.algebra.notation import L
 from derive.codegen.emit import emit, load
@@ -269,5 +270,7 @@ PARSERS: dict[str, Parser] = {
     "safetensors": Parser(
         _file(lambda path: load_parameters(path, _emitted()[1]), ".safetensors"), _safetensors_seeds, 20, binary=True
     ),
+    "checkpoint": Parser(checkpoints.go_on, checkpoints.files, 2, binary=True),
+    "numbers of a checkpoint": Parser(checkpoints.go_on_from, checkpoints.numbers, 3),
 }
 """Name → the parser."""

@@ -41,9 +41,15 @@ def made(seed: int, target: str, index: int) -> Any:
 
 
 def one(seed: int, target: str, index: int, tally: Tally) -> None:
-    """One input through its target."""
-    data = made(seed, target, index)
+    """One input through its target. A network that cannot be drawn in time, or without a traceback, is a finding."""
     if target in SLOW:
+        drawn: list[Any] = []
+        drawing = Tally()
+        attempt(target, index, "the drawing", lambda _: drawn.append(made(seed, target, index)), drawing)
+        if drawing.findings:
+            tally.add(drawing)
+            return
+        data = drawn[-1]
         given = {"emitter": EMITTERS[target]} if target in EMITTERS else {}
         outcome: list[str] = []
         attempt(target, index, data, lambda network: outcome.append(networks.checked(network, **given)), tally)
@@ -57,7 +63,7 @@ def one(seed: int, target: str, index: int, tally: Tally) -> None:
                 finding.target, index, finding.what, f"{style}\n{to_toml(architecture)}", finding.detail
             )
     else:
-        attempt(target, index, data, PARSERS[target].read, tally)
+        attempt(target, index, made(seed, target, index), PARSERS[target].read, tally)
 
 
 def work(seed: int, target: str, start: int, end: int) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import io
+import json
+import operator
 import os
 import pickle
 import resource
@@ -11,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache, partial, reduce
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -285,6 +287,48 @@ def test_what_is_no_checkpoint_is_refused(kind: str, tmp_path: Path) -> None:
     else:
         np.savez(file, **arrays | {"rest": np.frombuffer(b"[" * 100_000, np.uint8)})
     assert refused(path, file.getvalue(), module)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("numbers", 0), -8),
+        (("numbers", 0), 22),
+        (("numbers", 0), 8.0),
+        (("numbers", 1), "1"),
+        (("numbers", 2), None),
+        (("numbers", 3), {}),
+        (("numbers", 3, "loss"), ["1"]),
+        (("numbers", 3, "best_epoch"), -1),
+        (("numbers", 4), {}),
+        (("numbers", 4, "state", "pos"), 625),  # beyond this NumPy reads whatever lies in memory, or crashes
+        (("generator", "state", "pos"), -1),
+        (("generator", "state", "key"), [1, 2]),
+        (("t",), -1),
+        (("t",), 10**400),
+    ],
+    ids=lambda part: str(part)[:40],
+)
+def test_numbers_that_no_training_has_written_are_refused(place: tuple[Any, ...], value: Any, tmp_path: Path) -> None:
+    module, path = made(), tmp_path / "run"
+    arguments = {**OFTEN, "rng": np.random.Generator(np.random.MT19937(1))}
+
+    def stop(epoch: int, history: Any) -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        trained(module, path, callback=stop, **arguments)
+    with np.load(path) as saved:
+        arrays = dict(saved)
+    rest = json.loads(arrays["rest"].tobytes())
+    assert rest["numbers"][0] > 0
+    inner = reduce(operator.getitem, place[:-1], rest)
+    inner[place[-1]] = value
+    file = io.BytesIO()
+    np.savez(file, **arrays | {"rest": np.frombuffer(json.dumps(rest).encode(), np.uint8)})
+    path.write_bytes(file.getvalue())
+    with pytest.raises(ValueError, match="is a damaged checkpoint"):
+        trained(module, path, **{**arguments, "rng": np.random.Generator(np.random.MT19937(1))})
 
 
 # Checkpoints that cannot be written.

@@ -53,6 +53,16 @@ def test_a_planted_fault_is_found(fault):
     assert planted.found(fault)
 
 
+def test_a_network_that_cannot_be_drawn_is_a_finding(monkeypatch):
+    def broken(rng):
+        raise KeyError("cosh")
+
+    monkeypatch.setattr(targets.networks, "accepted", broken)
+    tally = Tally()
+    targets.one(0, "emission", 5, tally)
+    assert [(f.what, f.index) for f in tally.findings] == [("traceback", 5)]
+
+
 def test_an_input_is_made_from_its_key_alone():
     for name in ("specification", "data"):
         assert targets.made(1, name, 7) == targets.made(1, name, 7) != targets.made(1, name, 8)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import sympy as sp
 
+from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, FormulaError
 from derive.model.expression import Z
@@ -96,3 +97,8 @@ def test_a_loss_that_makes_no_sense_for_the_last_layer(output: str, loss: Any, o
 def test_a_loss_that_takes_any_output_is_not_refused(options: Any) -> None:
     Architecture((3, 2, 2), ("tanh", "sigmoid"), "huber", layers=[{}, options])
     Architecture((3, 2, 2), ("tanh", "identity"), "poisson", layers=[{}, options])
+
+
+def test_an_output_beyond_every_float_is_not_waited_for() -> None:
+    own = Activation("f", "sin(1/2)*cosh(cosh(z))")  # 10**(10**8) at z = 20, and cosh of that takes for ever
+    assert Architecture((2, 1), (own,), loss="log_cosh").activations[0] == own

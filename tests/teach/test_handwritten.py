@@ -52,6 +52,29 @@ def value_and_gradient(theta, x, y):
     parts = [back.T @ x, back.sum(0), e.T @ h, e.sum(0)]
     return (e**2).sum() / 2 / len(x), np.concatenate([p.ravel() for p in parts]) / len(x)
 """
+LOOPS = """import math
+import numpy as np
+
+def gradients(W1, b1, W2, b2, X, Y):
+    N = X.shape[0]
+    n0, n1, n2 = W1.shape[1], W1.shape[0], W2.shape[0]
+    dW1, db1 = np.zeros((n1, n0)), np.zeros(n1)
+    dW2, db2 = np.zeros((n2, n1)), np.zeros(n2)
+    for s in range(N):
+        a1 = [math.tanh(b1[i] + sum(W1[i][j] * X[s, j] for j in range(n0))) for i in range(n1)]
+        d2 = [0.0] * n2
+        for i in range(n2):
+            d2[i] = (b2[i] + sum(W2[i, j] * a1[j] for j in range(n1)) - Y[s, i]) / N
+            db2[i] += d2[i]
+            for j in range(n1):
+                dW2[i][j] += d2[i] * a1[j]
+        for j in range(n1):
+            d1 = sum(W2[i, j] * d2[i] for i in range(n2)) * (1 - a1[j] ** 2)
+            db1[j] += d1
+            for k in range(n0):
+                dW1[j, k] += d1 * X[s, k]
+    return dW1, db1, dW2, db2
+"""
 NETWORK = Architecture((2, 3, 4), ("tanh", "identity"))
 
 
@@ -61,7 +84,7 @@ def audited(folder: Path, text: str, layout: str = "rows", loss: str = "mean"):
     return audit_function(path, NETWORK, None, Convention(layout, loss))
 
 
-@pytest.mark.parametrize(("text", "layout"), [(ROWS, "rows"), (COLUMNS, "columns"), (FLAT, "rows")])
+@pytest.mark.parametrize(("text", "layout"), [(ROWS, "rows"), (COLUMNS, "columns"), (FLAT, "rows"), (LOOPS, "rows")])
 def test_what_is_right_is_proved(tmp_path, text, layout):
     certificate = audited(tmp_path, text, layout)
     assert [v.verdict for v in certificate.verdicts] == ["proved"] * 4, certificate.verdicts
@@ -109,6 +132,15 @@ def test_agreement_in_floats_is_no_proof(tmp_path):
     verdicts = audited(tmp_path, text).verdicts
     assert {v.verdict for v in verdicts} == {"undecided"}
     assert "accumulate" in verdicts[0].note
+
+
+@pytest.mark.slow
+def test_a_loop_without_an_end_in_exact_arithmetic_is_given_up(tmp_path):
+    endless = "    total = X.sum()\n    while isinstance(total, np.ndarray):\n        pass\n"
+    text = ROWS.replace("    N = len(X)", f"{endless}    N = len(X)")
+    verdicts = audited(tmp_path, text).verdicts
+    assert {v.verdict for v in verdicts} == {"undecided"}
+    assert "too many steps of computation" in verdicts[0].note
 
 
 def test_a_nan_does_not_pass(tmp_path):

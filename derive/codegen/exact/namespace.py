@@ -18,7 +18,8 @@ import sympy as sp
 from derive.codegen.exact.frame import CHECKPOINTING, syntax
 from derive.codegen.exact.meter import NotUnderstoodError
 from derive.codegen.exact.metered import Everything, Hooks, Loops, hook, hooks, unwritable
-from derive.codegen.exact.stand_in import BINARY, CHOICES, COMPARISONS, FUNCTIONS, UNARY, StandIn
+from derive.codegen.exact.operations import BINARY, CHOICES, COMPARISONS, UNARY
+from derive.codegen.exact.stand_in import FUNCTIONS, StandIn
 
 PASSED = ("dtype", "ndarray", "newaxis", "float64", "float32", "inf", "finfo", "argwhere", "errstate")
 
@@ -183,7 +184,7 @@ def run(text: str, stand_in: StandIn, name: str, contained: bool = False) -> dic
     numpy = Contained(stand_in, counting) if contained else Namespace(stand_in)
 
     def import_(module: str, *_: Any) -> Any:
-        if module == "numpy":
+        if module == "numpy" or (module == "math" and not contained):  # whose functions have NumPy's names
             return numpy
         if module in ("typing", "__future__"):
             return importlib.import_module(module)

@@ -2,7 +2,7 @@
 
 Arrays are real NumPy arrays (so views, slices and `out=` mean what they mean) of int64: a residue, or the
 negative handle of a `Local`. Only their arithmetic is replaced, through NumPy's own protocols; what is not
-in the tables below raises `NotUnderstoodError`, so that nothing is ever computed with the wrong meaning.
+in its tables raises `NotUnderstoodError`, so that nothing is ever computed with the wrong meaning.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sympy as sp
 from derive.algebra.residues import PRIME, inverse, matmul
 from derive.codegen.exact.meter import SINGLY, TOGETHER, Meter, NotUnderstoodError
 from derive.codegen.exact.neurons import Local, Neurons, combined
+from derive.codegen.exact.operations import BINARY, CHOICES, COMPARISONS, GROWING, RESIDUES, UNARY
 from derive.model.expression import Z
 
 
@@ -25,52 +26,6 @@ def _rational(value: Any) -> sp.Rational:
     number = value.item() if isinstance(value, np.generic | np.ndarray) else value
     exact = isinstance(number, int | str | sp.Rational)
     return sp.Rational(number) if exact else sp.Rational(Fraction(float(number)))
-
-
-UNARY: dict[str, Callable[[sp.Expr], sp.Expr]] = {
-    "negative": lambda u: -u,
-    "positive": lambda u: u,
-    "square": lambda u: u**2,
-    "reciprocal": lambda u: 1 / u,
-    "exp": sp.exp,
-    "expm1": lambda u: sp.exp(u) - 1,
-    "log": sp.log,
-    "log1p": lambda u: sp.log(1 + u),
-    "sqrt": sp.sqrt,
-    "tanh": sp.tanh,
-    "sinh": sp.sinh,
-    "cosh": sp.cosh,
-    "sin": sp.sin,
-    "cos": sp.cos,
-    "arctan": sp.atan,
-    "arcsinh": sp.asinh,
-}
-GROWING = ("exp", "expm1", "sinh", "cosh")
-"""Functions that make of a number one with as many digits."""
-BINARY: dict[str, Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
-    "add": lambda u, v: u + v,
-    "subtract": lambda u, v: u - v,
-    "multiply": lambda u, v: u * v,
-    "divide": lambda u, v: u / v,
-    "power": lambda u, v: u**v,
-}
-RESIDUES: dict[str, Callable[[Any, Any], Any]] = {
-    "add": lambda u, v: (u + v) % PRIME,
-    "subtract": lambda u, v: (u - v) % PRIME,
-    "multiply": lambda u, v: u * v % PRIME,
-}
-COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
-    "less": lambda u, v: u < v,
-    "less_equal": lambda u, v: u <= v,
-    "greater": lambda u, v: u > v,
-    "greater_equal": lambda u, v: u >= v,
-    "equal": lambda u, v: u == v,
-    "not_equal": lambda u, v: u != v,
-}
-CHOICES: dict[str, Callable[[Any, Any], bool]] = {
-    "maximum": lambda u, v: bool(u >= v),
-    "minimum": lambda u, v: bool(u <= v),
-}
 
 
 class StandIn:
@@ -107,6 +62,12 @@ class StandIn:
 
             def mean(self, axis: Any = None, keepdims: Any = False) -> Any:  # type: ignore[override]
                 return owner.mean(self, axis, keepdims)
+
+            def __getitem__(self, key: Any) -> Any:
+                found = super().__getitem__(key)
+                return (
+                    found if isinstance(found, np.ndarray) else np.asarray(found).view(Exact)
+                )  # an entry is exact too
 
             def __setitem__(self, key: Any, value: Any) -> None:
                 entries = self.view(np.ndarray)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from derive.algebra.residues import PRIME
+from derive.codegen.exact.meter import Meter, allowed
 from derive.codegen.exact.namespace import run
 from derive.codegen.exact.rounds import Round, neurons_of
 from derive.codegen.exact.stand_in import StandIn
@@ -36,7 +37,7 @@ def entries(
     truth = drawn(architecture, samples, seed, neurons)
     if kink:
         kink.put(truth.data, neurons.pin(kink.kink))
-    stand_in = StandIn(neurons, samples, architecture.dtype)
+    stand_in = StandIn(neurons, samples, architecture.dtype, Meter(allowed(architecture, samples)))
     try:
         with quietly():
             function = run(source.text, stand_in, "audited")[source.function]
