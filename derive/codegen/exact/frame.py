@@ -88,7 +88,13 @@ def constants(text: str, where: str) -> dict[str, Any]:
     return found
 
 
+@lru_cache(maxsize=4)
 def syntax(text: str) -> ast.Module:
+    """The syntax tree of a module, to be read and not to be changed: whoever asks for the same text gets it too."""
+    return parsed(text)
+
+
+def parsed(text: str) -> ast.Module:
     """The syntax tree of a module, without the warnings that Python writes about it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -99,14 +105,14 @@ def changed(text: str, architecture: Architecture) -> list[str]:
     """The definitions around the equations that are not those that derive emits for this architecture."""
     found = _definitions(text)
     style = "fast" if "_sweep" in found else "readable"
-    emitted = _emitted(architecture, style)
+    emitted = _definitions(_text(architecture, style))
     different = {name for name in (*FRAME, *called(_text(architecture, style))) if found.get(name) != emitted.get(name)}
     return sorted(different | _doors(text, architecture, style) | set(_reaching_out(text)))
 
 
 def _reaching_out(text: str) -> Iterator[str]:
     """What else than the functions around the equations imports, or uses what checkpoints are written with."""
-    for node in ast.parse(text).body:
+    for node in syntax(text).body:
         name = getattr(node, "name", f"line {node.lineno}")
         if name in FRAME or ast.unparse(node) in IMPORTS:
             continue
@@ -145,11 +151,7 @@ def _text(architecture: Architecture, style: str) -> str:
     return emit(differentiate(architecture), style)
 
 
-@lru_cache(maxsize=16)
-def _emitted(architecture: Architecture, style: str) -> dict[str, str]:
-    return _definitions(_text(architecture, style))
-
-
+@lru_cache(maxsize=8)
 def _definitions(text: str) -> dict[str, str]:
     """The syntax tree of every function, class and constant of a module, by name."""
     return {name: ast.dump(node) for node in syntax(text).body if (name := defined(node))}

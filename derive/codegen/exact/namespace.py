@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from derive.codegen.exact.frame import CHECKPOINTING, syntax
+from derive.codegen.exact.frame import CHECKPOINTING, parsed
 from derive.codegen.exact.meter import NotUnderstoodError
 from derive.codegen.exact.metered import Everything, Hooks, Loops, hook, hooks, unwritable
 from derive.codegen.exact.operations import BINARY, CHOICES, COMPARISONS, UNARY
@@ -204,7 +204,7 @@ def run(text: str, stand_in: StandIn, name: str, contained: bool = False) -> dic
 
 @lru_cache(maxsize=4)  # the rounds of an audit run the same text again and again
 def _counted(text: str, name: str, contained: bool) -> CodeType:
-    tree = syntax(text)
+    tree = parsed(text)
     for change in (Everything() if contained else Loops(), _Literals()):
         tree = change.visit(tree)
     return compile(ast.fix_missing_locations(tree), f"<{name} under audit>", "exec")

@@ -146,10 +146,11 @@ def written(node: Node, outer: int = 0) -> str:
     tight = operation.binds
     if operation.written.startswith("np."):
         return operation.written.format(*(written(a) for a in node.arguments))
-    # the right operand of a left-associative operation needs brackets at equal strength
-    parts = [written(a, tight + (position > 0)) for position, a in enumerate(node.arguments)]
+    is_power = tight == OPERATIONS["square"].binds
+    # at equal strength the right operand needs brackets; so does the left one of **, which Python reads from the right
+    parts = [written(a, tight + (position > 0 or is_power)) for position, a in enumerate(node.arguments)]
     text = operation.written.format(*parts)
-    if tight == OPERATIONS["square"].binds and (parts[0].startswith("(") or parts[-1].startswith("(")):
+    if is_power and (parts[0].startswith("(") or parts[-1].startswith("(")):
         base, _, exponent = text.rpartition("**") if len(parts) == 1 else (parts[0], "", parts[1])
         text = f"{base} ** {exponent}"  # as formatters set it
     return f"({text})" if tight < outer else text
