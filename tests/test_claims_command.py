@@ -17,6 +17,7 @@ optimizer = { name = "adam", epsilon = 0.0 }
 """
 
 
+@pytest.mark.slow
 def test_the_claims_of_a_network_with_an_activation_of_its_own(derive):
     own = ("--activation", "soft", "--define", "soft = z/(1 + abs(z)) + shift; shift = 0.5")
     result = derive("verify", "--claims", *SMALL, *own)

@@ -28,7 +28,13 @@ def difference(committed: str, again: str, name: str) -> str:
     return "".join(lines)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "module",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in ("four_layers", "higham")))
+        for path in MODULES
+    ],
+)
 def test_a_module_made_again_has_the_same_bytes(derive, tmp_path, module):
     specification, style = origin(module)
     result = derive("generate", specification, "--style", style, "-o", tmp_path / "again.py")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 
 import pytest
 
@@ -132,8 +133,13 @@ CHOICES = {
 """Users' own functions whose stable form asks more than one comparison, or one that is hard to decide."""
 
 
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize(
+    ("name", "style"),
+    [
+        pytest.param(name, style, marks=[pytest.mark.slow] * (k % 3 > 0))
+        for k, (name, style) in enumerate(product(CHOICES, STYLES))
+    ],
+)
 def test_choices_that_are_not_plain_comparisons_pass(name: str, style: str) -> None:
     constants = {"beta": 0.5} if "beta" in CHOICES[name] else {}
     trained = ("beta",) if "trained" in name else ()

@@ -48,7 +48,7 @@ def data(sizes: tuple[int, ...], samples: int = 5, seed: int = 0) -> tuple[Any, 
     widths=st.permutations([1, 2, 3, 4, 5]),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_gradient_equals_the_complex_step_of_the_specification(
     style: str, names: list[str], widths: list[int], seed: int
 ) -> None:

@@ -62,7 +62,7 @@ def inputs_truth(theta: Any, sizes: tuple[int, ...], names: list[str], X: Any) -
     widths=st.permutations([1, 2, 3, 4, 5]),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_against_complex_steps(names: list[str], widths: list[int], seed: int) -> None:
     sizes = tuple(widths[: len(names) + 1])
     module = made(sizes, names, STYLES[seed % 2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from derive.model.architecture import Architecture
@@ -17,6 +17,7 @@ from tests.strategies import architectures
 
 
 @given(architectures())
+@settings(max_examples=30, deadline=None)
 def test_toml_and_back_is_the_same_architecture(architecture):
     text = to_toml(architecture)
     assert from_toml(text) == architecture
@@ -24,6 +25,7 @@ def test_toml_and_back_is_the_same_architecture(architecture):
 
 
 @given(architectures())
+@settings(max_examples=30, deadline=None)
 def test_layer_by_layer_is_the_same_architecture(architecture):
     table = tomllib.loads(to_toml(architecture))
     inputs, *sizes = table.pop("sizes")
@@ -32,6 +34,7 @@ def test_layer_by_layer_is_the_same_architecture(architecture):
 
 
 @given(architectures())
+@settings(max_examples=30, deadline=None)
 def test_the_number_of_parameters(architecture):
     below, *sizes = architecture.sizes
     count = 0
@@ -42,6 +45,7 @@ def test_the_number_of_parameters(architecture):
 
 
 @given(architectures())
+@settings(max_examples=30, deadline=None)
 def test_equal_architectures_are_one_key(architecture):
     assert len({architecture, from_toml(to_toml(architecture))}) == 1
     assert architecture.resized(architecture.sizes) == architecture
