@@ -104,6 +104,8 @@ def _candidates(f: sp.Expr, slope: sp.Expr) -> Iterator[sp.Expr]:
         return
     for output, derivative, back in _generators(f, slope):
         relations = [sp.numer(sp.together(part)) for part in (output - _X, derivative - D)]
+        if any(relation.free_symbols - {back[0], _X, D, Z} for relation in relations):
+            continue  # another function of z would remain
         if max(sp.degree(relation, back[0]) for relation in relations) > MAX_DEGREE:
             continue
         eliminated = sp.resultant(*relations, back[0])
