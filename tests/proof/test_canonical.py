@@ -144,3 +144,12 @@ def test_a_power_with_a_symbol_in_its_exponent_is_one_thing():
     assert equal((a**n + b) * b, b * a**n + b**2)
     for other in (a + n, b**n, a ** (n + 1), n**a, a):
         assert not equal(a**n, other)
+
+
+def test_the_numberings_of_all_terms_together_have_a_limit():
+    """A cost to the fourth power has few terms and few numberings of each; together they would take minutes."""
+    i, n = sp.Symbol("i", integer=True, positive=True), sp.Symbol("n")
+    names = [sp.IndexedBase(name) for name in "pqrstu"]
+    total = sp.Add(*(sp.Sum(name[i] ** power, (i, 1, n)) for name in names for power in (1, 2)))
+    with pytest.raises(SwellError):
+        canonical(total**3 * sp.Sum(names[0][i], (i, 1, n)) ** 2)

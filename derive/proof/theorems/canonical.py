@@ -26,6 +26,8 @@ from derive.algebra.program import Equation
 
 MAX_TERMS = 5000
 MAX_NUMBERINGS = 5040
+MAX_ATOMS = 20_000
+"""Atoms that are written for one canonical form, over all numberings of all terms; proofs need some hundreds."""
 
 Range = tuple[sp.Symbol, sp.Expr]
 Names = Mapping[sp.Basic, str]
@@ -33,6 +35,18 @@ Names = Mapping[sp.Basic, str]
 
 class SwellError(Exception):
     """The canonical form would grow beyond its limits, so nothing is decided by it."""
+
+
+@dataclass
+class Effort:
+    """What one canonical form may cost."""
+
+    atoms: int = 0
+
+    def spend(self) -> None:
+        self.atoms += 1
+        if self.atoms > MAX_ATOMS:
+            raise SwellError
 
 
 @dataclass(frozen=True)
@@ -52,15 +66,15 @@ def equal(left: sp.Expr, right: sp.Expr) -> bool:
     return canonical(left) == canonical(right)
 
 
-def canonical(expr: sp.Expr, names: Names | None = None) -> str:
+def canonical(expr: sp.Expr, names: Names | None = None, effort: Effort | None = None) -> str:
     """The canonical form of `expr` as text; `names` are those of the indices that are bound outside.
 
     Raises SwellError where multiplying out or renumbering would cost too much.
     """
-    names = names or {}
+    names, effort = names or {}, effort or Effort()
     total: dict[str, sp.Rational] = {}
     for term in _terms(sp.sympify(expr, strict=True)):
-        key, coefficient = _monomial(_without_deltas(term), names)
+        key, coefficient = _monomial(_without_deltas(term), names, effort)
         total[key] = total.get(key, sp.S.Zero) + coefficient
     return " + ".join(f"{c}*{key}" for key, c in sorted(total.items()) if c) or "0"
 
@@ -129,7 +143,7 @@ def _without_deltas(term: Term) -> Term:
     return Term(term.coefficient, tuple(factors), tuple(ranges.items()))
 
 
-def _monomial(term: Term, names: Names) -> tuple[str, sp.Rational]:
+def _monomial(term: Term, names: Names, effort: Effort) -> tuple[str, sp.Rational]:
     """The text of a term under the numbering of its indices that gives the smallest text."""
     used = set().union(*(base.free_symbols for base, _ in term.factors)) if term.factors else set()
     factors = list(term.factors)
@@ -147,39 +161,40 @@ def _monomial(term: Term, names: Names) -> tuple[str, sp.Rational]:
     for choice in product(*(permutations(group) for _, group in groups)):
         order = [name for group in choice for name in group]
         own = {name: f"{size}#{first + k}" for k, (name, (size, _)) in enumerate(zip(order, ranges, strict=True))}
-        texts.append(_written(factors, {**names, **own}, list(own.values())))
+        texts.append(_written(factors, {**names, **own}, list(own.values()), effort))
     return min(texts), coefficient
 
 
-def _written(factors: list[tuple[sp.Expr, sp.Rational]], names: Names, summed: list[str]) -> str:
+def _written(factors: list[tuple[sp.Expr, sp.Rational]], names: Names, summed: list[str], effort: Effort) -> str:
     powers: dict[str, sp.Rational] = {}
     for base, exponent in factors:
-        text = _atom(base, names)
+        text = _atom(base, names, effort)
         powers[text] = powers.get(text, sp.S.Zero) + exponent
     parts = [text if e == 1 else f"{text}^{e}" for text, e in sorted(powers.items()) if e]
     return "*".join(parts or ["1"]) + (f" sum({','.join(summed)})" if summed else "")
 
 
-def _atom(base: sp.Expr, names: Names) -> str:
+def _atom(base: sp.Expr, names: Names, effort: Effort) -> str:
+    effort.spend()
     if isinstance(base, sp.Indexed):
-        return f"{base.base.label}[{','.join(_index(i, names) for i in base.indices)}]"
+        return f"{base.base.label}[{','.join(_index(i, names, effort) for i in base.indices)}]"
     if isinstance(base, sp.KroneckerDelta):
-        return f"delta({','.join(sorted(_index(i, names) for i in base.args))})"
+        return f"delta({','.join(sorted(_index(i, names, effort) for i in base.args))})"
     if isinstance(base, sp.Function):
-        return f"{base.func.__name__}({','.join(canonical(argument, names) for argument in base.args)})"
+        return f"{base.func.__name__}({','.join(canonical(argument, names, effort) for argument in base.args)})"
     if isinstance(base, sp.Symbol) or not base.args:
         return names.get(base, str(base))
     if isinstance(base, sp.Pow):
-        return f"({canonical(base.base, names)})^({canonical(base.exp, names)})"
+        return f"({canonical(base.base, names, effort)})^({canonical(base.exp, names, effort)})"
     named = {old: sp.Symbol(new) for old, new in names.items() if old in base.free_symbols}
     return f"<{base.xreplace(named)}>"
 
 
-def _index(i: sp.Expr, names: Names) -> str:
+def _index(i: sp.Expr, names: Names, effort: Effort) -> str:
     """An index, which is a symbol, or a layer's label such as l - 1."""
     if isinstance(i, sp.Symbol):
         return names.get(i, str(i))
-    return canonical(i, names)
+    return canonical(i, names, effort)
 
 
 def unfold(expr: sp.Expr, definitions: Mapping[str, Equation]) -> sp.Expr:
