@@ -39,6 +39,7 @@ def test_the_claims_of_all_networks_as_json(derive):
     assert any(formula.get("words", "").startswith("If in a layer one uses") for formula in content["formulas"])
 
 
+@pytest.mark.slow
 def test_what_falls_short_is_an_exit_status_of_one(derive):
     Path("spec.toml").write_text(BROKEN)
     result = derive("verify", "--claims", "spec.toml")

@@ -41,6 +41,7 @@ def test_generate_writes_a_module_that_runs(derive, tmp_path):
     assert derive("audit", "small.py").status == 0
 
 
+@pytest.mark.slow
 def test_a_dash_writes_the_same_bytes_to_standard_output(derive, tmp_path):
     derive("generate", *SMALL, "-o", "here.py")
     assert derive("generate", *SMALL, "-o", "-").out == (tmp_path / "here.py").read_text()
@@ -183,12 +184,14 @@ def test_a_reader_who_leaves_causes_no_noise():
     assert process.returncode == 141
 
 
+@pytest.mark.slow
 def test_a_terminal_without_our_characters_still_gets_its_table():
     result = run("verify", *SMALL, encoding="latin-1", env={**os.environ, "PYTHONIOENCODING": "latin-1"})
     assert (result.returncode, result.stderr) == (0, "")
     assert r"\u2713  Notations" in result.stdout
 
 
+@pytest.mark.slow
 def test_nothing_but_errors_goes_to_a_piped_stderr(tmp_path):
     result = run("generate", *SMALL, cwd=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

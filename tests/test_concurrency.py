@@ -62,6 +62,7 @@ def test_two_commands_that_generate_one_file(tmp_path: Path) -> None:
     assert len(whole) == 2
 
 
+@pytest.mark.slow
 def test_writers_and_readers_of_one_file(tmp_path: Path) -> None:
     """Whoever reads sees one text or another, whole; nothing else stays, and the mode is that of any new file."""
     texts = [letter * size for letter, size in (("a", 10), ("b", 200_000), ("c", 3), ("d", 100_000))]
@@ -103,6 +104,7 @@ print(hashlib.sha256(theta.tobytes() + repr(history).encode()).hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_processes_that_import_and_train_one_module_at_once(tmp_path: Path) -> None:
     """None of them finds compiled code at first, and all write it; two share a checkpoint, too."""
     (tmp_path / "network.py").write_text(emit(differentiate(Architecture(**EVERYTHING))), encoding="utf-8")

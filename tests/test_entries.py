@@ -35,6 +35,7 @@ def test_every_activation_is_paired_with_a_loss_and_every_loss_with_an_activatio
     assert ("relu", "poisson", ("relu", "relu")) in pairs
 
 
+@pytest.mark.slow
 def test_a_wrong_gradient_is_a_shortfall(monkeypatch: pytest.MonkeyPatch) -> None:
     architecture = Architecture((3, 2), ("tanh",))
     assert vocabulary.shortfalls(architecture) == []

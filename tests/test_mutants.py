@@ -12,6 +12,7 @@ from benchmarks.mutators import everywhere, mutants
 KINDS = {"operator", "transpose", "name", "constant", "comparison", "dropped statement", "function", "argument"}
 
 
+@pytest.mark.slow
 def test_every_kind_of_mutant_is_made():
     counts = Counter(m.kind for network in range(len(NETWORKS)) for m in mutants(emitted(network)))
     assert set(counts) == KINDS

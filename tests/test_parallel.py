@@ -108,7 +108,7 @@ def in_one_process(module: Any, whole: Any, cuts: Any, epochs: int, each: int | 
     return theta
 
 
-@pytest.mark.parametrize("each", [None, pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize("each", [None, *(pytest.param(each, marks=pytest.mark.slow) for each in (1, 3))])
 @pytest.mark.parametrize(
     "settings",
     [

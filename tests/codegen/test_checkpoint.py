@@ -61,7 +61,7 @@ def written(module: ModuleType, monkeypatch: pytest.MonkeyPatch, path: Path) -> 
     return found
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", [pytest.param("readable", marks=pytest.mark.slow), "fast"])
 @pytest.mark.parametrize(
     ("optimizer", "generator", "rest"),
     [
@@ -381,6 +381,7 @@ def test_a_full_disk_leaves_the_last_good_one(style: str, tmp_path: Path) -> Non
     assert trained(module, path) == trained(module)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_while_training(tmp_path: Path) -> None:
     """The limit on a file's size stands for a full disk; the history outgrows it."""
     (tmp_path / "module.py").write_text(text("fast"), encoding="utf-8")

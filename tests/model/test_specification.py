@@ -17,7 +17,7 @@ from tests.strategies import architectures
 
 
 @given(architectures())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_toml_and_back_is_the_same_architecture(architecture):
     text = to_toml(architecture)
     assert from_toml(text) == architecture
@@ -25,7 +25,7 @@ def test_toml_and_back_is_the_same_architecture(architecture):
 
 
 @given(architectures())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_layer_by_layer_is_the_same_architecture(architecture):
     table = tomllib.loads(to_toml(architecture))
     inputs, *sizes = table.pop("sizes")
@@ -34,7 +34,7 @@ def test_layer_by_layer_is_the_same_architecture(architecture):
 
 
 @given(architectures())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_the_number_of_parameters(architecture):
     below, *sizes = architecture.sizes
     count = 0
@@ -45,7 +45,7 @@ def test_the_number_of_parameters(architecture):
 
 
 @given(architectures())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_equal_architectures_are_one_key(architecture):
     assert len({architecture, from_toml(to_toml(architecture))}) == 1
     assert architecture.resized(architecture.sizes) == architecture

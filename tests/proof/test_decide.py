@@ -206,7 +206,7 @@ PARTS = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.sampled_from(["z1", "delta1", "dW1", "db2", "loss", "c"]), PARTS, st.sampled_from(["rows", "columns"]))
 def test_every_formula_gets_a_verdict_or_one_line(left, right, layout):
     try:

@@ -39,7 +39,9 @@ def test_the_certificate_of_the_digits_network(certificate):
     assert any("floating point" in line for line in certificate.not_covered)
 
 
-@pytest.mark.parametrize("sizes", [(3, 2), (2, 2, 2), (1, 1, 1, 1), (5, 4, 3, 2, 3, 4)])
+@pytest.mark.parametrize(
+    "sizes", [(3, 2), (2, 2, 2), (1, 1, 1, 1), pytest.param((5, 4, 3, 2, 3, 4), marks=pytest.mark.slow)]
+)
 def test_other_networks_and_coinciding_widths(sizes):
     activations = ["sigmoid", "relu", "softplus", "tanh", "identity"][: len(sizes) - 1]
     assert prove(differentiate(Architecture(sizes, activations))).holds

@@ -16,10 +16,14 @@ from derive.teach.derivation import grade_lines, to_json
 
 NETWORK = Architecture((3, 4, 5, 2), ("tanh", "sigmoid", "tanh"))
 FEW = 17
+EACH = [
+    pytest.param(a, id="-".join(map(str, a.sizes)), marks=[pytest.mark.slow] * (k % 2))
+    for k, a in enumerate(ARCHITECTURES)
+]
 """Every so manieth case; all of them are in `make grading`."""
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: "-".join(map(str, a.sizes)))
+@pytest.mark.parametrize("architecture", EACH)
 def test_planted_slips_are_named(architecture):
     for tag, layout, quantity, formula in islice(slipped(architecture), 0, None, FEW):
         found = grade(quantity, formula, architecture, layout)
@@ -70,7 +74,7 @@ def test_a_general_formula_is_tried_at_every_kind_of_layer():
     assert grade("delta[l]", "da[l] * f'(z[l])", around).verdict == "correct"
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: "-".join(map(str, a.sizes)))
+@pytest.mark.parametrize("architecture", EACH)
 def test_right_formulas_are_accepted(architecture):
     for layout, quantity, formula in islice(right(architecture), 0, None, FEW):
         found = grade(quantity, formula, architecture, layout)

@@ -43,7 +43,10 @@ def functions() -> list[Activation]:
     return [activation(name) for name in ACTIVATIONS] + own
 
 
-@pytest.mark.parametrize("function", functions(), ids=lambda f: f.name)
+@pytest.mark.parametrize(
+    "function",
+    [pytest.param(f, id=f.name, marks=[pytest.mark.slow] * (f.name in ("gelu_tanh", "mish"))) for f in functions()],
+)
 def test_a_shape_agrees_with_values(function):
     found, slope = shape(function), function.initial.diff(Z)
     assert found.is_zero == (function.initial.subs(Z, 0) == 0)

@@ -29,11 +29,13 @@ def certificate():
     return prove_claims()
 
 
+@pytest.mark.slow
 def test_every_claim_comes_out_as_it_has_to(certificate):
     assert [v.label for v in certificate.verdicts if not v.holds] == []
     assert certificate.count("undecided") == 0
 
 
+@pytest.mark.slow
 def test_every_claim_has_its_verdicts(certificate):
     labels = [v.label for v in certificate.verdicts]
     for claim in source_words().claims:
@@ -45,6 +47,7 @@ def test_every_claim_has_its_verdicts(certificate):
     assert len(labels) == len(set(labels))
 
 
+@pytest.mark.slow
 def test_what_is_refuted_says_with_which_numbers(certificate):
     refuted = [v for v in certificate.verdicts if v.verdict == "refuted"]
     assert len(refuted) > 30
@@ -52,12 +55,14 @@ def test_what_is_refuted_says_with_which_numbers(certificate):
     assert not any("array(" in value for v in refuted for _, value in v.counterexample)
 
 
+@pytest.mark.slow
 def test_the_printed_claims_on_symmetry_are_refuted_and_corrected(certificate):
     verdicts = {v.label: v.verdict for v in certificate.verdicts}
     for label in ("Symmetry, hidden layer", "Symmetry, output layer", "Zero weights"):
         assert (verdicts[label], verdicts[f"{label}, corrected"]) == ("refuted", "proved")
 
 
+@pytest.mark.slow
 def test_the_certificate_as_json(certificate):
     content = json.loads(certificate.to_json())
     by = {formula["label"]: formula for formula in content["formulas"]}
@@ -255,6 +260,7 @@ def test_the_words_are_no_text_of_formulas():
     assert "words" not in shipped()
 
 
+@pytest.mark.slow
 def test_every_optimiser_of_the_table_is_spoken_about(certificate):
     verdict = next(v for v in certificate.verdicts if v.label == "Symmetry, one step of the optimiser, corrected")
     assert all(name in verdict.validity for name in OPTIMIZERS)
