@@ -47,7 +47,8 @@ CHANGED = [
         "(a4 - y) / N * f'(z4)", "f'(z1)", "f'(z2)", "f'(z3)", "f'(z4)", "f3'(a3)", "f3'(z2)", "f2'(z3)", "f3'(2 * z3)",
         "f1(z1)", "(delta3 @ W3) * f'(z2)", "(delta3 @ W3 - delta2 @ W2 + da2) * f'(z2)", "(W4.T @ delta4) * f'(z3)",
         "(delta4 @ W4 + delta3 @ W3) * f'(z4)", "f'(z2) * da2", "(da4 + db4) * 2", "(-da4 - db4) * f'(z1)",
-        "delta4 @ W4 @ W3", "W1 @ delta1", "W4.T @ delta4", "W4.T + W4", "delta4", "delta3", "da4", "dW2", "z0 + a0",
+        "delta4 @ W4 @ W3", "W1 @ delta1", "W4.T @ delta4", "W4.T + W4", "delta5", "delta4", "delta3", "da4", "dW2",
+        "a0 + a2",
         "delta2.T @ a1", "delta2 @ a1.T", "delta1 @ a0.T", "delta1.T @ a0", "delta4.T @ a4", "delta4.T @ a3",
         "delta4.T @ z3", "sum(delta2)", "sum(delta2.T)", "sum(delta2, units)", "a0 @ W1.T + b1", "W1 @ a0 + b1",
         "diag(f'(z2)) @ W3.T @ delta3", "outer(delta2, a1)", "a1 * a2 * f'(z1)", "a2 @ f'(z1)", "a2.T * f'(z1)",
@@ -59,7 +60,7 @@ CHANGED = [
 def changed(text: str, layout: Any) -> list[str]:
     """What every slip makes of a term in a network of four layers."""
     slopes = bench(FUNCTIONS, layout).setting.slopes
-    setting, term = Setting(layout, 4, slopes), TermReader(4, {}, 2, layout).read(text)
+    setting, term = Setting(layout, 4, slopes), TermReader(5, {}, 2, layout).read(text)
     forms = [f"{slip.tag}: {show(form)}" for slip in SLIPS for form in slip.slipped(term, setting)]
     return [f"each path: {show(distributed(term))}", *forms]
 
@@ -89,6 +90,7 @@ LETTERED = [
     (network, quantity, answer, layout)
     for network, quantity, answers in [
         ("normed", "dgain1", ["sum(dh1 * r1 / sigma1)", "dh1", "dh1.T", "sum(dh1).T", "gain1", "gain1.T", "dgamma2"]),
+        ("normed", "dgain[l]", ["sum(dh[l] * r[l] / sigma[l])", "x", "b[1]"]),
         ("normed", "dh1", ["da1 * f'(h1)", "f'(h1)", "f(h1)", "f(z1)", "f'(h2)", "h[1] + mu1", "mu1 * mu1", "h2 + h1"]),
         ("normed", "delta1", ["dr1 + dmu1 / n1", "dr1 + dmu1", "mean(r1, units)", "sum(r1, units)", "r1 @ mu1"]),
         ("normed", "delta[l]", ["dr[l]", "delta[l+1] @ W[l+1] * gain[l+1]", "dr[l+1]"]),
@@ -105,6 +107,7 @@ LETTERED = [
             "mean(z1, samples)", "sum(z1, rows)", "inv(W2)", "inv(W1)", "inv(N)", "outer(a1, z1)", "outer(W1, a1)",
             "outer(b1, b2)", "n1 * a1", "n[2] * a1", "n3", "n0 + a1", "a1 >= z1", "exp(tanh(exp(exp(f(z1)))))",
             "exp(exp(exp(exp(exp(exp(z1))))))", "exp(exp(exp(exp(exp(exp(exp(z1)))))))",
+            "n[1-1] * a1", "n[1-2] * a1", "n[3] * a1", "a(x)", "d(c)", "d(c, b1, b1)", "a[x](x)",
             "inv(inv(inv(inv(inv(inv(W2))))))", "inv(inv(inv(inv(inv(inv(inv(W2)))))))", "f(df(f(f(f(f(z1))))))",
             "f(df(f(f(f(f(f(z1)))))))", "d(c, b1)", "d(loss, W2)", "d(c, x)", "a1(x)", "a1(y)", "a[1](x)", "f1(z2)",
             "f[2](z1)", "f3(z1)", "f0(z1)", "a1 ** -1", "a1 ** (-N)", "relu(a1)", "sigmoid(z1) + x",
@@ -179,7 +182,8 @@ def tables(network: str, base: str, layer: int, layout: Any) -> list[str]:
     """The slips, and pairs of slips, that are told apart by their values, each with the form that stands for it."""
     own = bench(NETWORKS[network], layout)
     found: list[Found] = [*own.table(base, layer).values(), *own.pairs(base, layer).values()]
-    return [f"{', '.join(each.tags)}: {show(each.form) if each.form else each.factor}" for each in found]
+    forms = [f"{', '.join(each.tags)}: {show(each.form) if each.form else each.factor}" for each in found]
+    return [*map(show, own.truth(base, layer)), *forms]
 
 
 FACTORS = [

@@ -102,7 +102,7 @@ def test_a_residual_connection_in_an_example():
 
 def test_a_slope_is_one_at_all_points():
     """Of some of these, f' is 1 at the first few points; only the others tell."""
-    for c in range(2000, 2020):
+    for c in (10**8, 11 * 10**8):
         assert slope(Activation("bent", f"where(z > {c}, z - {c}, 2*(z - {c}))")) is None
 
 

@@ -85,10 +85,9 @@ def _in_rows(derivation: Derivation, value: sp.Expr) -> sp.Expr:
         own = [derivation.forward.definitions[named(x, layer)] for x in ("a", "e", "q")]
         a, e, q = (x.tensor[entry.indices[: len(x.indices)]] for x in own)
         a_value, e_value = (x.value.xreplace(dict(zip(x.indices, entry.indices, strict=True))) for x in own[:2])
-        for ratio in (a, sp.exp(a)):
-            if sp.expand(ratio.xreplace({a: a_value}).xreplace({e: e_value}) - e_value / q) == 0:
-                value = value.xreplace({entry: ratio * q})
-                break
+        known = {a: a_value.xreplace({e: e_value})}
+        ratio = next((r for r in (a, sp.exp(a)) if sp.expand(r.xreplace(known) - e_value / q).is_zero), e / q)
+        value = value.xreplace({entry: ratio * q})
     pulled = {total: _pulled(total) for total in value.atoms(sp.Sum)}
     changed = value.xreplace(pulled)
     return given if changed == given else sp.factor_terms(sp.expand(changed))
