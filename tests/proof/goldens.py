@@ -303,6 +303,7 @@ SECTIONS = {
     "tables": Section(inner.tables, inner.TABLES),
     "factors": Section(inner.factors, inner.FACTORS),
     "asked": Section(inner.about, inner.ASKED),
+    "quantities": Section(inner.quantity, inner.QUANTITIES),
 }
 
 

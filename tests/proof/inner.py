@@ -29,6 +29,8 @@ NETWORKS = {
     "rms": Architecture(
         (3, 4, 2), ("tanh", "softmax"), "cross_entropy", penalty={"l2": 0.5}, layers=[{"normalization": "rms_norm"}, {}]
     ),
+    "one": Architecture((2, 2), ("tanh",)),
+    "uniform": Architecture((2,) * 10, ("tanh",) * 9),
     "long": Architecture(
         (2, 3, 3, 3, 3, 2, 2),
         ("tanh", "tanh", "tanh", "tanh", "relu", "tanh"),
@@ -215,3 +217,22 @@ def about(tag: str) -> list[str]:
     layers = [f"{depth}: {layers_of(slip, depth)}" for depth in (1, 2, 3, 4)]
     forms = [form_of(slip, line_of(slip), k, 3, (0, 1, 0)) for k in (1, 2, 3)]
     return [formula(slip), *forks, *layers, *(show(form) if form else "none" for form in forms)]
+
+
+QUANTITIES = [
+    (network, text)
+    for network in ("plain", "normed", "long", "one")
+    for text in [
+        *("delta1", "delta[1]", "delta[L]", "delta[L-1]", "delta[l]", "delta[l+1]", "delta[l-1]", "delta[l+9]", "W1"),
+        *("dW[l]", "dW[l-1]", "dW[L+1]", "dW0", "da0", "da[l]", "da[l-1]", "a0", "a[l]", "a[l-1]", "a[l+1]", "z0"),
+        *("dL/dW2", "dL/dW[l]", "d(loss, W2)", "d(c, b[l])", "dC/dgamma1", "d(loss, h[1])", "dgain[l]", "dbeta2"),
+        *("dJ/dZ1", "dW00001", "dW1 1", " dW1 ", "dX1", "c", "dr[l]", "dmu4", "dweights1", "d(c, x)", "d cost / d a1"),
+    ]
+]
+
+
+def quantity(network: str, text: str) -> list[str]:
+    """What is asked for, and how its layers are called."""
+    found = ask(text, alphabet_of(NETWORKS[network]))
+    layers = [f"{k}: {found.values(k)} {[found.labels(k)(at) for at in (k - 1, k, k + 1)]}" for k in found.layers]
+    return [str(found), *layers]

@@ -207,7 +207,7 @@ def _names(asked: Asked, left: str, letters: Alphabet) -> bool:
 
 def split_line(text: str) -> tuple[str, str]:
     """("delta2", "…") of the line `delta2 = …`, which may be numbered. Raises FormulaError."""
-    left, equals, right = NUMBERING.sub("", text, 1).rstrip(" ;").replace(":=", "=", 1).partition("=")
+    left, equals, right = NUMBERING.sub("", text).rstrip(" ;").replace(":=", "=", 1).partition("=")
     if not equals or not left.strip() or not right.strip():
         raise FormulaError(f"{shorten(text.strip())} is not of the form quantity = formula")
     return left.strip(), right.strip()
