@@ -31,6 +31,7 @@ NETWORKS = {
     ),
     "one": Architecture((2, 2), ("tanh",)),
     "uniform": Architecture((2,) * 10, ("tanh",) * 9),
+    "past": Architecture((2,) * 13, ("tanh",) * 12, layers=[{"residual": 2 * (k == 6)} for k in range(12)]),
     "long": Architecture(
         (2, 3, 3, 3, 3, 2, 2),
         ("tanh", "tanh", "tanh", "tanh", "relu", "tanh"),
@@ -52,7 +53,8 @@ CHANGED = [
         "delta4 @ W4 @ W3", "W1 @ delta1", "W4.T @ delta4", "W4.T + W4", "delta5", "delta4", "delta3", "da4", "dW2",
         "a0 + a2",
         "delta2.T @ a1", "delta2 @ a1.T", "delta1 @ a0.T", "delta1.T @ a0", "delta4.T @ a4", "delta4.T @ a3",
-        "delta4.T @ z3", "sum(delta2)", "sum(delta2.T)", "sum(delta2, units)", "a0 @ W1.T + b1", "W1 @ a0 + b1",
+        "delta4.T @ z3", "delta2.T @ (a1 * a2)", "(a1 * a2) @ delta2.T",
+        "sum(delta2)", "sum(delta2.T)", "sum(delta2, units)", "a0 @ W1.T + b1", "W1 @ a0 + b1",
         "diag(f'(z2)) @ W3.T @ delta3", "outer(delta2, a1)", "a1 * a2 * f'(z1)", "a2 @ f'(z1)", "a2.T * f'(z1)",
     ]
     for layout in LAYOUTS
@@ -83,7 +85,8 @@ def alphabet(network: str, about: str) -> list[str]:
     if about == "layers":
         missing = [f"{letter}{k}: {own.misplaced(letter, (1, k))}" for letter in sorted(own.all) for k in depth]
         chosen = [(low, high) for high in depth[1:-1] for low in range(1, high + 1)]
-        return [*missing, *(f"{low}..{high}: {own.representatives(low, high)}" for low, high in chosen)]
+        kinds = str([own.kinds.index(kind) for kind in own.kinds])
+        return [kinds, *missing, *(f"{low}..{high}: {own.representatives(low, high)}" for low, high in chosen)]
     extra = [f"{letter}: {quantity} in {sorted(own.places[letter])}" for letter, quantity in own.extra.items()]
     return [*extra, str(own.numbers), str(sorted(own.inputs)), str(own.tied), str(sorted(own.derivatives.items()))]
 
@@ -103,6 +106,8 @@ LETTERED = [
         ("rms", "dW2", ["delta2.T @ a1 + l2 * W2", "l2 * W2", "lambda * W2", "lam * W1", "l2", "l1 * W2"]),
         ("long", "delta[l]", ["da[l] * f'(z[l])", "da[l+2]", "weights * da[l]", "weights", "weights[1]"]),
         ("long", "db[l]", ["sum(delta[l])", "sum(delta[l+1])", "sum(delta[l-1])", "a[l-1]", "sum(dh[l])"]),
+        ("long", "delta[l+1]", ["z[l]", "z[l-1]", "a[l-2]", "da[l+2]", "da[l+3]", "dh[l]"]),
+        ("long", "dW[l-1]", ["z[l]", "z[l+1]", "z[l-1]", "z[l-2]", "a[l-2] @ a[l-3]"]),
         ("plain", "delta1", [
             "where(a1 > z1, a1, 0)", "where(a1 > z2, W1, 0)", "max(a1, b1)", "max(b1, a1)", "min(W1, a1)", "abs(W1)",
             "sign(z1.T)", "max(a1, 0)", "mean(a1)", "mean(z1, units)", "sum(z1, units)", "sum(z1, samples)",

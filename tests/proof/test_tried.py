@@ -1,5 +1,6 @@
 """What is tried where nothing is said about it: sizes, numbers drawn, settings, powers and points."""
 
+import ast
 import random
 from fractions import Fraction
 
@@ -13,7 +14,7 @@ from derive.model.expression import Z
 from derive.proof.examples import blindspots
 from derive.proof.examples.blindspots import OTHERS, Setting, tied
 from derive.proof.examples.example import VALUES, WEIGHTS, Example, Neuron, _rational
-from derive.proof.grading import recognise
+from derive.proof.grading import answer_reader, recognise, term_reader
 from derive.proof.grading.recognise import bench, bench_of
 from derive.proof.grading.term_reader import TermReader
 from derive.proof.grading.terms import Term, leaf, show
@@ -302,3 +303,12 @@ def test_pairs_of_slips_are_looked_for_until_there_are_enough(monkeypatch):
     assert count(0) < count(400)
     for limit in range(count(0), count(400)):
         assert count(limit) > limit
+
+
+@pytest.mark.parametrize(
+    "text", ["a1", "exp(a1 + f(z1))", "exp(f(inv(df(tanh(z1)))))", "sum(abs(log(b1 @ exp(z1))))", "f(x) + f(x)"]
+)
+def test_functions_within_one_another_are_counted_alike(text):
+    found = term_reader._functions(read(text))
+    assert answer_reader._functions(ast.parse(text, mode="eval")) == found
+    assert answer_reader._functions(ast.parse(f"f({text})", mode="eval")) == found + 1
