@@ -49,7 +49,7 @@ from derive.proof.words.statements import Statement, condition, equalities
 from derive.proof.words.theorems import Bench, Judged, verdicts_about
 from derive.proof.words.updates import judge, optimizers
 from derive.proof.words.words import source_words
-from tests.proof import forms, questions
+from tests.proof import forms, inner, questions
 
 FOLDER = Path(__file__).with_name("golden")
 SWISH = Activation("swish", "z / (1 + exp(-beta*z))", (("beta", 1.5),))
@@ -296,6 +296,14 @@ SECTIONS = {
     "activations": Section(described, questions.DESCRIBED),
     "adjoints": Section(adjoints, questions.ADJOINTS),
     "directions": Section(directions, questions.DIRECTIONS),
+    "changes": Section(inner.changed, inner.CHANGED),
+    "alphabets": Section(inner.alphabet, inner.ALPHABETS),
+    "letters": Section(inner.lettered, inner.LETTERED),
+    "values": Section(inner.valued, inner.VALUED),
+    "tables": Section(inner.tables, inner.TABLES),
+    "factors": Section(inner.factors, inner.FACTORS),
+    "asked": Section(inner.about, inner.ASKED),
+    "quantities": Section(inner.quantity, inner.QUANTITIES),
 }
 
 

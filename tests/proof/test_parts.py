@@ -97,10 +97,11 @@ def test_equal_activations_are_one_cause():
     assert without(Setting((2, 2, 1), 2, (TANH, again))).activations == (None, None)
 
 
-@pytest.mark.parametrize("text", ["a1 @", "a1 @ @", "a1 @@ W2", "a1 )", "a1", "", "a1 + (a2 @"])
+@pytest.mark.parametrize("text", ["a1 @", "a1 @ @", "a1 @@ W2", "a1 )", "a1)", "a1", "", "a1 + (a2 @", f"a1{'@' * 39}"])
 def test_how_far_a_line_can_be_read(text):
     start = readable_start(ask("delta2", 3), text, 3)
     assert (show(start) if start else "") == ("a1" if text[2:] else "")
+    assert readable_start(ask("delta2", 3), f"a1{'@' * 40}", 3) is None  # too far from the end
 
 
 def test_another_number_of_samples_is_larger_than_every_size():

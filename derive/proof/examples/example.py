@@ -31,7 +31,7 @@ WEIGHTS, VALUES = 9, 99
 def _rational(function: Activation, order: int) -> sp.Expr | None:
     """f or f', if it is made of sums, products and cases only; None if it is not."""
     formula = function.initial
-    if formula.atoms(sp.Function) - formula.atoms(sp.Piecewise):
+    if not all(isinstance(part, sp.Piecewise) for part in formula.atoms(sp.Function)):
         return None
     return formula.diff(Z) if order else formula
 

@@ -84,17 +84,11 @@ class AnswerReader(FormulaReader):
     def own(self, base: str, label: sp.Expr) -> Value:
         """The value of a letter that the text does not have."""
         quantity, rows = self.letters.extra[base], self.scope.layout == "rows"
-        sizes = [self.scope.size(label + offset) for offset in quantity.axes]
-        samples = self.scope.samples if rows else ONE
+        samples = self.scope.samples if quantity.sampled and rows else ONE
+        units = self.scope.size(label) if quantity.axes else ONE
         entry = sp.IndexedBase(named(base, label))[ROW, COLUMN]
-        shapes = {0: (samples if quantity.sampled else ONE, ONE)}
-        if sizes and quantity.sampled:
-            shapes[1] = (samples, sizes[0]) if rows else (sizes[0], ONE)
-        elif sizes:
-            shapes[1] = (ONE, sizes[0]) if rows else (sizes[0], ONE)
-        if len(sizes) == 2:
-            shapes[2] = (sizes[0], sizes[1])
-        return Value(entry, shapes[len(sizes)], label if base in self.letters.inputs else None)
+        shape = (samples, units) if rows else (units, ONE)
+        return Value(entry, shape, label if base in self.letters.inputs else None)
 
     def outer(self, arguments: list[ast.expr], node: ast.AST) -> Value:
         values = self.values(arguments, 2, "outer", node)

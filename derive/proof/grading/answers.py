@@ -22,6 +22,8 @@ from derive.proof.grading.terms import Labels, Term, numbered, relative
 
 GRADED = ("delta", "dW", "db", "da", "z", "a")
 MAX_LENGTH = LIMITS["answer"].most
+TRIED_STARTS = 39
+"""So many beginnings of a line that cannot be read are tried, from the longest."""
 
 QUANTITY = re.compile(r"([A-Za-z]+)\s*(?:(\d{1,4})|\[\s*(l|L|\d{1,4})\s*(?:([+-])\s*(\d{1,4}))?\s*\])")
 FRACTION = re.compile(
@@ -205,7 +207,7 @@ def _names(asked: Asked, left: str, letters: Alphabet) -> bool:
 
 def split_line(text: str) -> tuple[str, str]:
     """("delta2", "…") of the line `delta2 = …`, which may be numbered. Raises FormulaError."""
-    left, equals, right = NUMBERING.sub("", text, 1).rstrip(" ;").replace(":=", "=", 1).partition("=")
+    left, equals, right = NUMBERING.sub("", text).rstrip(" ;").replace(":=", "=", 1).partition("=")
     if not equals or not left.strip() or not right.strip():
         raise FormulaError(f"{shorten(text.strip())} is not of the form quantity = formula")
     return left.strip(), right.strip()
@@ -214,7 +216,7 @@ def split_line(text: str) -> tuple[str, str]:
 def readable_start(asked: Asked, formula: str, network: int | Alphabet) -> Term | None:
     """The longest beginning of `formula` that can be read, so that a learner sees how far it went."""
     words = re.findall(r"\s+|\w+|[^\w\s]", formula[:MAX_LENGTH])
-    for end in range(len(words) - 1, max(0, len(words) - 40), -1):
+    for end in range(len(words) - 1, 0, -1)[:TRIED_STARTS]:
         try:
             layer = asked.layers[0]
             return TermReader(network, asked.values(layer), layer).read("".join(words[:end]))

@@ -230,9 +230,9 @@ def name(bench: Bench, base: str, layer: int, answer: Term) -> Found:
             return factor
         direction = _direction([r.value(answer) for r in bench.coinciding])
         both = bench.pairs(base, layer).get(direction, NOTHING)
-        if both.form is not None and len(both.tags) == 1:
-            times_k = bench.factor(base, layer, answer, both.form)
-            return Found(both.tags + times_k.tags, times_k.factor, both.form) if times_k.tags else both
+        match both:
+            case Found(tags=(tag,), form=Term() as form) if (times_k := bench.factor(base, layer, answer, form)).tags:
+                return Found((tag, *times_k.tags), times_k.factor, form)
         return both
     except NoValueError:
         return NOTHING

@@ -195,29 +195,29 @@ def _is_error(part: Term) -> bool:
     return not part.parts and (part.head[0] == "d" or part.head == "y")
 
 
-def _summed(term: Term, sign: int = 1) -> list[tuple[int, Term]]:
-    """The terms of a sum with their signs; a single one where it is no sum."""
+def _summed(term: Term, positive: bool = True) -> list[tuple[bool, Term]]:
+    """The terms of a sum, each with whether it is added; a single one where it is no sum."""
     if term.head == "+":
-        return [*_summed(term.parts[0], sign), *_summed(term.parts[1], sign)]
+        return [*_summed(term.parts[0], positive), *_summed(term.parts[1], positive)]
     if term.head == "-" and term.parts[1].head != "y":
-        return [*_summed(term.parts[0], sign), *_summed(term.parts[1], -sign)]
-    return [(sign, term)]
+        return [*_summed(term.parts[0], positive), *_summed(term.parts[1], not positive)]
+    return [(positive, term)]
 
 
-def _alone(signed: tuple[int, Term]) -> Term:
-    sign, term = signed
-    return term if sign > 0 else Term("negative", (term,))
+def _alone(signed: tuple[bool, Term]) -> Term:
+    positive, term = signed
+    return term if positive else Term("negative", (term,))
 
 
-def _joined(total: Term, signed: tuple[int, Term]) -> Term:
-    sign, term = signed
-    return Term("+" if sign > 0 else "-", (total, term))
+def _joined(total: Term, signed: tuple[bool, Term]) -> Term:
+    positive, term = signed
+    return Term("+" if positive else "-", (total, term))
 
 
 def distributed(term: Term) -> Term:
     """A product with a sum as a sum of products, so that each path has its own f'."""
     if term.head == "*" and len(paths := _summed(term.parts[0])) > 1:
-        products = [(sign, entrywise(path, term.parts[1])) for sign, path in paths]
+        products = [(positive, entrywise(path, term.parts[1])) for positive, path in paths]
         return reduce(_joined, products[1:], _alone(products[0]))
     return term
 

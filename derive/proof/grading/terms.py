@@ -134,8 +134,10 @@ def _shown(term: Term, labels: Labels) -> tuple[str, int]:
             return f"{_within(inner, ATOM, labels)}.T", ATOM
         case "negative", (inner,):
             return f"-{_within(inner, UNARY, labels)}", UNARY
-        case "units" | "mean of units" as head, (inner,):
-            return f"{'sum' if head == 'units' else 'mean'}({_shown(inner, labels)[0]}, units)", ATOM
+        case "units", (inner,):
+            return f"sum({_shown(inner, labels)[0]}, units)", ATOM
+        case "mean of units", (inner,):
+            return f"mean({_shown(inner, labels)[0]}, units)", ATOM
         case operator, (left, right) if operator in BINARY:
             strength = BINARY[operator]
             tighter = (1, 0) if operator == "**" else (0, 1)  # a power is read from the right

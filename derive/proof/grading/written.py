@@ -21,9 +21,6 @@ from derive.model.expression import Z
 from derive.proof.grading.terms import split_name
 from derive.proof.theorems.relations import A, relation
 
-DEEPEST = 6
-"""So many names within one another are written out at most."""
-
 
 def written(derivation: Derivation, name: str) -> Iterator[Equation]:
     """The equation of a quantity: as it was derived, and simplified."""
@@ -43,7 +40,7 @@ def _concrete(derivation: Derivation, value: sp.Expr) -> sp.Expr:
     """`value` without names for what has one already, and with the loss and its penalty as what they are."""
     known = functions(derivation.architecture)
     named_again = _written_out(derivation)
-    for _ in range(DEEPEST):
+    while True:  # no name is defined by itself
         replaced: dict[sp.Basic, sp.Basic] = {}
         for entry in entries(value):
             if equation := named_again.get(str(entry.base.label)):
@@ -55,9 +52,8 @@ def _concrete(derivation: Derivation, value: sp.Expr) -> sp.Expr:
             if is_opaque(call) and type(call).activation in ("h", "absolute"):
                 replaced[call] = concrete(type(call), known)[0].xreplace({Z: call.args[0]})
         if not replaced:
-            break
+            return _in_rows(derivation, value)
         value = value.xreplace(replaced)
-    return _in_rows(derivation, value)
 
 
 @lru_cache(maxsize=16)
@@ -85,10 +81,9 @@ def _in_rows(derivation: Derivation, value: sp.Expr) -> sp.Expr:
         own = [derivation.forward.definitions[named(x, layer)] for x in ("a", "e", "q")]
         a, e, q = (x.tensor[entry.indices[: len(x.indices)]] for x in own)
         a_value, e_value = (x.value.xreplace(dict(zip(x.indices, entry.indices, strict=True))) for x in own[:2])
-        for ratio in (a, sp.exp(a)):
-            if sp.expand(ratio.xreplace({a: a_value}).xreplace({e: e_value}) - e_value / q) == 0:
-                value = value.xreplace({entry: ratio * q})
-                break
+        known = {a: a_value.xreplace({e: e_value})}
+        ratio = next((r for r in (a, sp.exp(a)) if sp.expand(r.xreplace(known) - e_value / q).is_zero), e / q)
+        value = value.xreplace({entry: ratio * q})
     pulled = {total: _pulled(total) for total in value.atoms(sp.Sum)}
     changed = value.xreplace(pulled)
     return given if changed == given else sp.factor_terms(sp.expand(changed))
