@@ -45,7 +45,7 @@ CASES = (
 )  # fmt: skip
 
 FORGETFUL = {
-    "the generator's state": ('self.rng.bit_generator.state = generator', "pass"),
+    "the generator's state": ("self.rng.bit_generator.state = generator", "pass"),
     "the optimiser's vectors": (', "v": state.v', ""),
     "the place in the epoch": ("range(done, len(X), ahead)", "range(0, len(X), ahead)"),
     "the losses of the epoch so far": ("done, total, lowest, history, drawn = checkpoint",

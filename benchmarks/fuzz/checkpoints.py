@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import tempfile
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -52,12 +54,12 @@ def files() -> list[bytes]:
     """Checkpoints from within an epoch, one of each generator."""
     found = []
     for generator in range(len(GENERATORS)):
-        path = _place()
-        path.unlink(missing_ok=True)
-        try:
-            _train(path, generator, stop=True)
-        except _StopError:
-            found.append(path.read_bytes())
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "checkpoint.npz"
+            try:
+                _train(path, generator, stop=True)
+            except _StopError:
+                found.append(path.read_bytes())
     return found
 
 
@@ -67,17 +69,11 @@ def numbers() -> list[str]:
     return [np.load(io.BytesIO(file))["rest"].tobytes().decode() for file in files()]
 
 
-@cache
-def _place() -> Path:
-    return Path(tempfile.mkdtemp(prefix="fuzz")) / "checkpoint.npz"
-
-
-def go_on(data: bytes) -> None:
-    """Train on from a file. Raises DeriveError where the module refuses it in its own words."""
+def go_on(path: Path) -> None:
+    """Train on from a file. Raises DeriveError where the module refuses it in its own words, and so leaves it."""
     for generator in range(len(GENERATORS)):
-        _place().write_bytes(data)
         try:
-            _train(_place(), generator, stop=False)
+            _train(path, generator, stop=False)
         except ValueError as error:
             refusal = str(error)
         except _module().DivergedError as error:
@@ -87,10 +83,14 @@ def go_on(data: bytes) -> None:
     raise DeriveError(refusal)
 
 
-def go_on_from(text: str) -> None:
-    """Train on from good arrays with these numbers."""
+def with_numbers(text: str) -> bytes:
+    """A checkpoint with good arrays and these numbers."""
     with np.load(io.BytesIO(files()[0])) as saved:
-        arrays = {**saved, "rest": np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)}
+        return archive({**saved, "rest": np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)})
+
+
+def archive(arrays: Mapping[str, Any], save: Callable[..., None] = np.savez) -> bytes:
+    """What a .npz file with these arrays holds."""
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    go_on(buffer.getvalue())
+    save(buffer, **arrays)
+    return buffer.getvalue()

@@ -5,7 +5,6 @@ A parser may give something back or raise DeriveError; anything else is a findin
 
 from __future__ import annotations
 
-import io
 import json
 import tempfile
 from collections.abc import Callable, Sequence
@@ -223,13 +222,8 @@ def _archives() -> list[bytes]:
     parameters = module.unpack(module.initialize(0))._asdict()
     data = {"theta": module.initialize(0), "X": np.ones((2, 3)), "Y": np.zeros((2, 2))}
     for save in (np.savez, np.savez_compressed):
-        for arrays in (parameters, data):
-            buffer = io.BytesIO()
-            save(buffer, **arrays)
-            found.append(buffer.getvalue())
-    buffer = io.BytesIO()
-    np.savez(buffer, theta=np.array([{}], dtype=object), X=np.ones((2, 3)), Y=np.zeros((2, 2)))
-    return [*found, buffer.getvalue()]
+        found += [checkpoints.archive(arrays, save) for arrays in (parameters, data)]
+    return [*found, checkpoints.archive({**data, "theta": np.array([{}], dtype=object)})]
 
 
 def _safetensors_seeds() -> list[bytes]:
@@ -238,6 +232,8 @@ def _safetensors_seeds() -> list[bytes]:
     _, module = _emitted()
     return [save({name: np.ascontiguousarray(v) for name, v in module.unpack(module.initialize(0))._asdict().items()})]
 
+
+_CHECKPOINT = _file(checkpoints.go_on, ".npz")
 
 PARSERS: dict[str, Parser] = {
     "specification": Parser(from_toml, _specification_seeds, 40),
@@ -270,7 +266,7 @@ PARSERS: dict[str, Parser] = {
     "safetensors": Parser(
         _file(lambda path: load_parameters(path, _emitted()[1]), ".safetensors"), _safetensors_seeds, 20, binary=True
     ),
-    "checkpoint": Parser(checkpoints.go_on, checkpoints.files, 2, binary=True),
-    "numbers of a checkpoint": Parser(checkpoints.go_on_from, checkpoints.numbers, 3),
+    "checkpoint": Parser(_CHECKPOINT, checkpoints.files, 2, binary=True),
+    "numbers of a checkpoint": Parser(lambda text: _CHECKPOINT(checkpoints.with_numbers(text)), checkpoints.numbers, 3),
 }
 """Name → the parser."""
