@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache, reduce
-from itertools import islice, zip_longest
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from derive.proof.formulas.values import Layout
 from derive.proof.grading.slip_rules import Setting, distributed
 from derive.proof.grading.slips import BY_TAG, SLIPS, Slip
 from derive.proof.grading.terms import Term, entrywise, leaf, number
-from derive.proof.grading.truth import truths
+from derive.proof.grading.truth import slippable, truths
 from derive.proof.numbers.network_data import COINCIDING, DISTINCT, draw, is_sampled
 from derive.proof.numbers.slopes import slope
 from derive.proof.numbers.valuation import NoValueError, Residual, SingularError, fraction, key, ratio
@@ -130,14 +129,12 @@ class Bench:
 
     def singles(self, base: str, layer: int, levels: int = LEVELS) -> Iterator[tuple[str, Term]]:
         """Every single slip in the truth; those in the line itself come before those in the lines above it."""
-        sloped = truths(self.derivation, self.setting.layout, base, layer, LEVELS, sloped=True)
-        for short, long in islice(zip_longest(self.truth(base, layer), sloped), levels + 1):
-            forms = [form for form in (short, long) if form is not None]
+        for forms in slippable(self.derivation, self.setting.layout, base, layer, levels):
             for slip in SLIPS:
                 for form in dict.fromkeys(self._slipped(slip, forms, leaf(base, layer))):
                     yield slip.tag, form
 
-    def _slipped(self, slip: Slip, forms: list[Term], quantity: Term) -> Iterator[Term]:
+    def _slipped(self, slip: Slip, forms: tuple[Term, ...], quantity: Term) -> Iterator[Term]:
         """What the slip makes of the truth, of the truth with each path on its own, and of what it defines."""
         for term in dict.fromkeys((*forms, *map(distributed, forms), quantity)):
             yield from slip.slipped(term, self.setting)

@@ -7,10 +7,11 @@ one sample is its c, so columns are rows with N = 1 and without the samples' ind
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache, reduce
+from itertools import zip_longest
 from typing import Any, TypeAlias
 
 import sympy as sp
@@ -254,6 +255,13 @@ def truths(
             break
         found.append(deeper)
     return tuple(found)
+
+
+def slippable(derivation: Derivation, layout: Layout, base: str, layer: int, levels: int) -> Iterator[tuple[Term, ...]]:
+    """The truths, each as short as it gets and with f': slips may be made in either."""
+    short, sloped = (truths(derivation, layout, base, layer, levels, sloped) for sloped in (False, True))
+    for pair in zip_longest(short, sloped):
+        yield tuple(dict.fromkeys(form for form in pair if form is not None))
 
 
 @lru_cache(maxsize=256)

@@ -16,7 +16,7 @@ from derive.algebra.gradient import differentiate
 from derive.proof.grading.slip_rules import Setting, distributed
 from derive.proof.grading.slips import SLIPS, Slip
 from derive.proof.grading.terms import DERIVATIVES, Term, expanded, leaf, split_name
-from derive.proof.grading.truth import truths
+from derive.proof.grading.truth import slippable
 from derive.proof.numbers.arrays import UnfitError
 from derive.teach.code.reference import SLOPE_OF_A, Point
 
@@ -102,9 +102,12 @@ def _forms(base: str, layer: int, at: Point) -> Iterator[tuple[Slip, Term]]:
     architecture = at.architecture
     slopes = tuple(partial(_slope, k) for k in range(1, architecture.depth + 1))
     setting = Setting("rows", architecture.depth, slopes)
-    found = truths(differentiate(architecture), "rows", base, layer, LEVELS) if base[0] == "d" else ()
+    found = slippable(differentiate(architecture), "rows", base, layer, LEVELS) if base[0] == "d" else ()
     whole = leaf(base, layer)
-    levels = [dict.fromkeys((truth, distributed(truth), expanded(truth, _written_in_a))) for truth in found]
+    levels = [
+        dict.fromkeys(form for truth in forms for form in (truth, distributed(truth), expanded(truth, _written_in_a)))
+        for forms in found
+    ]
     for terms in ({whole: None, **(levels[0] if levels else {})}, *levels[1:]):
         for slip in SLIPS:
             for term in terms:
