@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from derive.model.activation import HUGE, Activation
@@ -37,7 +38,7 @@ def check_fit(loss: Loss, function: Activation, options: LayerOptions | None = N
     if not loss.transcendental:
         return
     for output, source in _outputs(function, options):
-        if abs(output) > HUGE:
+        if HUGE < abs(output) < math.inf:
             continue  # no output of a module, and a loss of it may have too many digits
         for target in PROBES[loss.targets]:
             if not _has_value(loss, output, target):

@@ -30,7 +30,10 @@ def signed(text: str) -> str:
     return re.sub(r'^DIGEST = ".*"$', f'DIGEST = "{digest(text)}"', text, flags=re.MULTILINE)
 
 
-EVERY = [(name, depth, STYLES[depth > 1]) for name in ("tanh", "relu") for depth in (1, 3)]
+EVERY = [
+    pytest.param(name, depth, style, marks=[pytest.mark.slow] * (style != STYLES[depth > 1]))
+    for name, depth, style in product(("tanh", "relu"), (1, 3), STYLES)
+]
 EVERY += [
     pytest.param(name, 1, STYLES[k % 2], marks=pytest.mark.slow)
     for k, name in enumerate(sorted(ACTIVATIONS))
