@@ -12,13 +12,14 @@ from derive.algebra.residues import PRIME
 from derive.model.activation import Activation, activation
 from derive.model.expression import Z
 from derive.proof.examples import blindspots
-from derive.proof.examples.blindspots import OTHERS, Setting, tied
+from derive.proof.examples.blindspots import OTHERS, Finding, Setting, tied
 from derive.proof.examples.example import VALUES, WEIGHTS, Example, Neuron, _rational
 from derive.proof.grading import answer_reader, recognise, term_reader
 from derive.proof.grading.recognise import bench, bench_of
+from derive.proof.grading.slips import BY_TAG
 from derive.proof.grading.term_reader import TermReader
 from derive.proof.grading.terms import Term, leaf, show
-from derive.proof.numbers.functions import ResidueFunctions
+from derive.proof.numbers.functions import ResidueFunctions, keeps_sign
 from derive.proof.numbers.network_data import MOST_CANDIDATES, _candidates, draw, own_targets
 from derive.proof.numbers.reals import EXACT_TRIES, FAR, FINE, SIZES, TRIES, Fine, _drawn, agree, differ
 from derive.proof.numbers.slopes import slope
@@ -312,3 +313,33 @@ def test_functions_within_one_another_are_counted_alike(text):
     found = term_reader._functions(read(text))
     assert answer_reader._functions(ast.parse(text, mode="eval")) == found
     assert answer_reader._functions(ast.parse(f"f({text})", mode="eval")) == found + 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        (lambda s: s.samples > 3, "N = 3"),
+        (lambda s: len(set(s.sizes)) == 3, "widths 2-3-3 coincide"),
+        (lambda s: s.activations[0] is None, "relu: with an f about which nothing is known it would show"),
+        (
+            lambda s: s.activations[1] is None and s.samples > 3,
+            "N = 3 and tanh: with an f about which nothing is known it would show",
+        ),
+        (lambda s: s.activations == (None, None) and s.samples > 3 and len(set(s.sizes)) == 3, "all"),
+        (lambda s: False, "no other example shows it either"),
+    ],
+)
+def test_all_causes_that_are_needed_are_named_and_no_others(monkeypatch, changed, why):
+    monkeypatch.setattr(blindspots, "_how", lambda slip, layer, setting: "value" if changed(setting) else "hidden")
+    setting = Setting((2, 3, 3), 3, (RELU, TANH))
+    finding = Finding(BY_TAG["sign"], ((1, "hidden"), (2, "value")))
+    found = blindspots._explained(finding, setting).why
+    assert found == why or (why == "all" and found.count(" and ") == len(blindspots._causes(setting)) - 1 == 3)
+
+
+def test_which_functions_keep_the_sign_of_their_argument():
+    kept = {text: keeps_sign(Activation("own", text)) for text in (
+        "max(z, 0)", "where(z > 0, z, 0.1*z)", "where(z > 0, z, exp(z) - 1)", "min(max(z, 0), 6)",
+        "abs(z)", "where(z > 0, 2*z, -z)", "max(z, 1)", "max(z + 1, 0)", "tanh(z)", "where(z > 0, z, -0.1*z)",
+    )}  # fmt: skip
+    assert [text for text, own in kept.items() if own] == list(kept)[:4]
