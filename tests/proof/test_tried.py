@@ -343,3 +343,13 @@ def test_which_functions_keep_the_sign_of_their_argument():
         "abs(z)", "where(z > 0, 2*z, -z)", "max(z, 1)", "max(z + 1, 0)", "tanh(z)", "where(z > 0, z, -0.1*z)",
     )}  # fmt: skip
     assert [text for text, own in kept.items() if own] == list(kept)[:4]
+
+
+def test_a_derivative_by_a_trained_constant_is_taken_where_it_starts():
+    bent = [Activation(f"bent{t}", "where(z > 0, z, tilt**2 * z)", (("tilt", t),), ("tilt",)) for t in (2, 3)]
+    for seed in range(3):
+        values = small(Architecture((2, 2, 2), bent), "rows", 2, (2, 2, 2), seed).values
+        for k, tilt in ((1, 2), (2, 3)):
+            z, da = values[leaf("z", k)], values[leaf("da", k)]
+            slopes = np.where(z > 0, 0, 2 * tilt * z)
+            assert (values[leaf("dtilt", k)] == (da * slopes).sum()).all()
