@@ -10,11 +10,13 @@ import pytest
 from derive import Architecture, differentiate
 from derive.algebra.residues import PRIME
 from derive.model.activation import Activation, activation
+from derive.model.errors import FormulaError
 from derive.model.expression import Z
 from derive.proof.examples import blindspots
 from derive.proof.examples.blindspots import OTHERS, Finding, Setting, tied
 from derive.proof.examples.example import VALUES, WEIGHTS, Example, Neuron, _rational
 from derive.proof.grading import answer_reader, recognise, term_reader
+from derive.proof.grading.answers import split_line
 from derive.proof.grading.recognise import bench, bench_of
 from derive.proof.grading.slips import BY_TAG
 from derive.proof.grading.term_reader import TermReader
@@ -353,3 +355,21 @@ def test_a_derivative_by_a_trained_constant_is_taken_where_it_starts():
             z, da = values[leaf("z", k)], values[leaf("da", k)]
             slopes = np.where(z > 0, 0, 2 * tilt * z)
             assert (values[leaf("dtilt", k)] == (da * slopes).sum()).all()
+
+
+@pytest.mark.parametrize("line", ["delta2 =", "= a1", "=", "delta2", " = ", "1) = a1", "delta2 = ;"])
+def test_a_line_has_two_sides(line):
+    with pytest.raises(FormulaError, match="quantity = formula"):
+        split_line(line)
+
+
+@pytest.mark.parametrize("layout", ["rows", "columns"])
+def test_a_bias_may_stand_or_lie(layout):
+    own = bench(PLAIN, layout)
+    for text, base, right in (
+        ("db1", "db", True),
+        ("db1.T", "db", True),
+        ("dW1.T", "dW", False),
+        ("2 * db1.T", "db", False),
+    ):
+        assert own.is_right(base, 1, read(text, layout)) is right
