@@ -21,6 +21,7 @@ from derive.proof.grading.recognise import bench, bench_of
 from derive.proof.grading.slips import BY_TAG
 from derive.proof.grading.term_reader import TermReader
 from derive.proof.grading.terms import Term, leaf, show
+from derive.proof.numbers.arrays import UnfitError
 from derive.proof.numbers.functions import ResidueFunctions, keeps_sign
 from derive.proof.numbers.network_data import MOST_CANDIDATES, _candidates, draw, own_targets
 from derive.proof.numbers.reals import EXACT_TRIES, FAR, FINE, SIZES, TRIES, Fine, _drawn, agree, differ
@@ -373,3 +374,9 @@ def test_a_bias_may_stand_or_lie(layout):
         ("2 * db1.T", "db", False),
     ):
         assert own.is_right(base, 1, read(text, layout)) is right
+
+
+@pytest.mark.parametrize("head", ["diag", "outer", "max", "tanh"])
+def test_what_a_worked_example_does_not_know_has_no_value(head):
+    with pytest.raises(UnfitError, match=head):
+        Example((2, 2), 2, (TANH,), 0).value(Term(head, (leaf("a", 1),)))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from derive.proof.grading.terms import Term, show
+from derive.proof.grading.terms import NO_LAYER, Term, show
 
 
 class UnfitError(Exception):
@@ -72,7 +72,7 @@ class Arrays(ABC):
             return self.inverse(parts[0])
         if term.head in OPERATIONS:
             return OPERATIONS[term.head](*parts)
-        if term.head not in ("f", "df"):
+        if term.layer == NO_LAYER:
             raise UnfitError(term.head)
         return self.applied(term.head, term.layer, parts[0])
 
