@@ -108,6 +108,7 @@ LETTERED = [
         ("long", "db[l]", ["sum(delta[l])", "sum(delta[l+1])", "sum(delta[l-1])", "a[l-1]", "sum(dh[l])"]),
         ("long", "delta[l+1]", ["z[l]", "z[l-1]", "a[l-2]", "da[l+2]", "da[l+3]", "dh[l]"]),
         ("long", "dW[l-1]", ["z[l]", "z[l+1]", "z[l-1]", "z[l-2]", "a[l-2] @ a[l-3]"]),
+        ("plain", "delta1", ["z1 = a1", "dW1 = a1", "delta 1 = a1", "dL/dz1 = a1", "delta2 = a1"]),
         ("plain", "delta1", [
             "where(a1 > z1, a1, 0)", "where(a1 > z2, W1, 0)", "max(a1, b1)", "max(b1, a1)", "min(W1, a1)", "abs(W1)",
             "sign(z1.T)", "max(a1, 0)", "mean(a1)", "mean(z1, units)", "sum(z1, units)", "sum(z1, samples)",

@@ -7,10 +7,11 @@ into a tree that can be evaluated.
 from __future__ import annotations
 
 import ast
+from functools import partial, reduce
 
 import sympy as sp
 
-from derive.algebra.notation import N, named
+from derive.algebra.notation import named
 from derive.model.errors import FormulaError
 from derive.proof.formulas.grammar import ELEMENTWISE, FormulaReader
 from derive.proof.formulas.matrices import LayerError, PlaceError
@@ -108,33 +109,29 @@ class AnswerReader(FormulaReader):
         return value
 
     def compare(self, operator: str, left: Value, right: Value, node: ast.AST) -> Value:
-        return Value(left.expr + right.expr, self.common_shape(operator, left, right, node))
+        return Value(left.expr, self.common_shape(operator, left, right, node))
 
     def call(self, name: str, arguments: list[ast.expr], node: ast.AST) -> Value:
         if name in ENTRYWISE:
             values = self.values(arguments, ENTRYWISE[name], name, node)
-            result = values[0]
-            for value in values[1:]:
-                result = Value(result.expr + value.expr, self.together(name, result, value, node))
-            return result.map(sp.Symbol(f"_{name}") * sum((value.expr for value in values), start=sp.S.One))
+            return reduce(partial(self.together, name, node), values).map(sp.Symbol(f"_{name}"))
         if name in ("sum", "mean"):
-            return self.along(name, arguments, node)
+            return self.along(arguments, node)
         return super().call(name, arguments, node)
 
-    def together(self, name: str, left: Value, right: Value, node: ast.AST) -> tuple[sp.Expr, sp.Expr]:
-        """The shape of a function of two entries."""
+    def together(self, name: str, node: ast.AST, left: Value, right: Value) -> Value:
+        """One of two values whose entries a function takes together, that with the shape of the result."""
         for one, other in ((left, right), (right, left)):
             if all(own in (ONE, theirs) for own, theirs in zip(other.shape, one.shape, strict=True)):
-                return one.shape
+                return one
         self.wrong_shape(node, f"{name} takes entries that pair up, but they are {left.shown} and {right.shown}")
 
-    def along(self, name: str, arguments: list[ast.expr], node: ast.AST) -> Value:
+    def along(self, arguments: list[ast.expr], node: ast.AST) -> Value:
         """`sum(M)` and `mean(M)` over the samples, `sum(M, units)` and `mean(M, units)` over the units of a layer."""
         match arguments:
             case [inner, ast.Name(id="units")]:
                 value, rows = self.visit(inner), self.scope.layout == "rows"
                 return Value(value.expr, (value.shape[0], ONE) if rows else (ONE, value.shape[1]))
             case [inner, ast.Name(id="samples")] | [inner]:
-                value = self.sum([inner], node)
-                return value if name == "sum" else value.map(value.expr / N)
+                return self.sum([inner], node)
         return self.sum(arguments, node)

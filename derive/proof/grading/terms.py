@@ -59,7 +59,8 @@ Labels = Callable[[int], str]
 def split_name(name: str) -> tuple[str, int]:
     """("delta", 3) for delta3."""
     base = name.rstrip("0123456789")
-    return base, int(name[len(base) :]) if len(base) < len(name) else NO_LAYER
+    digits = name[len(base) :]
+    return base, int(digits) if digits else NO_LAYER
 
 
 def leaf(head: str, layer: int = NO_LAYER) -> Term:

@@ -21,7 +21,7 @@ from derive.algebra.notation import N, is_opaque, named
 from derive.algebra.program import Equation, Tensor
 from derive.model.architecture import Architecture
 from derive.proof.formulas.values import Layout
-from derive.proof.grading.terms import NO_LAYER, Term, expanded, leaf, number, split_name, times, transposed
+from derive.proof.grading.terms import Term, expanded, leaf, number, split_name, times, transposed
 from derive.proof.grading.written import written
 
 FUNCTIONS = {
@@ -244,7 +244,7 @@ def truths(
         own = named(term.head, term.layer)
         return _definition(derivation, layout, own, sloped) if term.head in letters else None
 
-    start = _definition(derivation, layout, named(base, layer), sloped) if layer != NO_LAYER else None
+    start = _definition(derivation, layout, named(base, layer), sloped)
     if start is None:
         return ()
     found = [expanded(start, lambda t: definition(("da",), t))]

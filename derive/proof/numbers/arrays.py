@@ -10,7 +10,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from derive.proof.grading.terms import NO_LAYER, Term
+from derive.proof.grading.terms import NO_LAYER, Term, show
 
 
 class UnfitError(Exception):
@@ -66,7 +66,7 @@ class Arrays(ABC):
         if term.head == "n":
             return self.width(term.layer)
         if not term.parts:
-            return self.quantity(term.head + ("" if term.layer == NO_LAYER else str(term.layer)))
+            return self.quantity(show(term))
         parts = [self.value(part) for part in term.parts]
         if term.head == "inv":
             return self.inverse(parts[0])

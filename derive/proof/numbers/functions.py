@@ -44,8 +44,8 @@ def keeps_sign(activation: Activation) -> bool:
     formula, t = activation.formula, sp.Dummy("t", positive=True)
     if formula.subs(Z, 0) != 0:
         return False
-    slopes = (formula.diff(Z).subs(Z, side * t) for side in (1, -1))
-    return all(slope.is_nonnegative for slope in slopes)
+    slope = formula.diff(Z)
+    return all(slope.subs(Z, z).is_nonnegative for z in (t, -t))
 
 
 class NoResidueError(Exception):

@@ -22,8 +22,8 @@ from derive.model.expression import Z
 from derive.proof.numbers.functions import NoResidueError, ResidueFunctions
 from derive.proof.numbers.valuation import fraction, inverse_of
 
-DEGREE = 3
-CHECKS = 8
+COEFFICIENTS, POINTS = 4, 12
+"""Those of a polynomial of the highest degree that is looked for, and the points at which it has to agree."""
 
 
 @cache
@@ -31,12 +31,12 @@ def slope(activation: Activation) -> tuple[Fraction, ...] | None:
     """The coefficients of 1, A, A**2, … in f'(z), with A = f(z); None if f' is no polynomial of low degree in f."""
     functions = ResidueFunctions((activation,), random.Random("slope"))
     draw = random.Random("points")
-    points = [draw.randrange(1, PRIME) for _ in range(DEGREE + 1 + CHECKS)]
+    points = [draw.randrange(1, PRIME) for _ in range(POINTS)]
     try:
         values = [functions.at(activation.initial, z) for z in points]
         slopes = [functions.at(activation.initial.diff(Z), z) for z in points]
-        powers = [[pow(a, k, PRIME) for k in range(DEGREE + 1)] for a in values]
-        inverse = inverse_of(np.array(powers[: DEGREE + 1], dtype=np.int64))
+        powers = [[pow(a, k, PRIME) for k in range(COEFFICIENTS)] for a in values]
+        inverse = inverse_of(np.array(powers[:COEFFICIENTS], dtype=np.int64))
     except (NoResidueError, ValueError, ZeroDivisionError):
         return None
     found = [sum(int(c) * s for c, s in zip(row, slopes, strict=False)) % PRIME for row in inverse]
