@@ -38,7 +38,7 @@ KILLERS = 10
 class Watched:
     """Notes the lines that each group of tests executes, and the time of each test.
 
-    A group is one test function with all its parameters, or a section of the goldens: they share what is cached.
+    A group is one test function with all its parameters, or one section of the goldens: they share what is cached.
     """
 
     coverage: Any
@@ -72,10 +72,9 @@ class Watched:
 
 
 def group(test: str) -> str:
-    """tests/x.py::test_y, of tests/x.py::test_y[z]; a section of the goldens is part of the name."""
-    name, _, parameters = test.partition("[")
-    section, colon, _ = parameters.partition(": ")
-    return f"{name}[{section}" if colon and name.endswith("test_what_is_said_has_not_changed") else name
+    """tests/x.py::test_y, of tests/x.py::test_y[z]; a section of the goldens is a group by itself."""
+    name = test.partition("[")[0]
+    return test if name.endswith("test_what_is_said_has_not_changed") else name
 
 
 def forget() -> None:

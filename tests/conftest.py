@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from tests.doubles import GOOD
 
 settings.register_profile("derive", deadline=None)  # a busy machine is not a failure
 settings.load_profile("derive")
+gc.set_threshold(100_000, 50, 50)  # a tenth of the time went into counting SymPy's many small objects
 
 
 @dataclass(frozen=True)

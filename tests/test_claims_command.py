@@ -30,6 +30,7 @@ def test_the_claims_of_a_network_with_an_activation_of_its_own(derive):
     assert flat.endswith("refuted as printed or with a condition less. The certificate holds.")
 
 
+@pytest.mark.slow
 def test_the_claims_of_all_networks_as_json(derive):
     result = derive("verify", "--claims", "--json")
     content = json.loads(result.out)

@@ -86,7 +86,7 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
     forward, gradient, helpers = specialize(derivation, helpers=True)
     without = architecture.undropped()
     undropped = derivation if without == architecture else differentiate(without)
-    settled, _, _ = specialize(undropped, helpers=True)
+    settled = forward if undropped is derivation else specialize(undropped, helpers=True)[0]
     further = sensitivities(eased(undropped))
     parameters = _layout(derivation)
     names = [p.name for p in parameters]

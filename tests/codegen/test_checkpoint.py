@@ -65,7 +65,7 @@ def written(module: ModuleType, monkeypatch: pytest.MonkeyPatch, path: Path) -> 
 @pytest.mark.parametrize(
     ("optimizer", "generator", "rest"),
     [
-        ("adam", "PCG64", {}),
+        pytest.param("adam", "PCG64", {}, marks=pytest.mark.slow),
         ("momentum", "MT19937", OFTEN),
         ("rmsprop", "Philox", {**OFTEN, "validation": (X[:5], Y[:5]), "patience": 2, "epochs": 9}),
         ("adagrad", "SFC64", {**OFTEN, "validation": (X + 1, Y - 1)}),

@@ -280,8 +280,14 @@ HOSTILE_NAMES = (
 )
 
 
-@pytest.mark.parametrize("name", HOSTILE_NAMES)
-@pytest.mark.parametrize("style", ["fast", "readable"])
+@pytest.mark.parametrize(
+    ("name", "style"),
+    [
+        pytest.param(name, style, marks=[pytest.mark.slow] * ((k + number) % 2))
+        for k, name in enumerate(HOSTILE_NAMES)
+        for number, style in enumerate(("fast", "readable"))
+    ],
+)
 def test_functions_of_a_user_keep_clear_of_the_modules_names(name, style):
     own = Activation(name, "z*tanh(z) + z**2/(1 + exp(-z))")
     network = Architecture((2, 3, 1), (own, "tanh"), loss=Loss(name, "log(1 + (a - y)**2)*sqrt(2 + (a - y)**2)"))

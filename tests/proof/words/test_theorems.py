@@ -228,6 +228,7 @@ def test_conditions_that_cannot_be_read(given, message):
         read_generally(Statement((given,), ("b[l][p] = 0",)), SETTINGS["hidden"].program())
 
 
+@pytest.mark.slow
 def test_a_network_brings_its_activations_and_its_optimiser():
     own = activation("tanh")
     found = prove_claims(Architecture((2, 3, 1), (own, "sigmoid"), optimizer={"name": "adam", "epsilon": 0.0}))
