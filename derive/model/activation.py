@@ -193,8 +193,29 @@ def _check_constant(formula: sp.Expr, name: str) -> None:
     symbol = sp.Symbol(name, real=True)
     if any(relation.has(symbol) for relation in formula.atoms(sp.core.relational.Relational)):
         raise FormulaError(f"the trained constant {name!r} decides where a kink lies; it can only be a fixed one")
-    if formula.diff(symbol) == 0:
+    slope, kinks = formula.diff(symbol), sorted(breakpoints(formula), key=lambda kink: float(kink))
+    if all(_branch(slope, place) == 0 for place in _between(kinks)):
         raise FormulaError(f"nothing depends on the trained constant {name!r}")
+
+
+def _between(kinks: list[sp.Expr]) -> list[sp.Expr]:
+    """A place below the kinks, one above, and one between each two."""
+    import sympy as sp
+
+    middles = [(left + right) / 2 for left, right in pairwise(kinks)]
+    return [kinks[0] - 1, *middles, kinks[-1] + 1] if kinks else [sp.S.Zero]
+
+
+def _branch(formula: sp.Expr, place: sp.Expr) -> sp.Expr:
+    """The smooth function that `formula` is around a place between its kinks."""
+    import sympy as sp
+
+    from derive.model.expression import Z
+
+    def chosen(cases: sp.Piecewise) -> sp.Expr:
+        return next(branch for branch, condition in cases.args if condition.subs(Z, place) == sp.true)
+
+    return formula.replace(lambda part: isinstance(part, sp.Piecewise), chosen)
 
 
 def _constant(where: str, key: object, value: object) -> float:
@@ -233,7 +254,7 @@ def _check_trainable(formula: sp.Expr, expression: str, jumps: bool = False) -> 
                 f"{sp.N(above, 4)!s}, so it is not differentiable there"
             )
     slope = formula.diff(Z)
-    probes += [(left + right) / 2 for left, right in pairwise(kinks)]
+    probes += _between(kinks)
     if slope == 0 or all(_value(slope, probe, expression) == 0 for probe in probes):
         raise FormulaError(f"{shorten(expression)} has derivative 0 everywhere")
 

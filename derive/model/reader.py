@@ -94,6 +94,11 @@ def deeper_than(tree: ast.AST, limit: int) -> bool:
     return True
 
 
+def column_of(node: ast.AST) -> int:
+    """The column at which `node` begins, from 1; 0 for one that stands in no text."""
+    return int(getattr(node, "col_offset", -1)) + 1
+
+
 class Reader:
     """A walk over the syntax tree of one text; subclasses give the meaning.
 
@@ -148,7 +153,7 @@ class Reader:
 
     def fail(self, node: ast.AST, message: str) -> NoReturn:
         """Raise a FormulaError that places `message` in the text."""
-        column = getattr(node, "col_offset", -1) + 1
+        column = column_of(node)
         raise FormulaError(f"{message} (column {column} of the {self.what} {shorten(self.text)})", column)
 
     # What a grammar gives meaning to. The defaults refuse.

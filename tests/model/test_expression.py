@@ -144,3 +144,23 @@ def test_what_an_expression_means(text, at, value):
 @given(st.text(alphabet="z01.()+-*/, exptanhwherelog<>=_'[]\n", max_size=25))
 def test_any_text_is_an_activation_or_one_line(text):
     assert "\n" not in refusal(Activation, "own", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("-z * where(abs(z) > 0, z, beta*z)", "nothing depends on the trained constant 'beta'"),  # but for z = 0
+        ("z + beta - beta", "nothing depends on the trained constant 'beta'"),
+        ("max(z, beta)", "decides where a kink lies"),
+        ("where(z > 0, beta*z, z)", ""),
+        ("where(z > 7, z + beta*(z - 7), z)", ""),
+        ("where(z > -1, where(z < 1, z + beta*(z**2 - 1), z), z)", ""),
+        ("z * where(abs(z) > 0, beta, 1)", ""),
+    ],
+)
+def test_a_trained_constant_has_something_to_do(text, message):
+    if message:
+        with pytest.raises(DeriveError, match=message):
+            Activation("own", text, (("beta", 0.5),), ("beta",))
+    else:
+        assert Activation("own", text, (("beta", 0.5),), ("beta",)).trained == ("beta",)

@@ -44,6 +44,7 @@ ELEMENTWISE: dict[str, Callable[[sp.Expr], sp.Expr]] = {
     "atan": sp.atan,
     "erf": sp.erf,
 }
+COUNTED = {1: "1 argument", 2: "2 arguments", 3: "3 arguments"}
 FUNCTIONS = ("f", "df", "diag", "sum", "outer", "inv", "norm", "d", "count", *ELEMENTWISE)
 
 
@@ -94,8 +95,13 @@ class FormulaReader(MatrixReader):
 
     def values(self, arguments: list[ast.expr], wanted: int, name: str, node: ast.AST) -> list[Value]:
         if len(arguments) != wanted:
-            self.fail(node, f"{name} takes {wanted} argument{'s' * (wanted > 1)}, not {len(arguments)}")
+            self.fail(node, f"{name} takes {COUNTED[wanted]}, not {len(arguments)}")
         return [self.visit(argument) for argument in arguments]
+
+    def only(self, arguments: list[ast.expr], name: str, node: ast.AST) -> tuple[Value, ast.expr]:
+        """The value of the one argument, and where it is written."""
+        (value,), (written,) = self.values(arguments, 1, name, node), arguments
+        return value, written
 
     def activated(self, name: str, label: sp.Expr, value: Value, node: ast.AST) -> Value:
         """f applied to each entry."""
@@ -108,25 +114,23 @@ class FormulaReader(MatrixReader):
         """a^k as a function of the network's input: a[k](x) is a^k, a1(v) is f(W1 v + b1)."""
         if base not in ("a", "z"):
             self.fail(node, f"{named(base, label)} is not a function; only a and z are functions of the input")
-        if len(arguments) == 1 and isinstance(arguments[0], ast.Name) and arguments[0].id == "x":
-            return self.quantity(base, label, node)
+        match arguments:
+            case [ast.Name(id="x")]:
+                return self.quantity(base, label, node)
         (value,) = self.values(arguments, 1, named(base, label), node)
         if not label.is_Integer:
             self.fail(node, f"{named(base, label)}(...) is read for the argument x only")
         for k in range(1, int(label) + 1):
             weights, bias = self.quantity("W", sp.Integer(k), node), self.quantity("b", sp.Integer(k), node)
-            needed = self.scope.size(k - 1)
-            position = 0 if self.scope.layout == "columns" else 1
-            if value.shape[position] != needed:
+            needed, columns = self.scope.size(k - 1), self.scope.layout == "columns"
+            entries, _ = value.shape if columns else value.transposed.shape
+            if entries != needed:
                 self.wrong_shape(
                     node,
                     f"{self.source(node)} does not fit: the input of layer {k} has {needed} entries, "
                     f"but the argument is {value.shown}",
                 )
-            if self.scope.layout == "columns":
-                total = self.matmul(weights, value, node)
-            else:
-                total = self.matmul(value, weights.transposed, node)
+            total = self.matmul(*((weights, value) if columns else (value, weights.transposed)), node)
             value = Value(total.expr + bias.expr, total.shape, sp.Integer(k))
             if base == "a" or k < label:
                 value = self.activated("f", sp.Integer(k), value, node)
@@ -134,9 +138,9 @@ class FormulaReader(MatrixReader):
 
     def diag(self, arguments: list[ast.expr], node: ast.AST) -> Value:
         """The matrix with the vector on its diagonal."""
-        (value,) = self.values(arguments, 1, "diag", node)
+        value, written = self.only(arguments, "diag", node)
         if not value.vector:
-            self.wrong_shape(node, f"diag needs a vector, but {self.source(arguments[0])} is {value.shown}")
+            self.wrong_shape(node, f"diag needs a vector, but {self.source(written)} is {value.shown}")
         column = value.column()
         return Value(column.expr * sp.KroneckerDelta(ROW, COLUMN), (column.shape[0], column.shape[0]))
 
@@ -152,26 +156,26 @@ class FormulaReader(MatrixReader):
 
     def norm(self, arguments: list[ast.expr], node: ast.AST) -> Value:
         """The Euclidean norm of a vector; in rows, of each sample's row."""
-        (value,) = self.values(arguments, 1, "norm", node)
+        value, written = self.only(arguments, "norm", node)
         k = index(f"_k{next(self._fresh)}")
         if value.vector and value.shape[0] != self.scope.samples:
             column = value.column()
             return Value(sp.sqrt(sp.Sum(column.at(k) ** 2, (k, 1, column.shape[0]))))
         if self.scope.layout == "columns" or value.shape[0] != self.scope.samples:
-            self.wrong_shape(node, f"norm needs a vector, but {self.source(arguments[0])} is {value.shown}")
+            self.wrong_shape(node, f"norm needs a vector, but {self.source(written)} is {value.shown}")
         body = value.expr.xreplace({COLUMN: k}) ** 2
         return Value(sp.sqrt(sp.Sum(body, (k, 1, value.shape[1]))), (value.shape[0], ONE))
 
     def inv(self, arguments: list[ast.expr], node: ast.AST) -> Value:
         """The inverse of a square matrix: a matrix about which only numbers are known."""
-        (value,) = self.values(arguments, 1, "inv", node)
+        value, written = self.only(arguments, "inv", node)
         if value.scalar:
-            self.fail(node, f"{self.source(arguments[0])} is a number; write 1 / ...")
+            self.fail(node, f"{self.source(written)} is a number; write 1 / ...")
         if value.shape[0] != value.shape[1]:
-            self.wrong_shape(node, f"inv needs a square matrix, but {self.source(arguments[0])} is {value.shown}")
+            self.wrong_shape(node, f"inv needs a square matrix, but {self.source(written)} is {value.shown}")
         if value.expr.has(SAMPLE):
             self.fail(node, "the inverse of a matrix of one sample is not read")
-        name = next((n for n, known in self.inverses.items() if known == value), f"inv({self.plain(arguments[0])})")
+        name = next((n for n, known in self.inverses.items() if known == value), f"inv({self.plain(written)})")
         self.inverses[name] = value
         return Value(sp.IndexedBase(name)[ROW, COLUMN], value.shape)
 
@@ -181,12 +185,12 @@ class FormulaReader(MatrixReader):
             return self.layer_sum(arguments, node)
         if len(arguments) == 2 and isinstance(arguments[1], ast.Name):
             return self.component_sum(arguments, node)
-        (value,) = self.values(arguments, 1, "sum", node)
+        value, written = self.only(arguments, "sum", node)
         k = index(f"_s{next(self._fresh)}")
         if self.scope.layout == "columns":
             return Value(sp.Sum(value.expr.xreplace({SAMPLE: k}), (k, 1, N)), value.shape)
         if value.shape[0] != self.scope.samples:
-            self.wrong_shape(node, f"sum adds up the samples, but {self.source(arguments[0])} is {value.shown}")
+            self.wrong_shape(node, f"sum adds up the samples, but {self.source(written)} is {value.shown}")
         return Value(sp.Sum(value.expr.xreplace({ROW: k}), (k, 1, self.scope.samples)), (ONE, value.shape[1]))
 
     def derivative(self, arguments: list[ast.expr], node: ast.AST) -> Value:
@@ -229,9 +233,11 @@ class FormulaReader(MatrixReader):
 
     def count(self, arguments: list[ast.expr], node: ast.AST) -> Value:
         """The number of entries of a quantity."""
-        if len(arguments) != 1:
-            self.fail(node, "count takes one quantity, as in count(W[l])")
-        base, label = self._tensor(arguments[0])
+        match arguments:
+            case [quantity]:
+                base, label = self._tensor(quantity)
+            case _:
+                self.fail(node, "count takes one quantity, as in count(W[l])")
         return Value(entries_of(base, label, self.scope.size))
 
     def layer_sum(self, arguments: list[ast.expr], node: ast.AST) -> Value:

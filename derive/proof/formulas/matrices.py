@@ -18,7 +18,7 @@ from derive.algebra.notation import Label, N, index, named
 from derive.model.budget import budget
 from derive.model.errors import FormulaError, shorten, unknown
 from derive.model.expression import ScalarReader
-from derive.model.reader import MAX_EXPONENT, Reader, parse
+from derive.model.reader import MAX_EXPONENT, Reader, column_of, parse
 from derive.proof.formulas.counting import label_sum, parameters_of
 from derive.proof.formulas.scope import COMPONENTS, Scope
 from derive.proof.formulas.values import COLUMN, ONE, QUANTITIES, ROW, SAMPLE, Shape, Value, tensor
@@ -57,6 +57,9 @@ class ShapeError(FormulaError):
     operands: tuple[tuple[str, Value], ...] = ()
     """The two that met, with the words they are written in."""
     operator: str = ""
+
+
+NEEDED = {1: "1 index is", 2: "2 indices are"}
 
 
 class PlaceError(FormulaError):
@@ -109,40 +112,37 @@ class MatrixReader(Reader):
         kind = QUANTITIES[base]
         if problem := self.scope.misplaced(label, kind.first):
             if set(label.free_symbols) & {self.scope.symbol(name) for name in self.scope.variables}:
-                raise PlaceError(f"{named(base, label)}: {problem}", getattr(node, "col_offset", -1) + 1)
-            column = getattr(node, "col_offset", -1) + 1
+                raise PlaceError(f"{named(base, label)}: {problem}", column_of(node))
+            column = column_of(node)
             raise LayerError(f"{named(base, label)}: {problem} (column {column} of the formula {self.text!r})", column)
         self.mentions.add((base, label))
         sizes = tuple(self.scope.size(label + offset) for offset in kind.axes)
         mean = self.scope.layout == "rows" if mean is None else mean
-        value = tensor(base, label, sizes, self.scope.layout, mean=mean)
-        if value.shape[0] == N:
-            return Value(value.expr, (self.scope.samples, value.shape[1]), value.input_of)
-        return value
+        return tensor(base, label, sizes, self.scope.layout, self.scope.samples, mean=mean)
 
     def name(self, name: str, node: ast.AST) -> Value:
         if numbered := NUMBERED.fullmatch(name):
             base, label = numbered[1], sp.Integer(numbered[2])
             return self.width(label) if base == "n" else self.quantity(base, label, node)
-        if name == "x":
-            return self.quantity("a", sp.S.Zero, node)
-        if name == "y":
-            value = tensor("a", self.scope.depth, (self.scope.size(self.scope.depth),), self.scope.layout, mean=True)
-            self.mentions.add(("y", self.scope.depth))
-            entry = sp.IndexedBase("y")[value.expr.indices]
-            return Value(entry, (self.scope.samples, value.shape[1]) if self.scope.layout == "rows" else value.shape)
-        if name == "N":
-            return Value(N)
-        if name == "loss":
-            self.mentions.add(("loss", self.scope.depth))
-            return Value(sp.Symbol("loss"))
-        if name == "c":
-            self.mentions.add(("loss", self.scope.depth))
-            rows = self.scope.layout == "rows"
-            return Value(sp.IndexedBase("c")[ROW if rows else SAMPLE], (self.scope.samples if rows else ONE, ONE))
-        if name == "parameters":
-            l = index("l")
-            return Value(label_sum(parameters_of(l, self.scope.size), l, self.scope.depth))
+        last, rows = self.scope.depth, self.scope.layout == "rows"
+        match name:
+            case "x":
+                return self.quantity("a", sp.S.Zero, node)
+            case "y":
+                like = tensor("a", last, (self.scope.size(last),), self.scope.layout, self.scope.samples, mean=True)
+                self.mentions.add(("y", last))
+                return like.map(sp.IndexedBase("y")[like.expr.indices])
+            case "N":
+                return Value(N)
+            case "loss":
+                self.mentions.add(("loss", last))
+                return Value(sp.Symbol("loss"))
+            case "c":
+                self.mentions.add(("loss", last))
+                return Value(sp.IndexedBase("c")[ROW if rows else SAMPLE], (self.scope.samples if rows else ONE, ONE))
+            case "parameters":
+                l = index("l")
+                return Value(label_sum(parameters_of(l, self.scope.size), l, last))
         if name in self._counting:
             return Value(self._counting[name])
         if name in QUANTITIES or name in ("n", "w"):
@@ -181,7 +181,7 @@ class MatrixReader(Reader):
         """The component indices written between brackets, which run over `sizes`."""
         nodes = node.elts if isinstance(node, ast.Tuple) else [node]
         if len(nodes) != len(sizes):
-            self.fail(node, f"{len(sizes)} {'index is' if len(sizes) == 1 else 'indices are'} needed here")
+            self.fail(node, f"{NEEDED[len(sizes)]} needed here")
         found = []
         for part, high in zip(nodes, sizes, strict=True):
             if not (isinstance(part, ast.Name) and (part.id in COMPONENTS or part.id in self.scope.components)):
@@ -195,7 +195,7 @@ class MatrixReader(Reader):
                 and not self.scope.coincide
                 and declared.replace("[", "").replace("]", "") != str(high).replace("[", "").replace("]", "")
             ):
-                self.wrong_shape(part, f"the index {i} is declared up to {declared[:40]}, but runs to {high} here")
+                self.wrong_shape(part, f"the index {i} is declared up to {shorten(declared)}, but runs to {high} here")
             if i in found:
                 self.fail(part, f"the index {i} stands twice; the entries of a diagonal are not read")
             found.append(i)
@@ -233,12 +233,10 @@ class MatrixReader(Reader):
 
     def matmul(self, left: Value, right: Value, node: ast.AST) -> Value:
         """Sum_k left[r, k] right[k, c]."""
-        if left.scalar or right.scalar:
-            if left.shape[1] != right.shape[0]:
-                self.does_not_fit("@", left, right, node, "@ needs two matrices; a number multiplies with *")
-            return Value(left.expr * right.expr, (left.shape[0], right.shape[1]))
         if left.shape[1] != right.shape[0]:
             reason = f"the {left.shape[1]} columns on the left meet {right.shape[0]} rows on the right"
+            if left.scalar or right.scalar:
+                reason = "@ needs two matrices; a number multiplies with *"
             self.does_not_fit("@", left, right, node, reason)
         shape = (left.shape[0], right.shape[1])
         if left.shape[1] == ONE:
@@ -287,5 +285,5 @@ class MatrixReader(Reader):
         return ast.get_source_segment(self.text, node) or ""
 
     def wrong_shape(self, node: ast.AST, message: str) -> NoReturn:
-        column = getattr(node, "col_offset", -1) + 1
+        column = column_of(node)
         raise ShapeError(f"{message} (column {column})", column)

@@ -25,6 +25,8 @@ from derive.proof.formulas.values import Layout
 COMPONENTS = "ijpqr"
 """Letters that are always a component's index; any other is one if it is declared, as in k = 1..n[l]."""
 Coincide = Literal["", "widths", "all"]
+ALL_WIDTHS = index("n")
+"""The one size that all widths have, where they are taken to coincide."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class Scope:
     """The layer of the quantity that is defined, which a bare f belongs to."""
     fixed: Mapping[str, int] = field(default_factory=dict)
     """Label variables that stand for one layer."""
-    tied: tuple[int, ...] = ()
-    """For each layer the first that has as many units; () if all may differ."""
+    tied: Mapping[int, int] = field(default_factory=dict)
+    """For a layer the first that has as many units, where that is another."""
 
     def symbol(self, name: str) -> sp.Symbol:
         """The symbol of a label variable."""
@@ -63,14 +65,12 @@ class Scope:
 
     def size(self, label: Label) -> sp.Symbol:
         """n_l, or the one size that all widths have."""
-        if self.tied and sp.sympify(label).is_Integer and 0 <= int(label) < len(self.tied):
-            return size(self.tied[int(label)])
-        return size(label) if not self.coincide else sp.Symbol("n", integer=True, positive=True)
+        return ALL_WIDTHS if self.coincide else size(self.tied.get(label, label))
 
     @property
     def samples(self) -> sp.Symbol:
         """N, or the one size that everything has."""
-        return SAMPLES if self.coincide != "all" else sp.Symbol("n", integer=True, positive=True)
+        return SAMPLES if self.coincide != "all" else ALL_WIDTHS
 
     def misplaced(self, label: sp.Expr, first: int) -> str:
         """What is wrong with a label of a quantity that begins in layer `first`; "" if nothing is."""

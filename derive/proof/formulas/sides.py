@@ -55,7 +55,7 @@ class Sides:
 
     def shown_name(self, name: str) -> str:
         """The name of a tensor in words: d(c, b[l]) for its internal name db_c[l]."""
-        base = next((b for b in sorted(QUANTITIES, key=len, reverse=True) if name.startswith(b)), "")
+        base = next((b for b in QUANTITIES if name.startswith(b)), "")
         of = QUANTITIES[base].of if base else ""
         if not of:
             return name

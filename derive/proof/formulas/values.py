@@ -100,8 +100,10 @@ class Value:
         return self.expr.xreplace({ROW: i, COLUMN: j})
 
 
-def tensor(base: str, label: Label, sizes: tuple[sp.Expr, ...], layout: Layout, *, mean: bool) -> Value:
-    """The quantity `base` of layer `label`; `sizes` are those of its axes.
+def tensor(
+    base: str, label: Label, sizes: tuple[sp.Expr, ...], layout: Layout, samples: sp.Expr = N, *, mean: bool
+) -> Value:
+    """The quantity `base` of layer `label`; `sizes` are those of its axes, `samples` is that of an axis of samples.
 
     `mean` says whether a derivative is that of the mean loss, and not of one sample's c.
     """
@@ -112,9 +114,7 @@ def tensor(base: str, label: Label, sizes: tuple[sp.Expr, ...], layout: Layout, 
     z_of = label if base == "z" else None
     if layout == "rows":
         if quantity.sampled:
-            return Value(entry[ROW, COLUMN], (N, sizes[0]), z_of)
-        if len(sizes) == 1:
-            return Value(entry[COLUMN], (ONE, sizes[0]))
-        return Value(entry[ROW, COLUMN], (sizes[0], sizes[1]))
+            return Value(entry[ROW, COLUMN], (samples, *sizes), z_of)
+        return Value(*((entry[COLUMN], (ONE, *sizes)) if len(sizes) == 1 else (entry[ROW, COLUMN], sizes)))
     positions = ((SAMPLE,) if quantity.sampled or own else ()) + (ROW, COLUMN)[: len(sizes)]
-    return Value(entry[positions], (sizes[0], sizes[1] if len(sizes) == 2 else ONE), z_of)
+    return Value(entry[positions], (*sizes, ONE)[:2], z_of)

@@ -13,6 +13,7 @@ import sympy as sp
 
 from derive.algebra.notation import named
 from derive.model.errors import FormulaError
+from derive.model.reader import column_of
 from derive.proof.formulas.grammar import ELEMENTWISE, FormulaReader
 from derive.proof.formulas.matrices import LayerError, PlaceError
 from derive.proof.formulas.scope import Scope
@@ -70,7 +71,7 @@ class AnswerReader(FormulaReader):
             return super().quantity(base, label, node, mean=mean)
         if problem := self.absent(base, label):
             kind = LayerError if label.is_Integer and not self.scope.fixed else PlaceError
-            raise kind(f"{named(base, label)}: {problem}", getattr(node, "col_offset", -1) + 1)
+            raise kind(f"{named(base, label)}: {problem}", column_of(node))
         return self.own(base, label)
 
     def absent(self, base: str, label: sp.Expr) -> str:

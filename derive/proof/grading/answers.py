@@ -176,7 +176,7 @@ def _scope(asked: Asked, letters: Alphabet, layout: Layout) -> Scope:
     if asked.variable:
         low, high = min(asked.layers) - asked.offset, max(asked.layers) - asked.offset
         ranges[asked.variable] = (sp.Integer(low), sp.Integer(high))
-    return Scope(layout, ranges, sp.Integer(letters.depth), layer=asked.label, tied=letters.tied)
+    return Scope(layout, ranges, sp.Integer(letters.depth), layer=asked.label, tied=dict(enumerate(letters.tied)))
 
 
 def _stands_for(quantity: Quantity, value: Value, target: Value) -> bool:
