@@ -240,7 +240,10 @@ def _helper(helper: Helper) -> dict[str, Any]:
     arguments = {symbol: sp.Symbol(str(symbol), real=True) for symbol in helper.symbols}
     symbols = sp.numbered_symbols("t", start=1, real=True)
     parts, (form,) = sp.cse(helper.form.xreplace(arguments), symbols=symbols, order="canonical")
-    conditions = {symbol: part for symbol, part in parts if isinstance(part, sp.logic.boolalg.Boolean)}
+    conditions: dict[sp.Basic, sp.Basic] = {}
+    for symbol, part in parts:
+        if isinstance(part, sp.logic.boolalg.Boolean):
+            conditions[symbol] = part.xreplace(conditions)
     parts = [(symbol, part.xreplace(conditions)) for symbol, part in parts if symbol not in conditions]
     form = form.xreplace(conditions)  # a condition stays where it decides
     known = {str(symbol): () for symbol, _ in parts} | {str(symbol): () for symbol in helper.symbols}

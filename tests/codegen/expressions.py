@@ -18,5 +18,6 @@ OWN = {
     "shrink": Activation("shrink", "z - tanh(z)"),
     "logcosh": Activation("logcosh", "log(cosh(z))"),
     "arc": Activation("arc", "atan(z)"),
+    "conditions of conditions": Activation("bent", "asinh(min(0.1*z, 1) * abs(z/3))"),
 }
 ALL = {**{name: activation(name) for name in ACTIVATIONS}, **OWN}

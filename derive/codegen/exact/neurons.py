@@ -139,9 +139,7 @@ class Neurons:
         branch = _branch_at(expr, self.point(zeta))
         if not further:
             return self.resolve(self.handle(Local(zeta, branch)))
-        if zeta in self._pinned:
-            branch = branch.subs(Z, self._pinned[zeta])
-        return self._value(branch, {Z: zeta, **further})
+        return self._value(self._settled(branch, zeta), {Z: zeta, **further})
 
     def largest(self, array: Any, axis: int) -> Any:
         """Along the axis, the positions of the entries with the largest representatives."""
@@ -150,9 +148,20 @@ class Neurons:
         return np.array([ranks[entry] for entry in reals]).reshape(array.shape).argmax(axis=axis)
 
     def _evaluate(self, local: Local) -> int:
-        if local.zeta in self._pinned:
-            local = Local(None, local.expr.subs(Z, self._pinned[local.zeta]))
-        return self._value(local.expr, {} if local.zeta is None else {Z: local.zeta})
+        if local.zeta is None:
+            return self._value(local.expr, {})
+        return self._value(self._settled(local.expr, local.zeta), {Z: local.zeta})
+
+    def _settled(self, expr: sp.Expr, zeta: int) -> sp.Expr:
+        """`expr` with the number that z was put on; not if a root of a number comes of it.
+
+        SymPy writes 1/sqrt(2) as sqrt(2)/2, and what stands for a root here is no root of anything.
+        """
+        if zeta not in self._pinned:
+            return expr
+        settled = expr.subs(Z, self._pinned[zeta])
+        roots = (power for power in settled.atoms(sp.Pow) if power.base.is_Rational and not power.exp.is_Integer)
+        return expr if any(roots) else settled
 
     def _value(self, expr: sp.Expr, known: Mapping[sp.Symbol, int]) -> int:
         """The residue of a branch-free expression whose symbols have known residues."""

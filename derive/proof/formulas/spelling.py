@@ -31,7 +31,12 @@ QUOTIENT = re.compile(
     r"\bd\s*(?:\((?:loss|cost|[LCJE])\)|loss|cost|[LCJE])\s*/\s*d\s*([WbzaZA])(\d{1,4}\b|\[[^\[\]]*\])"
 )
 """dL/dW2 for dW2."""
-PRODUCTS: dict[str, type[ast.operator]] = {"dot": ast.MatMult, "matmul": ast.MatMult, "multiply": ast.Mult}
+OPERATIONS: dict[str, type[ast.operator]] = {
+    "dot": ast.MatMult,
+    "matmul": ast.MatMult,
+    "multiply": ast.Mult,
+    "power": ast.Pow,
+}
 SHORT: dict[str, str] = {
     "sigmoid": "1 / (1 + exp(-x))",
     "relu": "max(x, 0)",
@@ -97,18 +102,16 @@ class _Speller(ast.NodeTransformer):
             case _:
                 return node
         name = FUNCTIONS.get(name, name)
-        if name == "power" and len(arguments) == 2 and not node.keywords:
-            return ast.copy_location(ast.BinOp(arguments[0], ast.Pow(), arguments[1]), node)
-        if name in PRODUCTS and len(arguments) == 2 and not node.keywords:
-            return ast.copy_location(ast.BinOp(arguments[0], PRODUCTS[name](), arguments[1]), node)
-        if name in SHORT and len(arguments) == 1 and not node.keywords:
-            tree = _placed(ast.parse(SHORT[name], mode="eval").body, node)
-            written: ast.expr = _Argument(arguments[0]).visit(tree)
-            return ast.copy_location(written, node)
-        if name == "sum" and self.layout == "rows" and len(arguments) == 1 and not node.keywords:
-            match arguments[0]:  # over the samples, an outer product for each
-                case ast.Call(func=ast.Name(id="outer"), args=[u, v]):
-                    return ast.copy_location(_placed(ast.BinOp(ast.Attribute(u, "T"), ast.MatMult(), v), node), node)
+        match arguments, node.keywords:
+            case [left, right], [] if name in OPERATIONS:
+                return ast.copy_location(ast.BinOp(left, OPERATIONS[name](), right), node)
+            case [argument], [] if name in SHORT:
+                tree = _placed(ast.parse(SHORT[name], mode="eval").body, node)
+                written: ast.expr = _Argument(argument).visit(tree)
+                return ast.copy_location(written, node)
+            case [ast.Call(func=ast.Name(id="outer"), args=[u, v])], [] if name == "sum" and self.layout == "rows":
+                each = ast.BinOp(ast.Attribute(u, "T"), ast.MatMult(), v)  # an outer product for each sample
+                return ast.copy_location(_placed(each, node), node)
         if name in ("sum", "mean"):
             arguments = self.along(arguments, node)
             return ast.copy_location(ast.Call(ast.Name(name, ast.Load()), arguments, []), node)
@@ -117,18 +120,19 @@ class _Speller(ast.NodeTransformer):
     def along(self, arguments: list[ast.expr], node: ast.Call) -> list[ast.expr]:
         """The arguments of a sum with an axis in words."""
         keywords = {keyword.arg: keyword.value for keyword in node.keywords}
-        axis = keywords.pop("axis", keywords.pop("dim", None))
+        axis: ast.expr | None = keywords.pop("axis", keywords.pop("dim", None))
         keywords.pop("keepdims", None), keywords.pop("keepdim", None)
         if keywords:
             raise FormulaError(f"sum has no argument {next(iter(keywords))}", node.col_offset + 1)
-        if axis is None and len(arguments) == 2 and _is_number(arguments[1]):
-            axis = arguments.pop()
+        match arguments:
+            case [inner, number] if axis is None and _is_number(number):
+                arguments, axis = [inner], number
         if axis is None:
             return arguments
-        number = ast.literal_eval(axis) if _is_number(axis) else None
-        if number not in AXES[self.layout]:
+        word = AXES[self.layout].get(ast.literal_eval(axis)) if _is_number(axis) else None
+        if word is None:
             raise FormulaError("an axis is 0, 1 or -1", node.col_offset + 1)
-        return [*arguments, ast.copy_location(ast.Name(AXES[self.layout][number], ast.Load()), axis)]
+        return [*arguments, ast.copy_location(ast.Name(word, ast.Load()), axis)]
 
 
 def _is_number(node: ast.expr) -> TypeGuard[ast.expr]:
@@ -143,7 +147,7 @@ class _Argument(ast.NodeTransformer):
         self.argument = argument
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
-        return self.argument if node.id == "x" else node
+        return {"x": self.argument}.get(node.id, node)
 
 
 def _placed(tree: ast.AST, at: ast.AST) -> ast.AST:

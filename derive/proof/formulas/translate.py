@@ -122,10 +122,11 @@ class _Translator(ast.NodeTransformer):
         """d(C, W[l]): of one sample's loss or of all, and perhaps transposed; components stay behind it."""
         cost, factor = (of, "") if of != "cost" else COSTS[self.conventions.cost]
         components: list[ast.expr] = []
-        if isinstance(by, ast.Subscript) and (
-            isinstance(by.value, ast.Subscript) or (isinstance(by.value, ast.Name) and by.value.id[-1:].isdigit())
-        ):
-            components, by = [by.slice], by.value
+        match by:
+            case ast.Subscript(value=ast.Subscript() | ast.Name() as whole, slice=position) if re.search(
+                r"[\d\]]$", ast.unparse(whole)
+            ):
+                components, by = [position], whole
         by = self._bare(by)
         letter = re.match("[A-Za-z]*", ast.unparse(by))
         result: ast.expr = ast.Call(_name("d"), [_name(cost), by], [])
@@ -147,7 +148,7 @@ class _Translator(ast.NodeTransformer):
                 ) in LABELLED:
                     return _name(f"{base}{self._number(base, int(found[2]), name)}")
                 return _name(self.symbols.get(name, name))
-        return self.visit(node) if isinstance(node, ast.Subscript) else node
+        return node
 
     def _meant(self, base: str, node: ast.expr) -> ast.expr:
         """What `node`, a quantity in the text's own sense, is in the grammar's."""
@@ -207,6 +208,7 @@ def _name(name: str) -> ast.expr:
 
 def _renamed(node: ast.expr, base: str) -> ast.expr:
     """z[l] for delta[l]."""
-    if isinstance(node, ast.Subscript):
-        return ast.Subscript(_name(base), node.slice, ast.Load())
-    return _name(base + (re.sub(r"^\D+", "", node.id) if isinstance(node, ast.Name) else ""))
+    match node:
+        case ast.Subscript(slice=label):
+            return ast.Subscript(_name(base), label, ast.Load())
+    return _name(base + re.sub(r"^\D+", "", ast.unparse(node)))

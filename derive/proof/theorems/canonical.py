@@ -121,26 +121,19 @@ def _limited(terms: Iterator[Term]) -> list[Term]:
 
 def _without_deltas(term: Term) -> Term:
     """Each Kronecker delta picks one value of a summed index; one between free indices stays."""
-    factors, ranges = list(term.factors), dict(term.ranges)
-    waiting = True
-    while waiting:
-        waiting = False
-        for position, (base, exponent) in enumerate(factors):
-            if not isinstance(base, sp.KroneckerDelta) or exponent <= 0:
-                continue
-            picked = [i for i in base.args if i in ranges]
-            if not picked:
-                continue
-            gone = picked[0]
-            stays = base.args[1] if gone == base.args[0] else base.args[0]
-            if stays in ranges and ranges[stays] != ranges[gone]:
-                raise SwellError  # a delta between two different ranges has no place in a typed formula
-            del factors[position], ranges[gone]
-            factors = [(b.xreplace({gone: stays}), e) for b, e in factors]
-            factors = [(b, e) for b, e in factors if b != 1]
-            waiting = True
-            break
-    return Term(term.coefficient, tuple(factors), tuple(ranges.items()))
+    factors, ranges = term.factors, dict(term.ranges)
+    while delta := next((b for b, e in factors if _picks(b, ranges) and e.is_positive), None):
+        gone = next(i for i in delta.args if i in ranges)
+        (stays,) = {*delta.args} - {gone}
+        if stays in ranges and ranges[stays] != ranges[gone]:
+            raise SwellError  # a delta between two different ranges has no place in a typed formula
+        del ranges[gone]
+        factors = tuple((b.xreplace({gone: stays}), e) for b, e in factors)  # where it stood is a 1
+    return Term(term.coefficient, factors, tuple(ranges.items()))
+
+
+def _picks(base: sp.Expr, ranges: Mapping[sp.Symbol, sp.Expr]) -> bool:
+    return isinstance(base, sp.KroneckerDelta) and any(i in ranges for i in base.args)
 
 
 def _monomial(term: Term, names: Names, effort: Effort) -> tuple[str, sp.Rational]:
@@ -156,11 +149,11 @@ def _monomial(term: Term, names: Names, effort: Effort) -> tuple[str, sp.Rationa
     groups = [(size, [name for _, name in group]) for size, group in groupby(ranges, key=lambda r: r[0])]
     if prod(factorial(len(group)) for _, group in groups) > MAX_NUMBERINGS:
         raise SwellError
-    first = len(names)
     texts = []
     for choice in product(*(permutations(group) for _, group in groups)):
         order = [name for group in choice for name in group]
-        own = {name: f"{size}#{first + k}" for k, (name, (size, _)) in enumerate(zip(order, ranges, strict=True))}
+        sizes = enumerate((size for size, _ in ranges), len(names))
+        own = {name: f"{size}#{k}" for name, (k, size) in zip(order, sizes, strict=True)}
         texts.append(_written(factors, {**names, **own}, list(own.values()), effort))
     return min(texts), coefficient
 

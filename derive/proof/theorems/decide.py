@@ -154,7 +154,7 @@ def equality(sides: Sides, program: Program, known: Relations | None = None) -> 
     They may use what is `known` of concrete activations.
     """
     definitions = program.definitions
-    deep = len({name for name in definitions if name[0] == "z"}) > DEEPEST
+    deep = len([name for name in definitions if _base(name) == "z"]) > DEEPEST
     left, right = unfold_once(sides.left.expr, definitions), sides.right.expr
     unfolded: dict[str, Equation] = {}
     for stage in STAGES:

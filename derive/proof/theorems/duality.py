@@ -11,6 +11,9 @@ text has no formula for: normalisation, softmax, residual connections, trained c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import dropwhile, takewhile
+
 import sympy as sp
 
 from derive.algebra.gradient import Derivation, adjoint_name, remembered
@@ -64,9 +67,7 @@ def _readers(name: str, derivation: Derivation) -> sp.Expr:
             continue
         moved = along_direction(reader.value, {name})
         moved = remembered(moved, reader.value, reader.target)
-        adjoint = _adjoint(reader, derivation)
-        if adjoint != 0 and moved != 0:
-            total += _summed(adjoint * moved, reader)
+        total += _summed(_adjoint(reader, derivation) * moved, reader)
     return total
 
 
@@ -104,7 +105,7 @@ def _summed(body: sp.Expr, equation: Equation) -> sp.Expr:
 def _shift(equation: Equation, name: str, derivation: Derivation) -> Verdict:
     """The verdict that nothing depends on the maximum `name`: what the sweep makes of it is 0."""
     forward, gradient = derivation.forward, derivation.gradient
-    inner = [adjoint_name(e.tensor.name) for e in forward.equations if _between(e, name, forward)]
+    inner = [adjoint_name(other) for other in _within(name, forward)]
     value = equation.value
     while names := [n for n in inner if any(str(entry.base.label) == n for entry in entries(value))]:
         value = _without_sums(_put_in(value, gradient.definitions[names[0]]), forward)
@@ -114,11 +115,12 @@ def _shift(equation: Equation, name: str, derivation: Derivation) -> Verdict:
     return Verdict(f"Shift, {name}", formula, outcome, SHIFT, EVERYWHERE, note="" if value == 0 else f"left is {value}")
 
 
-def _between(equation: Equation, name: str, forward: Program) -> bool:
-    """Whether the equation stands between the maximum and the output of its layer: the exponentials and their sum."""
-    start = forward.order[name]
-    end = next(place for other, place in forward.order.items() if place > start and other.startswith("a"))
-    return start < forward.order[equation.tensor.name] < end
+def _within(name: str, forward: Program) -> Iterator[str]:
+    """The tensors between the maximum and the output of its layer: the exponentials and their sum."""
+    tensors = (equation.tensor.name for equation in forward.equations)
+    following = dropwhile(lambda other: other != name, tensors)
+    next(following)
+    return takewhile(lambda other: not other.startswith("a"), following)
 
 
 def _put_in(expr: sp.Expr, definition: Equation) -> sp.Expr:
@@ -136,7 +138,7 @@ def _without_sums(expr: sp.Expr, forward: Program) -> sp.Expr:
     named = {
         equation.value.function.xreplace({equation.value.limits[0][0]: _OVER}): equation.target
         for equation in forward.equations
-        if isinstance(equation.value, sp.Sum) and len(equation.value.limits) == 1
+        if isinstance(equation.value, sp.Sum)
     }
 
     def apart(total: sp.Sum) -> sp.Expr:
@@ -148,7 +150,7 @@ def _without_sums(expr: sp.Expr, forward: Program) -> sp.Expr:
             result += outside * named.get(inside.xreplace({over: _OVER}), sp.Sum(inside, (over, low, high)))
         return result
 
-    expr = expr.xreplace({total: apart(total) for total in expr.atoms(sp.Sum) if len(total.limits) == 1})
+    expr = expr.xreplace({total: apart(total) for total in expr.atoms(sp.Sum)})
     atoms: dict[sp.Basic, sp.Basic] = {total: sp.Dummy() for total in expr.atoms(sp.Sum)}
     return sp.cancel(sp.together(expr.xreplace(atoms))).xreplace({symbol: total for total, symbol in atoms.items()})
 
