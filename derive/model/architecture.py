@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
@@ -194,6 +194,25 @@ class Architecture:
     def resized(self, sizes: Iterable[int]) -> Architecture:
         """The same architecture with other widths (as many as before)."""
         return replace(self, sizes=tuple(sizes))
+
+    def of_layers(self, kept: Sequence[int]) -> Architecture:
+        """The network of these layers alone, counted from 1, in their order, on the same inputs.
+
+        A residual connection stays where it goes around layers that still follow each other.
+        """
+        labels = (0, *kept)
+
+        def options(place: int, label: int) -> LayerOptions:
+            own = self.layers[label - 1]
+            start = place - own.residual
+            return own if start >= 0 and labels[start] == label - own.residual else replace(own, residual=0)
+
+        return replace(
+            self,
+            sizes=tuple(self.sizes[label] for label in labels),
+            activations=tuple(self.activations[label - 1] for label in kept),
+            layers=tuple(options(place, label) for place, label in enumerate(kept, 1)),
+        )
 
     def undropped(self) -> Architecture:
         """The same architecture without dropout, as it predicts."""

@@ -49,13 +49,14 @@ def batching(loss_name: str | Loss) -> tuple[Verdict, ...]:
     """That the rows which the code computes are the text's columns, and the means over samples are right."""
     hidden = fragment([l, l + 1])
     last = fragment([L], loss_name)
-    columns = Scope("columns", {"l": (sp.S.One, L - 1)})
     output = swept((L,), loss_name)
     step = swept((l, l + 1), "", named("z", l + 1))
     return (
         _rows_are_columns("Batching, forward equations", (hidden, last)),
         _in_world("Batching, output layer", "d(loss, z[L]) = d(c, z[L]) / N", Scope("columns"), output),
-        _in_world("Batching, step from l+1 to l", "d(loss, z[l]) = d(c, z[l]) / N", columns, step),
+        _in_world(
+            "Batching, step from l+1 to l", "d(loss, z[l]) = d(c, z[l]) / N", read_ranges("l = 1..L-1", "columns"), step
+        ),
     )
 
 
@@ -86,7 +87,7 @@ def induction(text: Text, loss_name: str | Loss) -> tuple[Verdict, ...]:
     """The lemma db, and the induction over l that rests on the four lemmas, batching and its premise."""
     hidden = swept((l, l + 1), "", named("z", l + 1))
     last = swept((L,), loss_name)
-    every, inner = Scope("columns", {"l": (sp.S.One, L)}), Scope("columns", {"l": (sp.S.One, L - 1)})
+    every, inner = (read_ranges(f"l = 1..{last}", "columns") for last in ("L", "L-1"))
     db = _in_world("Lemma db", DB_LEMMA, every, swept((l,), "", named("z", l)))
     top_weights = re.sub(r"\bl\b", "L", right_side(text, *LEMMAS["dW"]))
     steps = [
@@ -113,15 +114,16 @@ def induction(text: Text, loss_name: str | Loss) -> tuple[Verdict, ...]:
 
 def chain_premise(loss_name: str | Loss) -> str:
     """What breaks the premise that a^l has a single reader, layer l+1 (or the loss, if l = L); "" if nothing."""
-    allowed = {"z": {named("W", l), named("a", l - 1), named("b", l)}, "a": {named("z", l)}}
+    z, a = named("z", l), named("a", l)
+    allowed = {z: {named("W", l), named("a", l - 1), named("b", l)}, a: {z}}
     for equation in layer(l):
         tensors = {str(entry.base.label) for entry in equation.value.atoms(sp.Indexed)}
-        if extra := tensors - allowed[equation.tensor.name[0]]:
+        if extra := tensors.difference(allowed[equation.tensor.name]):
             return f"{equation.tensor.name} also reads {', '.join(sorted(extra))}"
     equations = loss(loss_name, L)
     own = {named("a", L), "y", *(equation.tensor.name for equation in equations)}
     for equation in equations:
         tensors = {str(entry.base.label) for entry in equation.value.atoms(sp.Indexed)}
-        if extra := tensors - own:
+        if extra := tensors.difference(own):
             return f"{equation.tensor.name} also reads {', '.join(sorted(extra))}"
     return ""

@@ -7,7 +7,6 @@ The activations stay undefined functions.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,11 +36,11 @@ def oracle(derivation: Derivation) -> Verdict:
     difference = first_difference(derivation, widths)
     if difference is None:
         return Verdict(label, formula, "proved", "expanded difference with SymPy's derivative is 0", validity)
-    entry, found, right = difference
+    place, found, right = difference
     if _is_nonzero(found - right):
-        pairs = ((f"derived {entry}", str(found)), ("SymPy's derivative", str(right)))
+        pairs = ((f"derived {place}", str(found)), ("SymPy's derivative", str(right)))
         return Verdict(label, formula, "refuted", "expanded difference is not 0", validity, counterexample=pairs)
-    return Verdict(label, formula, "undecided", f"{entry}: the difference does not expand to 0", validity)
+    return Verdict(label, formula, "undecided", f"{place}: the difference does not expand to 0", validity)
 
 
 def twin(derivation: Derivation, depth: int = DEEPEST) -> tuple[Derivation, str]:
@@ -49,15 +48,7 @@ def twin(derivation: Derivation, depth: int = DEEPEST) -> tuple[Derivation, str]
     architecture = derivation.architecture
     if architecture.depth <= depth:
         return derivation, ""
-    kept = [*range(1, depth), architecture.depth]
-    options = [architecture.layers[k - 1] for k in kept]
-    options[-1] = replace(options[-1], residual=0)
-    first = replace(
-        architecture,
-        sizes=(architecture.sizes[0], *(architecture.sizes[k] for k in kept)),
-        activations=tuple(architecture.activations[k - 1] for k in kept),
-        layers=tuple(options),
-    )
+    first = architecture.of_layers((*range(1, depth), architecture.depth))
     return differentiate(first), f"the network of {depth} of the {architecture.depth} layers, the last among them; "
 
 
@@ -79,15 +70,19 @@ def first_difference(derivation: Derivation, widths: tuple[int, ...]) -> tuple[s
         for position, symbol in np.ndenumerate(inputs[tensor.name]):
             right = loss.diff(symbol)
             if expanded(found[position] - right) != 0:
-                entry = f"{adjoint_name(tensor.name)}[{', '.join(str(p + 1) for p in position)}]"
-                return entry, found[position], right
+                return entry(adjoint_name(tensor.name), position), found[position], right
     return None
+
+
+def entry(name: str, position: tuple[int, ...]) -> str:
+    """dW1[2, 3] for the entry in row 1, column 2, as arrays count them."""
+    return f"{name}[{', '.join(str(place + 1) for place in position)}]"
 
 
 def is_polynomial(program: Program) -> bool:
     """Whether the loss, written out, is a polynomial in the inputs and in the values of undefined functions."""
     return not any(
-        (isinstance(part, sp.Pow) and part.atoms(sp.Indexed) and not (part.exp.is_Integer and part.exp > 0))
+        (isinstance(part, sp.Pow) and part.atoms(sp.Indexed) and not (part.exp.is_Integer and part.exp.is_positive))
         or isinstance(part, sp.exp | sp.log)
         for equation in program.equations
         for part in equation.value.atoms(sp.Pow, sp.exp, sp.log)
@@ -118,7 +113,8 @@ class Logarithm(sp.Function):  # type: ignore[misc]
     """log, which SymPy is kept from simplifying."""
 
     def fdiff(self, argindex: int) -> sp.Expr:
-        return 1 / self.args[0]
+        (x,) = self.args
+        return 1 / x
 
 
 KEPT = {sp.exp: Exponential, sp.log: Logarithm}
@@ -129,7 +125,7 @@ def applied(function: Any, *arrays: Any) -> Any:
     function = KEPT.get(function, function)
     spread = np.broadcast_arrays(*(np.asarray(array, dtype=object) for array in arrays))
     values = [function(*entries) for entries in zip(*(array.ravel() for array in spread), strict=True)]
-    return np.array(values, dtype=object).reshape(np.shape(spread[0]))
+    return np.array(values, dtype=object).reshape(np.broadcast_shapes(*map(np.shape, arrays)))
 
 
 def _is_nonzero(expr: sp.Expr) -> bool:
@@ -138,5 +134,5 @@ def _is_nonzero(expr: sp.Expr) -> bool:
     Equal arguments of functions may be written differently, so only a difference free of functions counts.
     """
     atoms = expr.atoms(sp.Function)
-    arguments = {sp.expand(call.args[0]) for call in atoms}
-    return len(arguments) == len({call.args[0] for call in atoms}) and expanded(expr) != 0
+    written = {call.args for call in atoms}
+    return len({tuple(map(sp.expand, arguments)) for arguments in written}) == len(written) and expanded(expr) != 0

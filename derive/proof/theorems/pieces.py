@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -23,7 +22,7 @@ from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
 from derive.proof.certificate import Verdict
-from derive.proof.theorems.oracle import applied, expanded, symbols, widths_of
+from derive.proof.theorems.oracle import applied, entry, expanded, symbols, widths_of
 
 MOST = 32
 """Patterns that are looked at; of more, so many that are drawn."""
@@ -67,8 +66,8 @@ def every_pattern(derivation: Derivation) -> Verdict:
     validity = f"widths {'-'.join(map(str, widths))}, 1 sample; {note}{looked_at}; {convention}"
     for pattern in patterns:
         if (difference := _first_difference(derivation, widths, pattern)) is not None:
-            entry, found, right = difference
-            pairs = ((f"derived {entry}", str(found)), ("SymPy's derivative", str(right)))
+            place, found, right = difference
+            pairs = ((f"derived {place}", str(found)), ("SymPy's derivative", str(right)))
             if (found - right).atoms(sp.Function):
                 return Verdict(label, formula, "undecided", "the difference does not expand to 0", validity)
             return Verdict(label, formula, "refuted", "expanded difference is not 0", validity, counterexample=pairs)
@@ -81,14 +80,9 @@ def _shallow(derivation: Derivation) -> tuple[Derivation, str]:
     if whole.depth <= 2:
         return derivation, ""
     cases = [k for k, f in enumerate(whole.activations, 1) if f.elementwise and f.formula.has(sp.Piecewise)]
-    kept = (min(cases[0], whole.depth - 1), whole.depth)
-    two = replace(
-        whole,
-        sizes=(whole.sizes[0], *(whole.sizes[k] for k in kept)),
-        activations=tuple(whole.activations[k - 1] for k in kept),
-        layers=tuple(replace(whole.layers[k - 1], residual=0) for k in kept),
-    )
-    return differentiate(two), f"the network of the layers {kept[0]} and {kept[1]} alone; "
+    *_, below, last = range(1, whole.depth + 1)
+    first = min(below, *cases)
+    return differentiate(whole.of_layers((first, last))), f"the network of the layers {first} and {last} alone; "
 
 
 def _conventions(names: Mapping[str, None], architecture: Architecture) -> str:
@@ -130,10 +124,11 @@ def _first_difference(
 
     def apply(function: Any, *arrays: Any) -> Any:
         own = pattern.get(getattr(function, "activation", ""))
-        if own is None or len(arrays) > 1:
+        if own is None:
             return applied(function, *arrays)
-        values = [_on(piece, function.order, z) for piece, z in zip(own, arrays[0].ravel(), strict=True)]
-        return np.array(values, dtype=object).reshape(arrays[0].shape)
+        (array,) = arrays
+        values = [_on(piece, function.order, z) for piece, z in zip(own, array.ravel(), strict=True)]
+        return np.array(values, dtype=object).reshape(array.shape)
 
     sizes: dict[sp.Expr, int] = {size(k): n for k, n in enumerate(widths)} | {N: 1}
     inputs = {t.name: symbols(t, sizes) for t in derivation.forward.inputs}
@@ -143,7 +138,7 @@ def _first_difference(
     for name, place, symbol in _entries(derivation, inputs):
         found = gradient[adjoint_name(name)][place]
         if expanded(found - loss.diff(symbol)) != 0:
-            return f"{adjoint_name(name)}[{', '.join(str(p + 1) for p in place)}]", found, loss.diff(symbol)
+            return entry(adjoint_name(name), place), found, loss.diff(symbol)
     return None
 
 

@@ -21,6 +21,7 @@ from derive.algebra.notation import N, is_opaque
 from derive.algebra.program import Equation, Program, Tensor
 from derive.algebra.residues import PRIME, Residues, residue
 from derive.proof.formulas.counting import count_counterexample
+from derive.proof.formulas.scope import ALL_WIDTHS
 from derive.proof.formulas.sides import Sides
 from derive.proof.formulas.values import COLUMN, ROW
 from derive.proof.theorems.relations import A, Relations
@@ -57,7 +58,7 @@ class Table:
         return np.array(values, dtype=np.int64 if self.modular else object).reshape(np.shape(array))
 
     def value(self, name: str, argument: Any) -> Any:
-        key = (name, argument if not self.modular else int(argument))
+        key = (name, argument)
         if name.rstrip("'") in self.relations:
             g, identity = self.relations[name.rstrip("'")]
             if name.endswith("'"):
@@ -159,8 +160,7 @@ def _differ_modulo_prime(sides: Sides, program: Program, known: Relations) -> bo
 
 def _sizes(sides: Sides, program: Program) -> Iterator[dict[sp.Symbol, int]]:
     """Assignments of the sizes, the smallest first; the last one has distinct sizes where that is possible."""
-    symbols = {axis for tensor in program.tensors.values() for axis in tensor.axes} | {N}
-    symbols |= {sp.Symbol("n", integer=True, positive=True)}
+    symbols = {axis for tensor in program.tensors.values() for axis in tensor.axes} | {ALL_WIDTHS}
     for side in (sides.left, sides.right):
         symbols |= {s for s in (*side.shape, *side.expr.atoms(sp.Symbol)) if str(s)[0] == "n" and s.is_integer}
     widths = sorted((s for s in symbols if s.is_Symbol and s != N), key=sp.default_sort_key)
@@ -209,12 +209,10 @@ def _one(
 ) -> Any:
     """One expression as an array: samples (if it has them), components, rows, columns."""
     axes = {i: n for i, n in sides.free.items() if i not in (ROW, COLUMN)}
-    axes |= {i: n for i, n in zip((ROW, COLUMN), shape, strict=False) if n != 1}
+    axes |= {i: n for i, n in zip((ROW, COLUMN), shape, strict=True) if n != 1}
     ranges = {**axes, **{i: high for total in expr.atoms(sp.Sum) for i, _, high in total.limits}}
     expr, identities = _evaluable(expr, ranges)
-    ones = {
-        name: np.eye(sizes[size], dtype=object if not table.modular else np.int64) for name, size in identities.items()
-    }
+    ones = {name: np.eye(sizes[size], dtype=np.int64) for name, size in identities.items()}
     equation = Equation(Tensor("side", tuple(axes.values())), tuple(axes), expr)
     return evaluate(Program((), (equation,)), sizes, {**values, **ones}, table, arithmetic)["side"]
 
@@ -227,17 +225,14 @@ def _evaluable(expr: sp.Expr, ranges: Mapping[sp.Symbol, sp.Expr]) -> tuple[sp.E
         size = ranges[next(i for i in delta.args if i in ranges)]
         identities[f"identity {size}"] = size
         replaced[delta] = sp.IndexedBase(f"identity {size}")[delta.args]
-    for power in expr.atoms(sp.Pow):
-        if power.exp.is_Rational and power.exp.q == 2:
-            replaced[power] = ROOT(_evaluable(power.base, ranges)[0]) ** power.exp.p
     return _constant_sums(expr.xreplace(replaced)), identities
 
 
 def _constant_sums(expr: sp.Expr) -> sp.Expr:
     if isinstance(expr, sp.Sum):
         body = _constant_sums(expr.function)
-        used = [limit for limit in expr.limits if limit[0] in body.free_symbols]
-        unused = [limit[2] for limit in expr.limits if limit[0] not in body.free_symbols]
+        used = [limit for limit in expr.limits if body.has(limit[0])]
+        unused = [high for i, _, high in expr.limits if not body.has(i)]
         return sp.Mul(*unused, sp.Sum(body, *used) if used else body)
     if expr.has(sp.Sum):
         return expr.func(*(_constant_sums(argument) for argument in expr.args))

@@ -37,14 +37,14 @@ def relation(activation: Activation) -> sp.Expr | None:
         return sp.S.One
     derivative = formula.diff(Z)
     for inner in sorted(formula.atoms(sp.exp, sp.tanh), key=sp.default_sort_key):
-        value, slope = formula.subs(inner, u), derivative.subs({inner: u, 1 / inner: 1 / u})
+        value, slope = formula.subs(inner, u), derivative.subs(inner, u)
         if value.has(Z) or slope.has(Z) or not value.is_rational_function(u):
             continue
-        solutions = sp.solve(sp.Eq(value, A), u)
-        if len(solutions) == 1:
-            g = sp.expand(sp.cancel(slope.subs(u, solutions[0])))
-            if g.is_polynomial(A):
-                return g
+        match sp.solve(sp.Eq(value, A), u):
+            case [only]:
+                g = sp.expand(sp.cancel(slope.subs(u, only)))
+                if g.is_polynomial(A):
+                    return g
     return None
 
 
@@ -70,15 +70,16 @@ def related(expr: sp.Expr, known: Relations) -> sp.Expr:
         return expr
     replaced: dict[sp.Basic, sp.Basic] = {}
     for call in expr.atoms(sp.Function):
-        name, order = getattr(type(call), "activation", ""), getattr(type(call), "order", 0)
-        if name not in known or order > 1:
+        name = getattr(type(call), "activation", "")
+        if name not in known:
             continue
         g, identity = known[name]
-        argument = related(call.args[0], known)
-        if order == 1:
-            replaced[call] = g.subs(A, opaque(name)(argument))
-        elif identity:
-            replaced[call] = argument
+        (argument,) = (related(argument, known) for argument in call.args)
+        match call.func.order:
+            case 0 if identity:
+                replaced[call] = argument
+            case 1:
+                replaced[call] = g.subs(A, opaque(name)(argument))
     return expr.xreplace(replaced) if replaced else expr
 
 

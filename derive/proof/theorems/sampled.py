@@ -32,7 +32,8 @@ def _combined(expr: sp.Expr, parts: list[int]) -> int:
     if isinstance(expr, sp.Mul):
         return reduce(lambda u, v: u * v % MODULUS, parts)
     if isinstance(expr, sp.Pow) and expr.exp.is_Integer:
-        return pow(parts[0], int(expr.exp), MODULUS)
+        base, _ = parts
+        return pow(base, int(expr.exp), MODULUS)
     if isinstance(expr, sp.Symbol):
         return random.Random(str(expr)).randrange(MODULUS)
     if isinstance(expr, sp.Function):  # the same function of the same number is the same number

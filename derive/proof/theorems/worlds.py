@@ -23,7 +23,7 @@ from derive.algebra.stages import output
 from derive.model.errors import DeriveError
 from derive.model.loss import Loss
 from derive.proof.formulas.scope import Scope
-from derive.proof.formulas.values import QUANTITIES, SAMPLE, per_sample_name
+from derive.proof.formulas.values import DERIVATIVES, SAMPLE, per_sample_name
 
 Mentions = Iterable[tuple[str, Label]]
 
@@ -47,9 +47,7 @@ def per_sample(program: Program) -> Program:
     """
     single = {name: Tensor(name, tuple(x for x in t.axes if x != N)) for name, t in program.tensors.items()}
     equations = []
-    for equation in program.equations:
-        if N not in equation.tensor.axes:
-            continue  # the mean loss
+    for equation in (e for e in program.equations if N in e.tensor.axes):  # all but the mean loss
         own = equation.indices[equation.tensor.axes.index(N)]
         if any(own == name or high == N for total in equation.value.atoms(sp.Sum) for name, _, high in total.limits):
             raise CoupledError(f"{equation.target} sums over the samples")
@@ -74,9 +72,6 @@ def lifted(equations: Iterable[Equation], names: Mapping[str, str]) -> tuple[Equ
         for entry in equation.value.atoms(sp.Indexed):
             if new := names.get(str(entry.base.label)):
                 entries[entry] = sp.IndexedBase(new)[(SAMPLE, *entry.indices)]
-        for symbol in equation.value.atoms(sp.Symbol):
-            if symbol.name == "c":
-                entries[symbol] = sp.IndexedBase("c")[SAMPLE]
         name = names.get(equation.tensor.name, equation.tensor.name)
         tensor = Tensor(name, (N, *equation.tensor.axes))
         result.append(Equation(tensor, (SAMPLE, *equation.indices), equation.value.xreplace(entries)))
@@ -145,13 +140,13 @@ def world_for(mentions: Mentions, scope: Scope, loss_name: str | Loss, given: De
         return World(_given(given, found), f"{_sizes(given)}: any widths, any number of samples, any activation")
     anchors = {_anchor(label) for _, label in found} or {sp.S.Zero}
     if len(anchors) > 1:
-        shown = " and ".join(sorted("the input" if anchor == 0 else str(anchor) for anchor in anchors))
+        shown = " and ".join(sorted({sp.S.Zero: "the input"}.get(anchor, str(anchor)) for anchor in anchors))
         raise DeriveError(f"a formula counts its layers from one label, but this one from {shown}")
     anchor = anchors.pop()
     everywhere = "every width, every number of samples, every activation"
     if anchor == 0:
         top = max((int(label) for _, label in found), default=0)
-        if any(base in QUANTITIES and QUANTITIES[base].of for base, _ in found):
+        if _derived(found):
             raise DeriveError("derivatives in numbered layers are those of a given network: give one, or write [l]")
         program = fragment([sp.Integer(k) for k in range(1, top + 1)]) if top else Program((output(0),), ())
         return World(program, f"every network with at least {max(top, 1)} layer{'s' * (top > 1)}; {everywhere}")
@@ -163,7 +158,7 @@ def world_for(mentions: Mentions, scope: Scope, loss_name: str | Loss, given: De
     ranges = "every depth" if anchor == L else f"every layer {scope.ranges} of every depth"
     validity = f"{ranges}; {everywhere}"
     own_loss = loss_name if anchor == L else ""
-    if not any(base in QUANTITIES and QUANTITIES[base].of for base, _ in found):
+    if not _derived(found):
         return World(fragment(labels, own_loss), validity)
     if anchor == L:
         return World(swept(tuple(labels), own_loss), validity)
@@ -173,7 +168,8 @@ def world_for(mentions: Mentions, scope: Scope, loss_name: str | Loss, given: De
 
 def _anchor(label: sp.Expr) -> sp.Expr:
     """l for l+1, L for L-1, 0 for a number."""
-    return sp.sympify(label, strict=True).as_coeff_Add()[1]
+    _, anchor = sp.sympify(label).as_coeff_Add()
+    return anchor
 
 
 def _sizes(given: Derivation) -> str:
@@ -183,12 +179,13 @@ def _sizes(given: Derivation) -> str:
 def _given(given: Derivation, mentions: set[tuple[str, Label]]) -> Program:
     """The derivation's own programs, and the sweep of one sample's c."""
     forward = given.forward
-    own = [e for e in with_gradients(forward).equations if _is_per_sample(e)] if _columns(mentions) else []
+    own = [e for e in with_gradients(forward).equations if _is_per_sample(e)] if _derived(mentions) else []
     return Program(forward.inputs, (*forward.equations, *given.gradient.equations, *own))
 
 
-def _columns(mentions: set[tuple[str, Label]]) -> bool:
-    return any(base in QUANTITIES and QUANTITIES[base].of for base, _ in mentions)
+def _derived(mentions: set[tuple[str, Label]]) -> bool:
+    """Whether a derivative is among them."""
+    return not {base for base, _ in mentions}.isdisjoint(DERIVATIVES.values())
 
 
 def _is_per_sample(equation: Equation) -> bool:
