@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from itertools import combinations, product
+from itertools import combinations, count, product
 from typing import Any, Literal
 
 import numpy as np
@@ -159,9 +159,9 @@ def _how(slip: Slip, layer: int, setting: Setting) -> How:
 
 def _distinct(setting: Setting) -> Setting:
     """Other widths, all different, and different from N; a single output stays."""
-    widths = [n for n in range(2, len(setting.sizes) + 4) if n != setting.samples]
-    last = 1 if setting.sizes[-1] == 1 else widths[len(setting.sizes) - 1]
-    return setting.resized((*widths[: len(setting.sizes) - 1], last))
+    others = (n for n in count(2) if n != setting.samples)
+    *widths, last = (n for _, n in zip(setting.sizes, others, strict=False))
+    return setting.resized((*widths, 1 if setting.sizes[-1] == 1 else last))
 
 
 Cause = tuple[str, Callable[[Setting], Setting]]
@@ -198,8 +198,8 @@ def _explained(finding: Finding, setting: Setting) -> Finding:
     if not finding.hidden:
         return finding
     causes = _causes(setting)
-    for count in range(1, len(causes) + 1):
-        for chosen in combinations(causes, count):
+    for number in range(1, len(causes) + 1):
+        for chosen in combinations(causes, number):
             other = setting
             for _, change in chosen:
                 other = change(other)

@@ -218,10 +218,11 @@ def name(bench: Bench, base: str, layer: int, answer: Term) -> Found:
     try:
         value = bench.key(base, layer, answer)
         found = bench.table(base, layer).get(value, NOTHING)
-        if found.tags == ("outer-product-order",) and answer.head == "T":
-            return Found(("transposed-layout",), None, found.form)
-        if found.tags:
-            return found
+        match found.tags, answer.head:
+            case ("outer-product-order",), "T":
+                return Found(("transposed-layout",), None, found.form)
+            case (_, *_), _:
+                return found
         factor = bench.factor(base, layer, answer, leaf(base, layer))
         if factor.tags:
             return factor

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -151,10 +152,10 @@ class SmallData:
             total = parts[0].sum(axis=axis, keepdims=True)
             return total if term.head == "units" else total * Fraction(1, parts[0].shape[axis])
         if term.head == "outer":
-            u, v = (x if x.shape[2] == 1 else x.swapaxes(1, 2) for x in parts)
+            u, v = map(_column, parts)
             return np.matmul(u, v.swapaxes(1, 2))
         if term.head == "diag":
-            column = parts[0] if parts[0].shape[2] == 1 else parts[0].swapaxes(1, 2)
+            (column,) = map(_column, parts)
             return column * np.eye(column.shape[1], dtype=int)
         if term.head == "**" and parts[1].size == 1 and abs(parts[1].item()) <= MAX_POWER:
             if Fraction(parts[1].item()).denominator != 1 or _bits(parts[0]) > MAX_BITS:
@@ -163,6 +164,11 @@ class SmallData:
         if term.head not in EXACT:
             raise NoExactValueError(term.head)
         return EXACT[term.head](*parts)
+
+
+def _column(vectors: Any) -> Any:
+    """Vectors that stand or lie, standing: for each sample one column."""
+    return vectors if vectors.shape[2] == 1 else vectors.swapaxes(1, 2)
 
 
 EXACT: dict[str, Any] = {
@@ -202,7 +208,7 @@ def drawn_network(
 ) -> SmallData:
     """The network at these sizes with parameters and inputs that are small integers, and these activations."""
     derivation = differentiate(architecture)
-    sizes: dict[sp.Expr, int] = {size(k): widths[k % len(widths)] for k in range(architecture.depth + 1)}
+    sizes: dict[sp.Expr, int] = {size(k): n for (k, _), n in zip(enumerate(architecture.sizes), cycle(widths))}
     raws = []
     inputs = _inputs(derivation, {**sizes, N: samples}, functions)
     sizes[N] = samples if layout == "rows" else 1
@@ -259,10 +265,9 @@ def counterexample(
                     earlier[term] = data.value(line, earlier)
                 given = data.value(answer, earlier)
                 right = data.value(truth, earlier)
-                if given.shape[1:] == right.shape[1:] and bool((given == right).all()):
+                ways = (given, given.swapaxes(1, 2)) if fits else (given,)  # a bias may stand or lie
+                if any(way.shape[1:] == right.shape[1:] and bool((way == right).all()) for way in ways):
                     continue
-                if fits and given.shape[1:] == right.shape[:0:-1] and bool((given.swapaxes(1, 2) == right).all()):
-                    continue  # a bias may stand or lie
             except (NoExactValueError, ValueError, ArithmeticError):
                 continue
             shown = dict(_mentioned(data, earlier, (truth, answer), labels))

@@ -107,9 +107,9 @@ def _shift(equation: Equation, name: str, derivation: Derivation) -> Verdict:
     forward, gradient = derivation.forward, derivation.gradient
     inner = [adjoint_name(other) for other in _within(name, forward)]
     value = equation.value
-    while names := [n for n in inner if any(str(entry.base.label) == n for entry in entries(value))]:
-        value = _without_sums(_put_in(value, gradient.definitions[names[0]]), forward)
-        inner.remove(names[0])
+    while found := {str(entry.base.label) for entry in entries(value)}.intersection(inner):
+        for other in sorted(found):
+            value = _without_sums(_put_in(value, gradient.definitions[other]), forward)
     outcome: Outcome = "proved" if value == 0 else "undecided"
     formula = f"nothing depends on {forward.definitions[name].target}, so {equation.target} = 0"
     return Verdict(f"Shift, {name}", formula, outcome, SHIFT, EVERYWHERE, note="" if value == 0 else f"left is {value}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import chain
 
 import sympy as sp
 
@@ -55,9 +56,10 @@ def _losses(text: Text, depth: int) -> list[tuple[str, str]]:
 
 def _backward(text: Text, depth: int) -> list[tuple[int, str, str]]:
     output, step, weights = (right_side(text, *LEMMAS[name]) for name in ("output", "step", "dW"))
+    layers = range(depth, 0, -1)
+    deltas = chain([at_layer(output, depth, "L")], (at_layer(step, k) for k in layers[1:]))
     found = []
-    for k in range(depth, 0, -1):
-        delta = at_layer(output, k, "L") if k == depth else at_layer(step, k)
+    for k, delta in zip(layers, deltas, strict=True):
         found += [
             (k, "delta", f"d(loss, z{k}) = 1/N * {delta}"),
             (k, "dW", f"d(loss, W{k}) = 1/N * sum({at_layer(weights, k)})"),
@@ -124,7 +126,8 @@ def output_derivative(derivation: Derivation) -> Verdict:
     depth = derivation.architecture.depth
     name = named("da", depth)
     output = derivation.forward.tensors[named("a", depth)]
-    left = Value(sp.IndexedBase(name)[SAMPLE, ROW], (output.axes[1], sp.S.One))
+    _, units = output.axes
+    left = Value(sp.IndexedBase(name)[SAMPLE, ROW], (units, sp.S.One))
     losses = {n: e for n, e in derivation.forward.definitions.items() if n in ("c", "loss", *COMBINATIONS)}
     p, q = sp.Dummy(integer=True, positive=True), sp.Dummy(integer=True, positive=True)  # not the loss's own indices
     truth = unfold(sp.Symbol("loss"), losses).diff(output[p, q]).xreplace({p: SAMPLE, q: ROW})

@@ -28,7 +28,8 @@ from derive.proof.theorems.relations import A, Relations
 
 SMALL = (1, 2, 3, -1, -2)
 TRIES = 6
-DIGITS = 40
+DIGITS, CLOSE = 40, sp.Float("1e-20")
+"""Irrational numbers are compared to so many digits, and are taken for the same if they are so close."""
 LARGEST_LAYERS = 6
 """Chains deeper than this are not evaluated at distinct widths, to keep the numbers small."""
 
@@ -97,7 +98,7 @@ def _unequal(left: Any, right: Any) -> bool:
         return bool(difference)
     if difference.has(sp.zoo, sp.nan, sp.oo):
         raise ZeroDivisionError
-    return bool(abs(sp.N(difference, DIGITS)) > sp.Rational(1, 10 ** (DIGITS // 2)))
+    return bool(abs(sp.N(difference, DIGITS)) > CLOSE)
 
 
 def _real(function: Any, value: Any) -> sp.Expr:

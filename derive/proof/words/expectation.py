@@ -38,8 +38,11 @@ def _weight(expr: sp.Expr) -> bool:
 
 
 def _moment(weights: list[sp.Expr]) -> sp.Expr:
-    if len(weights) < 2:
-        return MEAN if weights else sp.S.One
+    match weights:
+        case []:
+            return sp.S.One
+        case [_]:
+            return MEAN
     one, other = weights
     if one.base != other.base:
         return MEAN**2

@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import product
+from itertools import filterfalse, product
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from derive.algebra.program import Equation, Program, Tensor
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
+from derive.proof.theorems.refute import CLOSE, DIGITS
 from derive.proof.words.settings import Reading, read
 from derive.proof.words.statements import EXPECTED, FIXED, Equality, Statement
 
@@ -31,7 +32,6 @@ SMALL = (1, 2, -1, 3, -2)
 COUNTS = tuple(product((1, 2), repeat=3))
 """Samples, inputs and outputs of the networks that are tried, in turn."""
 TRIES = 40
-DIGITS = 40
 Pairs = tuple[tuple[str, str], ...]
 Arrays = dict[str, Any]
 
@@ -107,7 +107,7 @@ def _same(left: sp.Expr, right: sp.Expr) -> bool:
     difference = sp.sympify(left - right, strict=True)
     if difference.is_Rational:
         return bool(difference == 0)
-    return bool(abs(sp.N(difference, DIGITS)) < sp.Rational(1, 10 ** (DIGITS // 2)))
+    return bool(abs(sp.N(difference, DIGITS)) < CLOSE)
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def _networks(
     Those with rational values come first, so that what is found is in small numbers.
     """
     depth = labels["L"]
-    groups = [[f for f in activations if rational(f) == first] for first in (True, False)]
+    groups = list(filter(rational, activations)), list(filterfalse(rational, activations))
     identity = next((f for f in activations if f.formula == Z), activations[0])
     for group, seed in product(groups, range(TRIES)):
         for function in group:
@@ -233,7 +233,7 @@ def imposed(experiment: Experiment, given: Sequence[Equality]) -> None:
             value = value if value.ndim else value.item()
             kept = [i for i in equation.ranges if i not in FIXED]
             order = [i for i in equation.left.indices if i not in FIXED]
-            value = np.transpose(value, [kept.index(i) for i in order]) if np.ndim(value) == len(order) > 1 else value
+            value = np.transpose(value, [kept.index(i) for i in order]) if np.ndim(value) == len(order) else value
             array[tuple(FIXED.index(i) if i in FIXED else slice(None) for i in equation.left.indices)] = value
 
 

@@ -82,7 +82,7 @@ def matches(pattern: sp.Basic, expr: sp.Basic, bound: Bound) -> bool:
     """Whether `expr` is an instance of `pattern`; `bound` is filled with what its indices stand for."""
     if pattern in ANY:
         return bool(bound.setdefault(pattern, expr) == expr)
-    if not pattern.args or not pattern.free_symbols & ANY:
+    if not pattern.free_symbols & ANY:
         return bool(pattern == expr)
     if type(pattern) is not type(expr) or len(pattern.args) != len(expr.args):
         return False

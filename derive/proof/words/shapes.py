@@ -37,8 +37,8 @@ class Interval:
     high_in: bool
 
     def __str__(self) -> str:
-        left = "" if self.low == -sp.oo else f"{self.low} {'<=' if self.low_in else '<'} "
-        right = "" if self.high == sp.oo else f" {'<=' if self.high_in else '<'} {self.high}"
+        left = "" if self.low.is_infinite else f"{self.low} {'<=' if self.low_in else '<'} "
+        right = "" if self.high.is_infinite else f" {'<=' if self.high_in else '<'} {self.high}"
         if not left and right:
             return f"z{right}"
         if left and not right:
@@ -105,9 +105,9 @@ def _pieces(formula: sp.Expr) -> list[Piece]:
 
 
 def _inside(low: sp.Expr, high: sp.Expr) -> sp.Expr:
-    if low == -sp.oo:
-        return high - 1 if high != sp.oo else sp.S.Zero
-    return low + 1 if high == sp.oo else (low + high) / 2
+    if low.is_infinite:
+        return high - 1 if high.is_finite else sp.S.Zero
+    return (low + high) / 2 if high.is_finite else low + 1
 
 
 def _branch(formula: sp.Expr, at: sp.Expr) -> sp.Expr:
@@ -128,7 +128,7 @@ def _flat(derivative: sp.Expr, pieces: list[Piece]) -> tuple[Interval, ...] | No
             return None
         if not zero:
             continue
-        low_in, high_in = (bool(end.is_finite and derivative.subs(Z, end) == 0) for end in (piece.low, piece.high))
+        low_in, high_in = (bool(end.is_finite and derivative.subs(Z, end).is_zero) for end in (piece.low, piece.high))
         interval = Interval(piece.low, piece.high, low_in, high_in)
         last = found[-1] if found else None
         if last and last.high == interval.low and last.high_in and interval.low_in:

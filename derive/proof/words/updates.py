@@ -56,11 +56,9 @@ def judge(statement: Statement, update: Update) -> Judgement:
     outcome = "proved"
     for text in statement.then:
         for left, right in _pairs(text, before, after, program):
-            if left == right:
-                continue
-            if numbers := _numbers(left, right):
+            if left != right and (numbers := _numbers(left, right)):
                 return Judgement(update.name, "refuted", (("optimizer", update.name), *_named(update), *numbers))
-            outcome = "undecided"
+            outcome = outcome if left == right else "undecided"
     return Judgement(update.name, outcome)
 
 
