@@ -89,6 +89,7 @@ def with_one_test_of_a_choice(tree: ast.Module) -> None:
 
 CHOICES = {
     "layout": ("rows", "columns"),
+    "base": ("W", "b", "z", "a", "dW", "db", "delta", "da", "x", "y", "n", "w", "c", "loss", "f", "N", "h", "dh"),
     "cost": ("mean", "sample", "sum"),
     **dict.fromkeys(("verdict", "outcome", "expected"), ("proved", "refuted", "undecided")),
 }

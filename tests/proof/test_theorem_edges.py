@@ -220,6 +220,12 @@ def test_a_world_is_as_small_as_can_be(mentions, tensors):
     assert found == {name for name in tensors if name[0] == "z"}
 
 
+@pytest.mark.parametrize(("layout", "known"), [("columns", "delta_c[l]"), ("rows", "delta[l]")])
+def test_what_is_known_of_the_layer_above_is_what_the_layout_speaks_of(layout, known):
+    world = world_for([("delta", l), ("z", l)], read_ranges("l = 1..L-1", layout), "")
+    assert {t.name for t in world.program.inputs if t.name.startswith("delta")} == {known}
+
+
 def test_sizes_that_are_tied_or_coincide():
     tied = Scope("rows", depth=sp.Integer(2), tied={0: 0, 1: 0, 2: 2})
     assert [str(tied.size(sp.Integer(k))) for k in range(4)] == ["n0", "n0", "n2", "n3"]

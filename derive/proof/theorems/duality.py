@@ -86,8 +86,8 @@ def _adjoint(equation: Equation, derivation: Derivation) -> sp.Expr:
 def _coefficient(term: sp.Expr, tangent: str) -> sp.Expr:
     """The factor c in the sum of c * tangent[i], or in c * tangent."""
     body = _inside(term)
-    ones: dict[sp.Basic, sp.Expr] = {entry: sp.S.One for entry in entries(body) if str(entry.base.label) == tangent}
-    return body.xreplace({**ones, sp.Symbol(tangent): sp.S.One})
+    named = {str(entry.base.label): entry for entry in entries(body)}
+    return body.xreplace({named.get(tangent, sp.Symbol(tangent)): sp.S.One})
 
 
 def _inside(expr: sp.Expr) -> sp.Expr:

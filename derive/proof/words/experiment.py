@@ -155,7 +155,7 @@ def experiments(
     labels: Mapping[str, int],
     activations: Sequence[Activation],
     loss: str,
-    steps: int = 0,
+    steps: int,
 ) -> Iterator[Found | None]:
     """One small network after the other that meets what is given: a counterexample, or None if all that follows holds.
 
