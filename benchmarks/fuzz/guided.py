@@ -1,13 +1,15 @@
-"""Coverage-guided fuzzing of the parsers with atheris: in a process of its own, which libFuzzer takes over.
+"""Coverage-guided fuzzing with atheris: in a process of its own, which libFuzzer takes over.
 
     python -m benchmarks.fuzz --guided 60
 
-The first byte of an input chooses the parser. derive itself is instrumented, SymPy is not.
+The first byte of an input chooses the parser, or emission: then the others say which network is drawn. derive itself is
+instrumented, SymPy is not.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import re
 import subprocess
 import sys
@@ -18,8 +20,10 @@ from typing import Any
 
 from benchmarks.fuzz.runs import Finding, Tally
 
-LEFT_OUT = ("module", "data", "parameters", "safetensors")
-"""Parsers whose inputs are mostly zip archives or long programs, where coverage of derive says little."""
+EMISSION = 255
+"""The first byte of an input that is a network."""
+LEFT_OUT = ("module",)
+"""Parsers of long programs, where coverage of derive says little; as it does of archives, which are left out too."""
 
 
 def start(folder: Path, seconds: float) -> subprocess.Popen[str] | None:
@@ -54,22 +58,34 @@ def main(folder: Path, seconds: str) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["derive"]):
+        from benchmarks.fuzz import networks
         from benchmarks.fuzz.parsers import PARSERS
         from benchmarks.fuzz.runs import attempt, prepare
     prepare()
-    names = [name for name in PARSERS if name not in LEFT_OUT]
+    names = [name for name in PARSERS if name not in LEFT_OUT and not PARSERS[name].binary]
     seeds = folder / "guided_seeds"
     seeds.mkdir(parents=True, exist_ok=True)
     for position, name in enumerate(names):
         for number, seed in enumerate(PARSERS[name].seeds()):
             (seeds / f"{name}_{number}").write_bytes(bytes([position]) + seed.encode("utf-8"))
+    for number in range(20):
+        (seeds / f"emission_{number}").write_bytes(bytes([EMISSION]) + random.Random(number).randbytes(120))
 
     def one(data: bytes) -> Any:
         if not data:
             return
-        name = names[data[0] % len(names)]
         tally = Tally()
-        attempt(name, 0, data[1:].decode("utf-8", "replace"), PARSERS[name].read, tally)
+        if data[0] == EMISSION:
+            attempt(
+                "emission",
+                0,
+                data[1:],
+                lambda script: networks.checked(networks.network(networks.Scripted(script))),
+                tally,
+            )
+        else:
+            name = names[data[0] % len(names)]
+            attempt(name, 0, data[1:].decode("utf-8", "replace"), PARSERS[name].read, tally)
         for finding in tally.findings:
             (folder / "guided.json").write_text(json.dumps(vars(finding)), encoding="utf-8")
             raise AssertionError(finding.what)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from benchmarks.fuzz import planted, targets
+from benchmarks.fuzz import networks, planted, targets
 from benchmarks.fuzz.mutation import HOSTILE, NAMES, NUMBERS, OPERATORS
 from benchmarks.fuzz.parsers import PARSERS
 from benchmarks.fuzz.runs import Tally, attempt
@@ -47,6 +47,27 @@ def test_some_inputs_of_the_harness(name):
     assert [f for f in tally.findings if f.what != "hang"] == []  # a busy machine is no finding here
 
 
+@given(rng=st.randoms(use_true_random=False))
+@settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
+def test_what_is_emitted_does_what_is_specified(rng):
+    _check_emission(rng)
+
+
+@pytest.mark.slow
+@given(script=st.binary(max_size=300))
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+def test_what_is_emitted_for_any_choices_does_what_is_specified(script):
+    _check_emission(networks.Scripted(script))
+
+
+def _check_emission(rng):
+    try:
+        network = networks.network(rng)
+    except DeriveError:
+        reject()
+    networks.checked(network)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", planted.FAULTS)
 def test_a_planted_fault_is_found(fault):
@@ -61,6 +82,14 @@ def test_a_network_that_cannot_be_drawn_is_a_finding(monkeypatch):
     tally = Tally()
     targets.one(0, "emission", 5, tally)
     assert [(f.what, f.index) for f in tally.findings] == [("traceback", 5)]
+
+
+def test_every_byte_of_a_script_is_a_choice():
+    first, other = (networks.Scripted(script) for script in (b"\x00\xff\x80", b"\x00\x00\x80"))
+    assert [first.getrandbits(k) for k in (8, 4, 1, 8)] == [0, 15, 1, 0]
+    assert [other.getrandbits(k) for k in (8, 4, 1, 8)] == [0, 0, 1, 0]
+    assert networks.Scripted(b"").random() == 0
+    networks.network(networks.Scripted(b""))
 
 
 def test_an_input_is_made_from_its_key_alone():
