@@ -16,7 +16,7 @@ from derive.proof.grading.answers import split_line
 from derive.proof.grading.recognise import bench, bench_of
 from derive.proof.grading.slips import BY_TAG
 from derive.proof.grading.term_reader import TermReader
-from derive.proof.grading.terms import Term, leaf
+from derive.proof.grading.terms import Term, leaf, show
 from derive.proof.numbers.arrays import UnfitError
 from derive.proof.numbers.functions import keeps_sign
 from derive.proof.numbers.small import small
@@ -131,3 +131,16 @@ def test_a_bias_may_stand_or_lie(layout):
 def test_what_a_worked_example_does_not_know_has_no_value(head):
     with pytest.raises(UnfitError, match=head):
         Example((2, 2), 2, (TANH,), 0).value(Term(head, (leaf("a", 1),)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a1 - b1 + a1", "a1 - (b1 + a1)", "a1 - (b1 - a1)", "a1 + b1 - a1", "(a1 - b1) * a1", "a1 * (a1 + b1)",
+        "where(a1 - b1 > a1, a1, b1)", "where(a1 > a1 + b1, a1, b1)", "a1 - b1 * a1", "a1 / b1 * a1", "a1 / (b1 * a1)",
+        "(a1 * b1) ** 2", "a1 * b1 ** 2", "(-a1) ** 2", "-a1 ** 2", "-(a1 + b1)", "-a1 + b1", "a1 * -b1", "(a1 + b1) ** 2",
+        "(a1 ** 2) ** 2",
+    ],
+)  # fmt: skip
+def test_brackets_stand_where_they_are_needed(text):
+    assert show(read(text)) == text
