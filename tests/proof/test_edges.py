@@ -138,8 +138,8 @@ def test_what_a_worked_example_does_not_know_has_no_value(head):
     [
         "a1 - b1 + a1", "a1 - (b1 + a1)", "a1 - (b1 - a1)", "a1 + b1 - a1", "(a1 - b1) * a1", "a1 * (a1 + b1)",
         "where(a1 - b1 > a1, a1, b1)", "where(a1 > a1 + b1, a1, b1)", "a1 - b1 * a1", "a1 / b1 * a1", "a1 / (b1 * a1)",
-        "(a1 * b1) ** 2", "a1 * b1 ** 2", "(-a1) ** 2", "-a1 ** 2", "-(a1 + b1)", "-a1 + b1", "a1 * -b1", "(a1 + b1) ** 2",
-        "(a1 ** 2) ** 2",
+        "(a1 * b1) ** 2", "a1 * b1 ** 2", "(-a1) ** 2", "-a1 ** 2", "-(a1 + b1)", "-a1 + b1", "a1 * -b1",
+        "(a1 + b1) ** 2", "(a1 ** 2) ** 2",
     ],
 )  # fmt: skip
 def test_brackets_stand_where_they_are_needed(text):
