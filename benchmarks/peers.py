@@ -24,7 +24,8 @@ from benchmarks.entries import OPTIONS, combinations, tracked, with_option
 from benchmarks.torch_networks import ACTIVATIONS, LOSSES, loss, outputs, targets
 from derive import Architecture, differentiate, emit, load
 from derive.model import tables
-from derive.model.activation import activation, breakpoints
+from derive.model.activation import activation
+from derive.model.kinks import breakpoints
 
 RATE, STEPS, LIMIT = 0.05, 20, 1e-10
 Peer = Callable[[list[Any]], torch.optim.Optimizer]

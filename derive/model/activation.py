@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from derive.model.budget import budget
@@ -41,7 +40,6 @@ RESERVED = frozenset(
     )
 )
 """Names that the equations use already, so that no trained constant can have one."""
-HUGE = 10**1000  # of an argument; what lies beyond costs time and holds no information
 
 
 @dataclass(frozen=True)
@@ -78,10 +76,12 @@ class Activation:
             self._check(where)
 
     def _check(self, where: str) -> None:
+        from derive.model.trainable import check_constant, check_trainable
+
         try:
-            _check_trainable(self.initial, self.expression, jumps=self.name in ACTIVATIONS)
+            check_trainable(self.initial, self.expression, jumps=self.name in ACTIVATIONS)
             for name in self.trained:
-                _check_constant(self.formula, name)
+                check_constant(self.formula, name)
         except FormulaError as error:
             raise FormulaError(f"{where}: {error}", error.column) from None
         unused = [key for key, _ in self.constants if key not in _words(self.expression)]
@@ -186,38 +186,6 @@ def _trained(where: str, names: object, constants: dict[str, float]) -> tuple[st
     return found
 
 
-def _check_constant(formula: sp.Expr, name: str) -> None:
-    """Refuse a trained constant that moves a kink, or that nothing depends on."""
-    import sympy as sp
-
-    symbol = sp.Symbol(name, real=True)
-    if any(relation.has(symbol) for relation in formula.atoms(sp.core.relational.Relational)):
-        raise FormulaError(f"the trained constant {name!r} decides where a kink lies; it can only be a fixed one")
-    slope, kinks = formula.diff(symbol), sorted(breakpoints(formula), key=lambda kink: float(kink))
-    if all(_branch(slope, place) == 0 for place in _between(kinks)):
-        raise FormulaError(f"nothing depends on the trained constant {name!r}")
-
-
-def _between(kinks: list[sp.Expr]) -> list[sp.Expr]:
-    """A place below the kinks, one above, and one between each two."""
-    import sympy as sp
-
-    middles = [(left + right) / 2 for left, right in pairwise(kinks)]
-    return [kinks[0] - 1, *middles, kinks[-1] + 1] if kinks else [sp.S.Zero]
-
-
-def _branch(formula: sp.Expr, place: sp.Expr) -> sp.Expr:
-    """The smooth function that `formula` is around a place between its kinks."""
-    import sympy as sp
-
-    from derive.model.expression import Z
-
-    def chosen(cases: sp.Piecewise) -> sp.Expr:
-        return next(branch for branch, condition in cases.args if condition.subs(Z, place) == sp.true)
-
-    return formula.replace(lambda part: isinstance(part, sp.Piecewise), chosen)
-
-
 def _constant(where: str, key: object, value: object) -> float:
     key = identifier(key, "constant", where)
     if key == "z":
@@ -229,75 +197,3 @@ def _constant(where: str, key: object, value: object) -> float:
 
 def _words(expression: str) -> set[str]:
     return {node.id for node in ast.walk(parse(expression)) if isinstance(node, ast.Name)}
-
-
-def _check_trainable(formula: sp.Expr, expression: str, jumps: bool = False) -> None:
-    """Refuse what is not a real, non-constant function of z on the whole line, continuous unless it may jump."""
-    import sympy as sp
-
-    from derive.model.expression import Z
-
-    if not formula.has(Z):
-        raise FormulaError(f"{shorten(expression)} is not a function of z")
-    kinks = sorted(breakpoints(formula), key=lambda kink: float(kink))
-    probes = [sp.Rational(k, 7) for k in (-703, -61, -11, -3, 0, 2, 13, 67, 709)] + kinks
-    for probe in probes:
-        value = _value(formula, probe, expression)
-        if not (value.is_number and value.is_extended_real) or value in (sp.oo, -sp.oo, sp.nan):
-            raise FormulaError(f"{shorten(expression)} has no real value at z = {sp.N(probe, 4)!s}")
-    step = sp.Rational(1, 10**12)
-    for kink in kinks:
-        below, above = (_value(formula, kink + side * step, expression) for side in (-1, 1))
-        if not jumps and abs(above - below) > 1e-6 * (1 + abs(above)):
-            raise FormulaError(
-                f"{shorten(expression)} jumps at z = {sp.N(kink, 4)!s} from {sp.N(below, 4)!s} to "
-                f"{sp.N(above, 4)!s}, so it is not differentiable there"
-            )
-    slope = formula.diff(Z)
-    probes += _between(kinks)
-    if slope == 0 or all(_value(slope, probe, expression) == 0 for probe in probes):
-        raise FormulaError(f"{shorten(expression)} has derivative 0 everywhere")
-
-
-def _value(formula: sp.Expr, at: sp.Expr, expression: str) -> sp.Expr:
-    """f(at) to 30 digits, from the inside out, so that exp(exp(exp(z))) is refused and not waited for."""
-    import sympy as sp
-
-    from derive.model.expression import Z
-
-    def visit(node: sp.Basic) -> sp.Basic:
-        if node == Z:
-            return at
-        if isinstance(node, sp.Piecewise):
-            return visit(next(branch for branch, condition in node.args if condition.subs(Z, at) == sp.true))
-        if not node.has(Z):
-            return node
-        arguments = [visit(argument) for argument in node.args]
-        if isinstance(node, sp.Function):
-            for size in (abs(sp.N(argument, 5)) for argument in arguments):
-                if not size.is_finite:
-                    raise FormulaError(f"{shorten(expression)} has no real value at z = {sp.N(at, 4)}")
-                if size > HUGE:
-                    raise FormulaError(f"{shorten(expression)} grows beyond every float at z = {sp.N(at, 4)}")
-        return sp.N(node.func(*arguments), 30)
-
-    return sp.N(visit(formula), 30)
-
-
-def breakpoints(formula: sp.Expr) -> set[sp.Expr]:
-    """Where the branches of `formula` meet: the kinks, as exact real numbers.
-
-    Raises FormulaError for a condition that is not linear in z.
-    """
-    import sympy as sp
-
-    from derive.model.expression import Z
-
-    points: set[sp.Expr] = set()
-    for relation in formula.atoms(sp.core.relational.Relational):
-        difference = relation.lhs - relation.rhs
-        slope = difference.diff(Z)
-        if not slope.is_number or slope == 0:
-            raise FormulaError(f"the condition {relation} is not linear in z; compare z with numbers")
-        points.add(-difference.subs(Z, 0) / slope)
-    return points

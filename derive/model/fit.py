@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from derive.model.activation import HUGE, Activation
+from derive.model.activation import Activation
 from derive.model.errors import DeriveError
 from derive.model.layers import LayerOptions
+from derive.model.limits import HUGE
 from derive.model.loss import VARIABLES, Loss
 
 PROBES = {"real": (-1, 0, 1), "unit": (0.5,), "distribution": (0.5,), "count": (1,), "sign": (-1, 1)}

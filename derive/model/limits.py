@@ -26,6 +26,8 @@ class Limit:
         return f"{count}; at most {self.most}"
 
 
+HUGE = 10**1000
+"""Of a value: what lies beyond costs time and holds no information."""
 LIMITS: dict[str, Limit] = {
     # Files
     "specification": Limit(250_000, "bytes in a specification"),

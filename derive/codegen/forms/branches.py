@@ -12,8 +12,8 @@ import sympy as sp
 
 from derive.codegen.forms.elementary import normal
 from derive.codegen.statements.accurate import Size, meaning
-from derive.model.activation import breakpoints
 from derive.model.expression import Z
+from derive.model.kinks import breakpoints
 
 
 class UndecidedError(Exception):

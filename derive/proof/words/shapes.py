@@ -18,13 +18,13 @@ from typing import NamedTuple
 
 import sympy as sp
 
-from derive.model.activation import Activation, breakpoints
+from derive.model.activation import Activation
 from derive.model.errors import FormulaError
 from derive.model.expression import Z
+from derive.model.kinks import between, branch, kinks_of
 
 MAX_OPERATIONS, MAX_NESTING = 120, 3
 """Of an expression whose limit is asked for; beyond them a limit may take for ever, so it is not decided."""
-DIGITS = 30
 
 
 @dataclass(frozen=True)
@@ -96,28 +96,17 @@ class Piece(NamedTuple):
 
     low: sp.Expr
     high: sp.Expr
+    place: sp.Expr
+    """A number between them."""
     formula: sp.Expr
 
 
 def _pieces(formula: sp.Expr) -> list[Piece]:
-    ends = [-sp.oo, *sorted(breakpoints(formula), key=lambda kink: sp.N(kink, DIGITS)), sp.oo]
-    return [Piece(low, high, _branch(formula, _inside(low, high))) for low, high in pairwise(ends)]
-
-
-def _inside(low: sp.Expr, high: sp.Expr) -> sp.Expr:
-    if low.is_infinite:
-        return high - 1 if high.is_finite else sp.S.Zero
-    return (low + high) / 2 if high.is_finite else low + 1
-
-
-def _branch(formula: sp.Expr, at: sp.Expr) -> sp.Expr:
-    """`formula` with every case distinction settled as it is at `at`."""
-    if isinstance(formula, sp.Piecewise):
-        chosen = next(value for value, condition in formula.args if condition.subs(Z, at) == sp.true)
-        return _branch(chosen, at)
-    if not formula.has(sp.Piecewise):
-        return formula
-    return formula.func(*(_branch(argument, at) for argument in formula.args))
+    kinks = kinks_of(formula)
+    ends = pairwise([-sp.oo, *kinks, sp.oo])
+    return [
+        Piece(low, high, place, branch(formula, place)) for (low, high), place in zip(ends, between(kinks), strict=True)
+    ]
 
 
 def _flat(derivative: sp.Expr, pieces: list[Piece]) -> tuple[Interval, ...] | None:
@@ -142,8 +131,7 @@ def _vanishes(piece: Piece) -> bool | None:
     """Whether a piece is 0 throughout; a value that is not 0 shows that it is not."""
     if piece.formula == 0:
         return True
-    middle = _inside(piece.low, piece.high)
-    if any(is_zero(piece.formula.subs(Z, at)) is False for at in (middle, middle + sp.Rational(1, 97))):
+    if any(is_zero(piece.formula.subs(Z, at)) is False for at in (piece.place, piece.place + sp.Rational(1, 97))):
         return False
     return True if sp.simplify(piece.formula) == 0 else None
 

@@ -11,7 +11,7 @@ from derive.proof.words.expectation import expected
 from derive.proof.words.experiment import _same
 from derive.proof.words.far import misfit
 from derive.proof.words.settings import misfit as unknown_loss
-from derive.proof.words.shapes import Piece, _inside, _vanishes, is_zero
+from derive.proof.words.shapes import Piece, _vanishes, is_zero
 from derive.proof.words.statements import MEAN, VARIANCE
 
 i, j, k, m = (index(name) for name in "ijkm")
@@ -70,13 +70,6 @@ def test_whether_a_number_is_zero_is_decided_or_left_open(value, zero):
     assert is_zero(value) is zero
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "inside"), [(-sp.oo, sp.oo, 0), (-sp.oo, 3, 2), (1, sp.oo, 2), (1, 2, sp.Rational(3, 2))]
-)
-def test_a_point_of_an_interval(low, high, inside):
-    assert _inside(sp.sympify(low), sp.sympify(high)) == inside
-
-
 def test_what_vanishes_throughout_an_interval_and_what_only_at_the_points_that_are_tried():
     half, near = sp.Rational(1, 2), sp.Rational(1, 2) + sp.Rational(1, 97)
     for formula, vanishes in (
@@ -88,7 +81,7 @@ def test_what_vanishes_throughout_an_interval_and_what_only_at_the_points_that_a
         ((Z - half) * (Z - near), None),
         (sp.Symbol("x") * Z, None),
     ):
-        assert _vanishes(Piece(sp.S.Zero, sp.S.One, formula)) is vanishes
+        assert _vanishes(Piece(sp.S.Zero, sp.S.One, half, formula)) is vanishes
 
 
 def test_numbers_are_the_same_up_to_twenty_digits():

@@ -1,0 +1,48 @@
+"""Kinks of a function of z: where its cases meet, and the smooth functions between them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import sympy as sp
+
+from derive.model.errors import FormulaError
+from derive.model.expression import Z
+
+DIGITS = 30
+"""Kinks are put in order by so many."""
+
+
+def breakpoints(formula: sp.Expr) -> set[sp.Expr]:
+    """Where the cases of `formula` meet, exactly.
+
+    Raises FormulaError for a condition that is not linear in z.
+    """
+    points: set[sp.Expr] = set()
+    for relation in formula.atoms(sp.core.relational.Relational):
+        difference = relation.lhs - relation.rhs
+        slope = difference.diff(Z)
+        if not slope.is_number or slope == 0:
+            raise FormulaError(f"the condition {relation} is not linear in z; compare z with numbers")
+        points.add(-difference.subs(Z, 0) / slope)
+    return points
+
+
+def kinks_of(formula: sp.Expr) -> list[sp.Expr]:
+    """The breakpoints in order, if no symbol but z is in them. Raises FormulaError."""
+    return sorted(breakpoints(formula), key=lambda point: sp.N(point, DIGITS))
+
+
+def between(kinks: list[sp.Expr]) -> list[sp.Expr]:
+    """A place below the kinks, one above, and one between each two."""
+    middles = [(left + right) / 2 for left, right in pairwise(kinks)]
+    return [kinks[0] - 1, *middles, kinks[-1] + 1] if kinks else [sp.S.Zero]
+
+
+def branch(formula: sp.Expr, place: sp.Expr) -> sp.Expr:
+    """The smooth function that `formula` is around a place between its kinks."""
+
+    def chosen(cases: sp.Piecewise) -> sp.Expr:
+        return next(branch for branch, condition in cases.args if condition.subs(Z, place) == sp.true)
+
+    return formula.replace(lambda part: isinstance(part, sp.Piecewise), chosen)
