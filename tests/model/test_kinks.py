@@ -15,7 +15,8 @@ from derive.model.kinks import between, branch, breakpoints, kinks_of
         ("max(z, 0)", [0], [-1, 1], ["0", "z"]),
         ("max(min(z, 2), -1)", [-1, 2], [-2, sp.Rational(1, 2), 3], ["-1", "z", "2"]),
         ("where(2*z > 3, z, abs(z))", [0, 1.5], [-1, 0.75, 2.5], ["-z", "z", "z"]),
-        ("where(z > pi, z, 3) + exp(max(z, 0))", [0, sp.pi], [-1, sp.pi / 2, 1 + sp.pi], ["4", "exp(z) + 3", "z + exp(z)"]),
+        ("where(z > pi, z, 3) + exp(max(z, 0))", [0, sp.pi], [-1, sp.pi / 2, 1 + sp.pi],
+         ["4", "exp(z) + 3", "z + exp(z)"]),
     ],
 )  # fmt: skip
 def test_kinks_and_what_a_function_is_between_them(text, kinks, places, branches):

@@ -230,11 +230,11 @@ def imposed(experiment: Experiment, given: Sequence[Equality]) -> None:
         if name in experiment.given:
             array = experiment.given[name]
             value = experiment.side(equation.right, equation.ranges, experiment.given)
-            value = value if value.ndim else value.item()
             kept = [i for i in equation.ranges if i not in FIXED]
             order = [i for i in equation.left.indices if i not in FIXED]
-            value = np.transpose(value, [kept.index(i) for i in order]) if np.ndim(value) == len(order) else value
-            array[tuple(FIXED.index(i) if i in FIXED else slice(None) for i in equation.left.indices)] = value
+            value = np.transpose(value, [kept.index(i) for i in order]) if value.ndim == len(order) else value
+            place = tuple(FIXED.index(i) if i in FIXED else slice(None) for i in equation.left.indices)
+            array[place] = value if value.ndim else value.item()
 
 
 def _tried(experiment: Experiment, reading: Reading, labels: Mapping[str, int], steps: int) -> Found | None:
