@@ -46,7 +46,9 @@ UNTIMED = "not ends_quickly and not real_process"
 """Tests of time are left out: under coverage, and beside other mutants, they say nothing. A process that a test starts
 reads the module as it is.
 """
-OPTIONS = ("-x", "-q", "-p", "no:xdist", "-k", UNTIMED, "--tb=line", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+CHOSEN = ("-m", "", "-k", UNTIMED)
+"""Slow tests too."""
+OPTIONS = ("-x", "-q", "-p", "no:xdist", *CHOSEN, "--tb=line", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 SECONDS = 20.0
 """Processor time beyond ten times what a test takes, after which a mutant hangs and is counted as killed."""
 MEMORY = 6 << 30

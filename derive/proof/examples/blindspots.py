@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from itertools import combinations, count, product
+from itertools import chain, combinations, count, product
 from typing import Any, Literal
 
 import numpy as np
@@ -198,13 +198,12 @@ def _explained(finding: Finding, setting: Setting) -> Finding:
     if not finding.hidden:
         return finding
     causes = _causes(setting)
-    for number in range(1, len(causes) + 1):
-        for chosen in combinations(causes, number):
-            other = setting
-            for _, change in chosen:
-                other = change(other)
-            if all(_how(finding.slip, layer, other) != "hidden" for layer in finding.hidden):
-                return replace(finding, why=" and ".join(words for words, _ in chosen))
+    for chosen in chain.from_iterable(combinations(causes, number) for number, _ in enumerate(causes, 1)):
+        other = setting
+        for _, change in chosen:
+            other = change(other)
+        if all(_how(finding.slip, layer, other) != "hidden" for layer in finding.hidden):
+            return replace(finding, why=" and ".join(words for words, _ in chosen))
     return replace(finding, why="no other example shows it either")
 
 

@@ -18,7 +18,7 @@ import sympy as sp
 
 from derive.model.activation import Activation
 from derive.model.expression import Z
-from derive.proof.grading.terms import Term
+from derive.proof.grading.terms import ORDERS, Term
 from derive.proof.grading.truth import line
 from derive.proof.numbers.arrays import Arrays
 from derive.proof.theorems.relations import A, relation
@@ -121,7 +121,7 @@ class Example(Arrays):
 
     def applied(self, head: str, layer: int, array: Any) -> Any:
         neuron = self.neurons[self.activations[layer - 1]]
-        return np.array([neuron(int(head == "df"), z) for z in array.ravel()], dtype=object).reshape(array.shape)
+        return np.array([neuron(ORDERS[head], z) for z in array.ravel()], dtype=object).reshape(array.shape)
 
     def inverse(self, matrix: Any) -> Any:
         inverse = sp.Matrix(matrix.tolist()).inv()

@@ -151,13 +151,14 @@ class TermReader(Reader):
                 return self.name(name, node)
             self.fail(node, f"{self.source(node)} {NO_TREE}")
         parts = tuple(self.visit(argument) for argument in arguments)
-        if name in ACTIVATION and len(parts) == 1:
-            at = parts[0]
-            return self.activated(name, at.layer if at.head in self.letters.inputs else self.own, at)
-        if name.rstrip("0123456789") in ACTIVATION and len(parts) == 1:
-            base = name.rstrip("0123456789")
-            return self.activated(base, int(name[len(base) :]), parts[0])
-        if len(parts) == FUNCTIONS.get(name, 0) or (name in ELEMENTWISE and len(parts) == 1):
+        match parts:
+            case [at] if name in ACTIVATION:
+                return self.activated(name, at.layer if at.head in self.letters.inputs else self.own, at)
+            case [at] if (base := name.rstrip("0123456789")) in ACTIVATION:
+                return self.activated(base, int(name[len(base) :]), at)
+            case [_] if name in ELEMENTWISE:
+                return Term(name, parts)
+        if len(parts) == FUNCTIONS.get(name, 0):
             return Term(name, parts)
         self.fail(node, f"{self.source(node)} {NO_TREE}")
 

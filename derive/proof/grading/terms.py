@@ -22,6 +22,8 @@ LEAVES = ("W", "b", "z", "a", *DERIVATIVES)
 BINARY = {">": 0, "<": 0, ">=": 0, "<=": 0, "+": 1, "-": 1, "*": 2, "/": 2, "@": 2, "**": 4}
 """Operator → how tightly it binds."""
 UNARY, ATOM = 3, 5
+ORDERS = {"f": 0, "df": 1}
+"""Head of an activation → how often it is differentiated."""
 
 
 @dataclass(frozen=True)

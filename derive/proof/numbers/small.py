@@ -28,7 +28,7 @@ from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
 from derive.proof.formulas.values import Layout
-from derive.proof.grading.terms import Labels, Term, numbered, show
+from derive.proof.grading.terms import ORDERS, Labels, Term, numbered, show
 from derive.proof.numbers.functions import is_activation
 from derive.proof.numbers.network_data import is_sampled, stacked
 from derive.proof.numbers.slopes import slope
@@ -142,8 +142,8 @@ class SmallData:
         if term.head == "n":
             return np.full((1, 1, 1), Fraction(self.sizes[size(term.layer)]), dtype=object)
         parts = [self.value(part, own) for part in term.parts]
-        if term.head in ("f", "df"):
-            return self.functions.activation(term.layer, int(term.head == "df"), parts[0])
+        if term.head in ORDERS:
+            return self.functions.activation(term.layer, ORDERS[term.head], *parts)
         if term.head == "sum":
             alike = self.samples if self.layout == "columns" and len(parts[0]) == 1 else 1
             return alike * parts[0].sum(axis=1 if self.layout == "rows" else 0, keepdims=True)
@@ -235,7 +235,7 @@ def _inputs(derivation: Derivation, sizes: dict[sp.Expr, int], functions: SmallF
 
     inputs = {t.name: drawn(tuple(sizes[x] for x in t.axes)) for t in derivation.forward.inputs}
     if derivation.architecture.loss.targets == "sign":
-        inputs["y"] = 2 * _truth(inputs["y"] > 0) - 1
+        inputs["y"] = inputs["y"] / abs(inputs["y"])
         return inputs
     last = derivation.forward.order[named("a", derivation.architecture.depth)]
     layers = tuple(e for e in derivation.forward.equations if derivation.forward.order[e.tensor.name] <= last)

@@ -17,7 +17,7 @@ import sympy as sp
 from derive.algebra.residues import PRIME, inverse, matmul, residue
 from derive.model.expression import Z
 from derive.proof.formulas.grammar import ELEMENTWISE
-from derive.proof.grading.terms import Term
+from derive.proof.grading.terms import ORDERS, Term
 from derive.proof.numbers.functions import NoResidueError
 from derive.proof.numbers.network_data import Data
 
@@ -62,8 +62,8 @@ class Residual:
         if not term.parts:
             raise NoValueError(term.head)
         parts = [self.value(part) for part in term.parts]
-        if term.head in ("f", "df"):
-            return self.data.functions.activation(term.layer, int(term.head == "df"), parts[0])
+        if term.head in ORDERS:
+            return self.data.functions.activation(term.layer, ORDERS[term.head], *parts)
         if term.head in ELEMENTWISE:
             return self.data.functions.each(ELEMENTWISE[term.head](Z), parts[0])
         if term.head == "**":
