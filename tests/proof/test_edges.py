@@ -12,7 +12,7 @@ from derive.proof.examples import blindspots
 from derive.proof.examples.blindspots import Finding, Setting
 from derive.proof.examples.example import Example
 from derive.proof.grading import answer_reader, recognise, term_reader
-from derive.proof.grading.answers import split_line
+from derive.proof.grading.answers import ask, read_line, split_line
 from derive.proof.grading.recognise import bench, bench_of
 from derive.proof.grading.slips import BY_TAG
 from derive.proof.grading.term_reader import TermReader
@@ -113,6 +113,28 @@ def test_a_derivative_by_a_trained_constant_is_taken_where_it_starts():
 def test_a_line_has_two_sides(line):
     with pytest.raises(FormulaError, match="quantity = formula"):
         split_line(line)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "left", "same"),
+    [
+        ("delta1", "delta[L-1]", True), ("delta1", "delta[1]", True), ("delta2", "delta[L]", True),
+        ("dW2", "dL/dW[L]", True), ("delta[L]", "delta2", True), ("delta[l]", "dL/dz[l]", True),
+        ("delta[l]", "delta1", False), ("delta1", "delta[L]", False), ("delta1", "delta[l]", False), ("db1", "delta1", False), ("delta1", "delta9", False),
+    ],
+)  # fmt: skip
+def test_a_quantity_may_be_written_in_any_way(quantity, left, same):
+    asked = ask(quantity, 2)
+    if same:
+        assert read_line(asked, f"{left} = a1", 2, "rows").text == "a1"
+    else:
+        with pytest.raises(FormulaError, match="but the line defines"):
+            read_line(asked, f"{left} = a1", 2, "rows")
+
+
+def test_a_mean_says_what_it_takes():
+    with pytest.raises(FormulaError, match="mean takes 1 argument, not 3"):
+        read_line(ask("delta1", 2), "mean(a1, units, a1)", 2, "rows")
 
 
 @pytest.mark.parametrize("layout", ["rows", "columns"])

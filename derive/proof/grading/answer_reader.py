@@ -117,7 +117,7 @@ class AnswerReader(FormulaReader):
             values = self.values(arguments, ENTRYWISE[name], name, node)
             return reduce(partial(self.together, name, node), values).map(sp.Symbol(f"_{name}"))
         if name in ("sum", "mean"):
-            return self.along(arguments, node)
+            return self.along(name, arguments, node)
         return super().call(name, arguments, node)
 
     def together(self, name: str, node: ast.AST, left: Value, right: Value) -> Value:
@@ -127,7 +127,7 @@ class AnswerReader(FormulaReader):
                 return one
         self.wrong_shape(node, f"{name} takes entries that pair up, but they are {left.shown} and {right.shown}")
 
-    def along(self, arguments: list[ast.expr], node: ast.AST) -> Value:
+    def along(self, name: str, arguments: list[ast.expr], node: ast.AST) -> Value:
         """`sum(M)` and `mean(M)` over the samples, `sum(M, units)` and `mean(M, units)` over the units of a layer."""
         match arguments:
             case [inner, ast.Name(id="units")]:
@@ -135,4 +135,6 @@ class AnswerReader(FormulaReader):
                 return Value(value.expr, (value.shape[0], ONE) if rows else (ONE, value.shape[1]))
             case [inner, ast.Name(id="samples")] | [inner]:
                 return self.sum([inner], node)
+        if name == "mean":
+            self.values(arguments, 1, name, node)
         return self.sum(arguments, node)

@@ -192,7 +192,7 @@ def _right_side(asked: Asked, formula: str, letters: Alphabet) -> str:
     if not found:
         return formula
     left = f"{found[1]}{found[2] or ''}".strip()
-    if "".join(left.split()) != "".join(asked.text.split()) and not _names(asked, left, letters):
+    if not _names(asked, left, letters):
         raise FormulaError(f"asked for is {asked.text}, but the line defines {shorten(left)}", 1)
     return found[3]
 
@@ -200,7 +200,7 @@ def _right_side(asked: Asked, formula: str, letters: Alphabet) -> str:
 def _names(asked: Asked, left: str, letters: Alphabet) -> bool:
     """Whether `left` is another way to write what is asked for."""
     try:
-        return ask(left, letters).text == asked.text
+        return replace(ask(left, letters), text=asked.text) == asked
     except FormulaError:
         return False
 
