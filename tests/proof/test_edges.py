@@ -120,7 +120,8 @@ def test_a_line_has_two_sides(line):
     [
         ("delta1", "delta[L-1]", True), ("delta1", "delta[1]", True), ("delta2", "delta[L]", True),
         ("dW2", "dL/dW[L]", True), ("delta[L]", "delta2", True), ("delta[l]", "dL/dz[l]", True),
-        ("delta[l]", "delta1", False), ("delta1", "delta[L]", False), ("delta1", "delta[l]", False), ("db1", "delta1", False), ("delta1", "delta9", False),
+        ("delta[l]", "delta1", False), ("delta1", "delta[L]", False),
+        ("delta1", "delta[l]", False), ("db1", "delta1", False), ("delta1", "delta9", False),
     ],
 )  # fmt: skip
 def test_a_quantity_may_be_written_in_any_way(quantity, left, same):

@@ -17,7 +17,7 @@ from typing import TypeGuard
 from derive.model.errors import FormulaError
 from derive.model.reader import parse
 from derive.proof.formulas.matrices import with_df
-from derive.proof.formulas.values import DERIVATIVES, Layout
+from derive.proof.formulas.values import Layout
 
 LETTERS = {"X": "x", "Y": "y", "Z": "z", "A": "a", "dz": "delta", "dZ": "delta", "dA": "da", "m": "N"}
 """Letters that others use → those of the grammar."""
@@ -56,7 +56,7 @@ def plain(text: str) -> str:
     """`text` on one line, with signs of mathematics as the grammar writes them."""
     text = "".join(SIGNS.get(character, character) for character in " ".join(text.split()))
     text = POWER.sub("**", TRANSPOSE.sub(".T", text))
-    return QUOTIENT.sub(lambda found: DERIVATIVES.get(found[1].lower(), "d" + found[1]) + found[2], text)
+    return QUOTIENT.sub(r"d\1\2", text)
 
 
 def parsed(text: str, layout: Layout, what: str = "formula") -> ast.expr:
