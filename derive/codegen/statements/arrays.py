@@ -135,7 +135,7 @@ def literal(value: sp.Rational) -> str | None:
 def written(node: Node, outer: int = 0) -> str:
     """`node` as a NumPy expression, with no more brackets than needed."""
     if node.operation in ("name", "number"):
-        return f"({node.text})" if node.text.startswith("-") and outer > 10 else node.text
+        return f"({node.text})" if node.text.startswith("-") and outer > OPERATIONS["divide"].binds else node.text
     if node.operation == "call":
         return f"{node.text}({', '.join(written(a) for a in node.arguments)})"
     operation = operation_of(node.operation)
