@@ -87,6 +87,23 @@ def with_one_test_of_a_choice(tree: ast.Module) -> None:
                 node.ops, node.comparators = [ast.Eq()], [ast.Constant(holds)]
 
 
+def without_identities(tree: ast.Module) -> None:
+    """`is` with an object of SymPy's that there is once: in its place, ==."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            others = zip(node.ops, node.comparators, strict=True)
+            node.ops = [SAME.get(type(sign), type(sign))() if _is_single(other) else sign for sign, other in others]
+
+
+SAME: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Is: ast.Eq, ast.IsNot: ast.NotEq}
+
+
+def _is_single(node: ast.expr) -> bool:
+    return ast.unparse(node).lstrip("-") in ("sp.oo", "sp.true", "sp.false", "ONE") or ast.unparse(node).startswith(
+        "sp.S."
+    )
+
+
 CHOICES = {
     "layout": ("rows", "columns"),
     "base": ("W", "b", "z", "a", "dW", "db", "delta", "da", "x", "y", "n", "w", "c", "loss", "f", "N", "h", "dh"),
@@ -119,6 +136,7 @@ RULES: dict[str, Rule] = {
     "a layout, a cost, a verdict is one of few texts, and a length no less than 0, in whichever way that is asked": (
         with_one_test_of_a_choice
     ),
+    "1, 1/2, oo and true are one object each in SymPy: what is equal to it is that object": without_identities,
     "a cache: the cached functions are pure, so a cache's size or absence changes the time only": without_caches,
 }
 

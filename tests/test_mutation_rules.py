@@ -13,6 +13,7 @@ def f(x: int | None, layout) -> int:
     pairs = [a for a, b in zip(x, x, strict=True) if a is not None]
     if len(x) > 0 or x.verdict != "proved":
         return 1 if layout == "columns" else 2
+    return x == ONE or x != sp.S.Half or x == N
 '''
 EQUIVALENT = [
     ("int | None", "int & None"),
@@ -24,6 +25,8 @@ EQUIVALENT = [
     ('== "columns"', '!= "rows"'),
     ("len(x) > 0", "len(x) != 0"),
     ('!= "proved"', '> "proved"'),
+    ("x == ONE", "x is ONE"),
+    ("x != sp.S.Half", "x is not sp.S.Half"),
 ]
 DIFFERENT = [
     ("return 1", "return 2"),
@@ -40,6 +43,8 @@ DIFFERENT = [
     ('!= "proved"', '!= "refuted"'),
     ('x.verdict != "proved"', 'x.other > "proved"'),
     ('!= "proved"', '!= "qroved"'),
+    ("x == ONE", "x is not ONE"),
+    ("x == N", "x is N"),
 ]
 
 

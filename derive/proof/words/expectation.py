@@ -58,7 +58,7 @@ def multiplied_out(expr: sp.Expr) -> list[Part]:
         fresh = {name: sp.Dummy(integer=True, positive=True) for name, _, _ in expr.limits}
         own: Ranges = tuple((fresh[name], high) for name, _, high in expr.limits)
         return [(factors, ranges + own) for factors, ranges in multiplied_out(expr.function.xreplace(fresh))]
-    if isinstance(expr, sp.Pow) and expr.exp.is_Integer and expr.exp > 0:
+    if isinstance(expr, sp.Pow) and expr.exp.is_Integer and expr.exp.is_positive:
         return _products([multiplied_out(expr.base) for _ in range(int(expr.exp))])
     if isinstance(expr, sp.Mul):
         return _products([multiplied_out(argument) for argument in expr.args])
