@@ -13,6 +13,7 @@ from derive.model.activation import Activation, activation
 from derive.model.expression import Z
 from derive.proof.formulas.claims import Claim, Text, source_text
 from derive.proof.formulas.conventions import Conventions
+from derive.proof.formulas.counting import count_counterexample
 from derive.proof.formulas.grammar import FormulaReader
 from derive.proof.formulas.matrices import ShapeError
 from derive.proof.formulas.scope import ALL_WIDTHS, Scope, read_ranges
@@ -21,7 +22,7 @@ from derive.proof.theorems import decide, duality, instances, pieces
 from derive.proof.theorems.canonical import SwellError
 from derive.proof.theorems.lemmas import _rows_are_columns, batching
 from derive.proof.theorems.oracle import is_polynomial, oracle
-from derive.proof.theorems.refute import _inexact
+from derive.proof.theorems.refute import LARGEST_LAYERS, _inexact, _sizes
 from derive.proof.theorems.relations import relation, relations
 from derive.proof.theorems.sensitivities import sensitivities
 from derive.proof.theorems.texts import _conventions
@@ -225,6 +226,22 @@ def test_a_world_is_as_small_as_can_be(mentions, tensors):
 def test_what_is_known_of_the_layer_above_is_what_the_layout_speaks_of(layout, known):
     world = world_for([("delta", l), ("z", l)], read_ranges("l = 1..L-1", layout), "")
     assert {t.name for t in world.program.inputs if t.name.startswith("delta")} == {known}
+
+
+@pytest.mark.parametrize(("power", "first"), [((2, 3), "1"), ((1, 3), "2"), ((1, 2), "3"), ((1, 2, 3), "")])
+def test_counts_are_compared_for_one_to_three_layers_and_samples(power, first):
+    for symbol, name in ((L, "L"), (N, "N")):
+        difference = sp.Mul(*(symbol - k for k in power))
+        assert dict(count_counterexample(difference, sp.S.Zero)).get(name, "") == first
+
+
+def test_sizes_differ_as_long_as_there_are_few():
+    for depth in (1, 4, 5, 6):
+        chain = fragment([sp.Integer(k) for k in range(1, depth + 1)])
+        *_, largest = _sizes(read_sides("N = N", Scope("rows")), chain)
+        widths = [n for size, n in largest.items() if str(size).startswith("n")]
+        assert (len(set(widths)) == len(widths)) == (len(widths) <= LARGEST_LAYERS)
+    assert LARGEST_LAYERS == 6
 
 
 def test_sizes_that_are_tied_or_coincide():

@@ -13,7 +13,7 @@ from functools import lru_cache
 import sympy as sp
 
 from derive.algebra.forward import concrete, functions
-from derive.algebra.gradient import Derivation, adjoint_name
+from derive.algebra.gradient import Derivation
 from derive.algebra.notation import N, is_opaque, named
 from derive.algebra.program import Equation, entries
 from derive.algebra.simplify import simplified
@@ -59,14 +59,13 @@ def _concrete(derivation: Derivation, value: sp.Expr) -> sp.Expr:
 @lru_cache(maxsize=16)
 def _written_out(derivation: Derivation) -> dict[str, Equation]:
     """What has no name in formulas: what is another quantity, a number for each sample, or part of a softmax."""
-    rows = [k for k, f in enumerate(derivation.architecture.activations, 1) if not f.elementwise]
-    parts = {adjoint_name(named(part, k)) for k in rows for part in ("e", "q", "m")}
     return {
         equation.tensor.name: equation
         for equation in (*derivation.gradient.equations, *derivation.forward.equations)
         if equation.value.is_Number
         or isinstance(equation.value, sp.Indexed)
-        or equation.tensor.name in {"r", "dr", *parts}
+        or equation.tensor.name in ("r", "dr")
+        or split_name(equation.tensor.name)[0] in ("de", "dq", "dm")
         or (equation.tensor.axes == (N,) and equation.tensor.name in derivation.gradient.definitions)
     }
 
