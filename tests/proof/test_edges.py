@@ -17,6 +17,7 @@ from derive.proof.grading.recognise import bench, bench_of
 from derive.proof.grading.slips import BY_TAG
 from derive.proof.grading.term_reader import TermReader
 from derive.proof.grading.terms import Term, leaf, show
+from derive.proof.grading.truth import slippable
 from derive.proof.numbers.arrays import UnfitError
 from derive.proof.numbers.functions import keeps_sign
 from derive.proof.numbers.small import small
@@ -131,6 +132,15 @@ def test_a_quantity_may_be_written_in_any_way(quantity, left, same):
     else:
         with pytest.raises(FormulaError, match="but the line defines"):
             read_line(asked, f"{left} = a1", 2, "rows")
+
+
+def test_slips_may_be_made_with_and_without_a_derivative_that_is_one():
+    def forms(output):
+        (found,) = slippable(differentiate(Architecture((3, 2, 2), ("tanh", output))), "rows", "delta", 2, 0)
+        return [any(part.head == "df" for part in form.walk()) for form in found]
+
+    assert forms("identity") == [False, True]
+    assert forms("sigmoid") == [True]
 
 
 def test_a_mean_says_what_it_takes():
