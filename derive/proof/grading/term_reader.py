@@ -90,8 +90,9 @@ class TermReader(Reader):
         return Term("negative", (value,))
 
     def binary(self, operator: str, left: Term, right: Term, node: ast.AST) -> Term:
-        if operator == "**" and right.head == "negative" and right.parts[0].head == "number":
-            right = number(-right.parts[0].number)
+        match operator, right:
+            case "**", Term(head="negative", parts=(Term(head="number", number=exponent),)):
+                right = number(-exponent)
         return Term(operator, (left, right)) if operator in BINARY else self.fail(node, f"{operator} {NO_TREE}")
 
     def attribute(self, value: Term, attribute: str, node: ast.AST) -> Term:

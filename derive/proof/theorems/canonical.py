@@ -37,11 +37,11 @@ class SwellError(Exception):
     """The canonical form would grow beyond its limits, so nothing is decided by it."""
 
 
-@dataclass
 class Effort:
     """What one canonical form may cost."""
 
-    atoms: int = 0
+    def __init__(self) -> None:
+        self.atoms = 0
 
     def spend(self) -> None:
         self.atoms += 1
