@@ -160,8 +160,8 @@ class Neurons:
         if zeta not in self._pinned:
             return expr
         settled = expr.subs(Z, self._pinned[zeta])
-        roots = (power for power in settled.atoms(sp.Pow) if power.base.is_Rational and not power.exp.is_Integer)
-        return expr if any(roots) else settled
+        rooted = any(power.base.is_Rational and not power.exp.is_Integer for power in settled.atoms(sp.Pow))
+        return expr if rooted else settled
 
     def _value(self, expr: sp.Expr, known: Mapping[sp.Symbol, int]) -> int:
         """The residue of a branch-free expression whose symbols have known residues."""

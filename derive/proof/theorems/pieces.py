@@ -21,6 +21,7 @@ from derive.algebra.notation import N, named, opaque, size
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
+from derive.model.kinks import kinks_of
 from derive.proof.certificate import Verdict
 from derive.proof.theorems.oracle import applied, entry, expanded, symbols, widths_of
 
@@ -38,13 +39,7 @@ def pieces(function: Activation) -> tuple[sp.Expr, ...]:
 
 def kinks(function: Activation) -> tuple[sp.Expr, ...]:
     """Where one piece of f follows upon another."""
-    edges = {edge for condition in function.initial.atoms(sp.core.relational.Relational) for edge in _zeros(condition)}
-    return tuple(sorted(edges))
-
-
-def _zeros(condition: Any) -> list[sp.Expr]:
-    difference = condition.lhs - condition.rhs
-    return list(sp.roots(difference, Z)) if difference.is_polynomial(Z) else []
+    return tuple(kinks_of(function.initial))
 
 
 def in_pieces(architecture: Architecture) -> bool:
