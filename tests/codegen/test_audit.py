@@ -151,6 +151,30 @@ def test_choices_that_are_not_plain_comparisons_pass(name: str, style: str) -> N
     assert audit(emit(differentiate(architecture), style), architecture).holds
 
 
+SHIFTED = (
+    "exp(-(z + beta)**2)", "tanh(1 - z - beta)", "exp(-(beta + z**2 - log1p(0.25))**2)", "1/(1 + exp(-2*z - 2*beta))",
+    "z*exp(beta*z + z)", "log(cosh(z + beta))", "(z + beta)*tanh(beta*z + 1)", "exp(-(beta*z + pi)**2)",
+    "log(1 + exp(2*z + beta))", "sqrt(1 + (z + beta)**2)", "exp(-(beta - log(2))*z**2)", "erf(z + beta/3)",
+)  # fmt: skip
+"""Users' own functions in which a trained constant is added to something."""
+
+
+@pytest.mark.parametrize(
+    ("text", "style"),
+    [pytest.param(text, STYLES[k % 2], marks=[pytest.mark.slow] * (k % 4 > 0)) for k, text in enumerate(SHIFTED)],
+)
+def test_sums_with_trained_constants_pass_and_other_sums_do_not(text: str, style: str) -> None:
+    function = Activation("own", text, (("beta", 0.5),), ("beta",))
+    architecture = Architecture((3, 2, 2), [function, function])
+    module = emit(differentiate(architecture), style)
+    assert audit(module, architecture).holds
+    for other in ("own_by_beta(z, beta):\n", "own_derivative(z, beta):\n"):
+        if f"def {other}" in module:  # the constant is another one within the function
+            wrong = re.sub(rf'(def {re.escape(other)}    """.*\n)', r"\g<1>    beta = 2 * beta\n", module)
+            assert wrong != module
+            assert not audit(signed(wrong), architecture).holds
+
+
 PRODUCTS = [("selu", "poisson"), ("lecun_tanh", "huber"), ("lecun_tanh", "log_cosh"), ("lecun_tanh", "poisson")]
 """Activations whose constants, multiplied with each other, no decimal writes exactly, and losses that square them."""
 

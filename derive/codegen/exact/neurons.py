@@ -51,6 +51,8 @@ class Neurons:
     locals: list[Local] = field(default_factory=list)
     data: set[int] = field(default_factory=set)
     """Entries that are data. They are no neuron's z: what is computed from one is a number of its own."""
+    trained: dict[int, sp.Symbol] = field(default_factory=dict)
+    """The residues of trained constants, and the symbols that stand for them in expressions."""
     meant: dict[sp.Rational, sp.Rational] = field(default_factory=dict)
     """Numbers as a module has to write them, rounded → the specification's own, of which they are nearest."""
 
@@ -90,8 +92,10 @@ class Neurons:
         return self.handle(Local(value, Z)) if value in self.data else value
 
     def local(self, value: int) -> Local:
-        """What an entry of an array stands for; a residue is z itself."""
-        return self.locals[-value - 1] if value < 0 else Local(value, Z)
+        """What an entry of an array stands for; a residue is z itself, if it is no trained constant."""
+        if value < 0:
+            return self.locals[-value - 1]
+        return Local(None, self.trained[value]) if value in self.trained else Local(value, Z)
 
     def constant(self, value: sp.Expr) -> int:
         """The entry for a number: a residue, or a handle where it is irrational."""
@@ -116,7 +120,9 @@ class Neurons:
     def real(self, value: int) -> sp.Expr:
         """The real number that represents an entry."""
         local = self.local(value)
-        return local.expr if local.zeta is None else _at(local.expr, self.point(local.zeta))
+        points = {symbol: self.point(zeta) for zeta, symbol in self.trained.items()}
+        expr = local.expr.xreplace(points) if points else local.expr
+        return expr if local.zeta is None else _at(expr, self.point(local.zeta))
 
     def order(self, value: int) -> tuple[sp.Expr, int]:
         """What tells which of two entries is larger, also where their representatives are the same."""
@@ -148,9 +154,10 @@ class Neurons:
         return np.array([ranks[entry] for entry in reals]).reshape(array.shape).argmax(axis=axis)
 
     def _evaluate(self, local: Local) -> int:
+        known = {symbol: zeta for zeta, symbol in self.trained.items()}
         if local.zeta is None:
-            return self._value(local.expr, {})
-        return self._value(self._settled(local.expr, local.zeta), {Z: local.zeta})
+            return self._value(local.expr, known)
+        return self._value(self._settled(local.expr, local.zeta), {Z: local.zeta, **known})
 
     def _settled(self, expr: sp.Expr, zeta: int) -> sp.Expr:
         """`expr` with the number that z was put on; not if a root of a number comes of it.

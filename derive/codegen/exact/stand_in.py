@@ -160,7 +160,8 @@ class StandIn:
         fixed = [not isinstance(value, np.ndarray) for value in inputs]
         # A number combined with one value for each sample: then z has to be remembered, as for exp(-z).
         of_neurons = any(fixed) and any(a.ndim == 2 and self.samples in a.shape for a in arrays)
-        if not of_neurons and all((a >= 0).all() for a in arrays):
+        trained = any(a.ndim == 0 and int(a) in self.neurons.trained for a in arrays)
+        if not of_neurons and not trained and all((a >= 0).all() for a in arrays):
             if name in RESIDUES:
                 return RESIDUES[name](*arrays)
             if name == "divide" and arrays[1].ndim == 0:

@@ -140,6 +140,7 @@ def drawn(architecture: Architecture, samples: int, seed: int, neurons: Neurons)
     for formula, symbols in {**known, **logarithms, **further}.values():
         neurons.expect(formula, symbols)
     neurons.data |= {int(entry) for name in ("a0", "y", WEIGHTS.name) for entry in np.ravel(data.get(name, []))}
+    neurons.trained = {int(data[t.name]): sp.Symbol(t.name, real=True) for t in program.inputs if not t.axes}
     return Truth(architecture, program, sizes, data, neurons, {**logarithms, **further})
 
 
