@@ -27,10 +27,11 @@ from derive.proof.theorems.relations import relation, relations
 from derive.proof.theorems.sensitivities import sensitivities
 from derive.proof.theorems.texts import _conventions
 from derive.proof.theorems.worlds import fragment, world_for
-from derive.proof.words.experiment import _networks
+from derive.proof.words.experiment import Found, _networks
 from derive.proof.words.far import misfit
 from derive.proof.words.implied import matches
 from derive.proof.words.shapes import shape
+from derive.proof.words.statements import Equality
 
 PLAIN = Architecture((3, 2, 2), ("tanh", "sigmoid"))
 LAST = named("a", L)
@@ -276,3 +277,15 @@ def test_flat_parts_end_where_the_slope_is_zero():
 def test_what_is_no_sum_over_the_outputs_has_no_misfit(loss):
     with pytest.raises(Exception, match=r"sum over the outputs|cannot|index|column"):
         misfit(loss)
+
+
+@pytest.mark.parametrize(("steps", "words"), [(0, ""), (1, " after 1 step"), (2, " after 2 steps")])
+def test_a_counterexample_says_after_how_many_steps(steps, words):
+    equation = Equality("b[1][i] = 0", sp.S.Zero, sp.S.Zero, {})
+    found = Found(PLAIN, {"L": 2}, {"b1": [1]}, equation, [2], [0], steps)
+    assert found.pairs == (
+        ("network", "3-2-2 (tanh, sigmoid), L = 2"),
+        ("b1", "[1]"),
+        (f"b[1][i]{words}", "[2]"),
+        ("0", "[0]"),
+    )

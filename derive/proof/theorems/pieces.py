@@ -119,11 +119,11 @@ def _first_difference(
 
     def apply(function: Any, *arrays: Any) -> Any:
         own = pattern.get(getattr(function, "activation", ""))
-        if own is None:
-            return applied(function, *arrays)
-        (array,) = arrays
-        values = [_on(piece, function.order, z) for piece, z in zip(own, array.ravel(), strict=True)]
-        return np.array(values, dtype=object).reshape(array.shape)
+        match arrays:
+            case [array] if own is not None:
+                values = [_on(piece, function.order, z) for piece, z in zip(own, array.ravel(), strict=True)]
+                return np.array(values, dtype=object).reshape(array.shape)
+        return applied(function, *arrays)  # of z and trained constants too
 
     sizes: dict[sp.Expr, int] = {size(k): n for k, n in enumerate(widths)} | {N: 1}
     inputs = {t.name: symbols(t, sizes) for t in derivation.forward.inputs}
