@@ -46,6 +46,11 @@ def test_the_certificate_of_a_relu_network_has_the_patterns():
     assert not any("pattern" in verdict.label for verdict in smooth.verdicts)
 
 
+def test_a_trained_constant_is_no_obstacle():
+    verdict = every_pattern(differentiate(Architecture((2, 2, 1), ("prelu", "relu"))))
+    assert (verdict.verdict, "relu'(0) = 0" in verdict.validity) == ("proved", True)
+
+
 def test_pieces_and_kinks():
     assert [str(piece) for piece in pieces(activation("relu"))] == ["z", "0"]
     assert len(pieces(activation("hardtanh"))) == 3

@@ -281,11 +281,7 @@ def test_what_is_no_sum_over_the_outputs_has_no_misfit(loss):
 
 @pytest.mark.parametrize(("steps", "words"), [(0, ""), (1, " after 1 step"), (2, " after 2 steps")])
 def test_a_counterexample_says_after_how_many_steps(steps, words):
-    equation = Equality("b[1][i] = 0", sp.S.Zero, sp.S.Zero, {})
-    found = Found(PLAIN, {"L": 2}, {"b1": [1]}, equation, [2], [0], steps)
-    assert found.pairs == (
-        ("network", "3-2-2 (tanh, sigmoid), L = 2"),
-        ("b1", "[1]"),
-        (f"b[1][i]{words}", "[2]"),
-        ("0", "[0]"),
-    )
+    equation = Equality(sp.S.Zero, sp.S.Zero, {}, "b[1][i] = 0")
+    network, start, *ends = Found(PLAIN, {"L": 2}, {"b1": [1]}, equation, [2], [0], steps).pairs
+    assert (network, start) == (("network", "3-2-2 (tanh, sigmoid), L = 2"), ("b1", "[1]"))
+    assert ends == [(f"b[1][i]{words}", "[2]"), ("0", "[0]")]
