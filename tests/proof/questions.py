@@ -141,7 +141,7 @@ READINGS = [
             "a1", "b1", "W2", "dW2", "db2", "c", "loss", "x", "y", "N", "n2", "n[3]", "2.5", "parameters", "z3.T",
             "sum(delta2)", "sum(1)", "sum(b1)", "diag(z1)", "diag(W2)", "diag(2)", "outer(delta2, a1)", "outer(W2, a1)",
             "outer(a1.T, b1)", "norm(a2)", "norm(b2)", "norm(W2)", "norm(y - a3)", "norm(delta2.T)", "inv(W2)",
-            "inv(W2 @ W2.T)", "inv(W2 @ W2.T) + inv(W2 @ W2.T)", "inv(outer(b1, b1)) @ inv(outer(b2, b2))", "inv(N)",
+            "norm(c)", "inv(W2 @ W2.T)", "inv(W2 @ W2.T) + inv(W2 @ W2.T)", "inv(outer(b1, b1)) @ inv(outer(b2, b2))", "inv(N)",
             "inv(delta2 @ delta2.T)", "inv(dW2 @ dW2.T)", "f(z1)", "f'(z2)", "df(z2)", "F(z2)", "dF(z2)", "f(a1)",
             "f(1)", "f2(a2)", "f2'(z2)", "F2(1)", "f9(z1)", "f[2]'(z2)", "df[2](z1 + 1)", "f[0](z1)", "a1(x)",
             "a2(x + x)",

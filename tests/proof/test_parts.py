@@ -370,7 +370,7 @@ def test_the_sizes_that_answers_are_compared_at():
 REMEMBER = {
     *("examples.example.Example", "examples.example.Neuron", "words.experiment.Experiment"),
     *("numbers.functions.ResidueFunctions", "numbers.small.SmallFunctions", "numbers.valuation.Residual"),
-    *("numbers.reals.RealFunctions", "numbers.reals.Fine", "grading.recognise.Bench", "theorems.canonical.Effort"),
+    *("numbers.reals.RealFunctions", "numbers.reals.Fine", "grading.recognise.Bench"),
     *("theorems.refute.Table", "formulas.translate._Translator"),
 }
 """Classes whose objects change: they hold what was computed or drawn."""

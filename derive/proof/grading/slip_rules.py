@@ -223,7 +223,8 @@ def distributed(term: Term) -> Term:
 
 
 def unsummed(term: Term, setting: Setting) -> Iterator[Term]:
-    if term.head == "sum":
-        yield term.parts[0]
-        if setting.layout == "rows":
-            yield Term("sum", (transposed(term.parts[0]),))  # over the units
+    match term:
+        case Term(head="sum", parts=(summed,)):
+            yield summed
+            if setting.layout == "rows":
+                yield Term("sum", (transposed(summed),))  # over the units

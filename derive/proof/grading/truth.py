@@ -167,8 +167,9 @@ class _Writer:
 
     def product(self, factors: tuple[sp.Expr, ...], row: Place, column: Place) -> Term:
         """A product entry by entry, or of a column with a row; 1/N last, f' before it, a minus sign in front."""
-        if -1 in factors and len(factors) > 1:
-            return Term("negative", (self.product(tuple(f for f in factors if f != -1), row, column),))
+        positive = tuple(f for f in factors if f != -1)
+        if positive and positive != factors:
+            return Term("negative", (self.product(positive, row, column),))
         under = tuple(
             1 / f for f in factors if isinstance(f, sp.Pow) and f.exp.could_extract_minus_sign() and f != 1 / N
         )
