@@ -30,6 +30,7 @@ from derive.proof.theorems.worlds import fragment, world_for
 from derive.proof.words.experiment import Found, _networks
 from derive.proof.words.far import misfit
 from derive.proof.words.implied import matches
+from derive.proof.words.settings import SETTINGS
 from derive.proof.words.shapes import shape
 from derive.proof.words.statements import Equality
 
@@ -285,3 +286,9 @@ def test_a_counterexample_says_after_how_many_steps(steps, words):
     network, start, *ends = Found(PLAIN, {"L": 2}, {"b1": [1]}, equation, [2], [0], steps).pairs
     assert (network, start) == (("network", "3-2-2 (tanh, sigmoid), L = 2"), ("b1", "[1]"))
     assert ends == [(f"b[1][i]{words}", "[2]"), ("0", "[0]")]
+
+
+def test_every_setting_has_the_mean_over_the_samples():
+    for setting in SETTINGS.values():
+        equation = setting.program().definitions.get("loss")
+        assert equation is None or str(equation.value) == "Sum(c[s], (s, 1, N))/N"

@@ -15,7 +15,7 @@ import re
 from typing import TypeGuard
 
 from derive.model.errors import FormulaError
-from derive.model.reader import parse
+from derive.model.reader import column_of, parse
 from derive.proof.formulas.matrices import with_df
 from derive.proof.formulas.values import Layout
 
@@ -123,7 +123,7 @@ class _Speller(ast.NodeTransformer):
         axis: ast.expr | None = keywords.pop("axis", keywords.pop("dim", None))
         keywords.pop("keepdims", None), keywords.pop("keepdim", None)
         if keywords:
-            raise FormulaError(f"sum has no argument {next(iter(keywords))}", node.col_offset + 1)
+            raise FormulaError(f"sum has no argument {next(iter(keywords))}", column_of(node))
         match arguments:
             case [inner, number] if axis is None and _is_number(number):
                 arguments, axis = [inner], number
@@ -131,7 +131,7 @@ class _Speller(ast.NodeTransformer):
             return arguments
         word = AXES[self.layout].get(ast.literal_eval(axis)) if _is_number(axis) else None
         if word is None:
-            raise FormulaError("an axis is 0, 1 or -1", node.col_offset + 1)
+            raise FormulaError("an axis is 0, 1 or -1", column_of(node))
         return [*arguments, ast.copy_location(ast.Name(word, ast.Load()), axis)]
 
 
