@@ -154,8 +154,13 @@ def _digits(expr: sp.Expr) -> int:
 
 
 def _cancelled(expr: sp.Expr) -> sp.Expr:
-    """The rational function `expr` in lowest terms, its entries and sums being indeterminates."""
-    atoms = {atom: sp.Dummy(str(k)) for k, atom in enumerate([*entries_outside(expr), *expr.atoms(sp.Sum)])}
+    """The rational function `expr` in lowest terms, its entries, sums and functions being indeterminates.
+
+    Functions too, since exp(z) and exp(z/1000) would be powers of one, the thousandth and the first.
+    """
+    calls = sorted(expr.atoms(sp.Function), key=sp.default_sort_key)
+    parts = [*calls, *entries_outside(expr), *expr.atoms(sp.Sum)]
+    atoms = {atom: sp.Dummy(str(k)) for k, atom in enumerate(parts)}
     back = {symbol: atom for atom, symbol in atoms.items()}
     return sp.cancel(sp.together(expr.xreplace(atoms))).xreplace(back)
 

@@ -219,3 +219,11 @@ def test_nothing_is_eliminated_where_another_function_of_z_would_remain(monkeypa
     monkeypatch.setattr(sp, "resultant", lambda *_: pytest.fail("it was asked for"))
     f = sp.log(1 + sp.tanh(Z) ** 2) / (1 + sp.exp(Z))
     assert from_output(f) is None
+
+
+def test_exponentials_of_very_different_rates_are_no_powers_of_each_other() -> None:
+    """As polynomials in one generator they would have degrees of millions, and be cancelled for ever."""
+    first = Activation("first", "sqrt(1 + expm1(-(3 - z/3)**2)**2)")
+    last = Activation("last", "log(1 + exp(expm1(-z**2) * expm1(-(1e-3*z)**2)))")
+    derivation = differentiate(Architecture((4, 2, 3), [first, last], sample_weights=True, penalty={"l1": 0.1}))
+    assert "exp" in emit(derivation, "fast")

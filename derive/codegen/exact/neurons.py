@@ -184,6 +184,10 @@ class Neurons:
             number, monomial = meaning.args[0].as_coeff_Mul()
             if number.is_Rational and (ROOT * number).is_Integer:
                 return pow(self._drawn("exp", self._value(monomial, known)), int(ROOT * number), PRIME)
+        if isinstance(meaning, sp.Pow) and meaning.base.is_Rational and meaning.exp == sp.S.Half:
+            root = pow(residue(meaning.base), (PRIME + 1) // 4, PRIME)
+            if pow(root, 2, PRIME) == residue(meaning.base):  # it has one; SymPy knows that sqrt(2)**2 is 2
+                return root
         if not meaning.args:
             return self._drawn(meaning)
         return self._drawn(meaning.func, *(self._value(argument, known) for argument in meaning.args))

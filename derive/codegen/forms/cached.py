@@ -151,15 +151,13 @@ def _restated(f: sp.Expr, condition: sp.Basic) -> sp.Basic | None:
     """A condition on z as one on a: z <= c becomes a <= f(c), where f is on that side of f(c) on both sides."""
     if condition == sp.true:
         return sp.true
-    c = condition.rhs
-    step = sp.Symbol("step", positive=True)
-    left, right = (
-        _sign(sp.expand(_beside(f, c, side).subs(Z, c + side * step) - f.subs(Z, c)), step) for side in (-1, 1)
-    )
+    c, step = condition.rhs, sp.Symbol("step", positive=True)
+    here = branch_at(f, c).subs(Z, c)
+    left, right = (_sign(sp.expand(_beside(f, c, side).subs(Z, c + side * step) - here), step) for side in (-1, 1))
     if isinstance(condition, sp.Le) and left in (-1, 0) and right == 1:
-        return sp.Le(A, f.subs(Z, c))
+        return sp.Le(A, here)
     if isinstance(condition, sp.Lt) and left == -1 and right in (0, 1):
-        return sp.Lt(A, f.subs(Z, c))
+        return sp.Lt(A, here)
     return None
 
 
