@@ -11,6 +11,8 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from derive.algebra.gradient import differentiate
+from derive.codegen.emit import emit
 from derive.codegen.forms.branches import equal, pieces
 from derive.codegen.forms.cached import A, from_output
 from derive.codegen.forms.elementary import normal
@@ -19,6 +21,8 @@ from derive.codegen.forms.precise import precise
 from derive.codegen.forms.stable import stable
 from derive.codegen.statements.arrays import written
 from derive.codegen.statements.lower import lower_scalar
+from derive.model.activation import Activation
+from derive.model.architecture import Architecture
 from derive.model.expression import Z, read_expression
 from tests.codegen.expressions import ALL
 
