@@ -18,7 +18,8 @@ from derive.proof.formulas.grammar import FormulaReader
 from derive.proof.formulas.matrices import ShapeError
 from derive.proof.formulas.scope import ALL_WIDTHS, Scope, read_ranges
 from derive.proof.formulas.sides import read_sides
-from derive.proof.theorems import decide, duality, instances, pieces
+from derive.proof.grading.written import _written_out
+from derive.proof.theorems import decide, duality, instances, pieces, sampled
 from derive.proof.theorems.canonical import SwellError
 from derive.proof.theorems.lemmas import _rows_are_columns, batching
 from derive.proof.theorems.oracle import is_polynomial, oracle
@@ -292,3 +293,15 @@ def test_every_setting_has_the_mean_over_the_samples():
     for setting in SETTINGS.values():
         equation = setting.program().definitions.get("loss")
         assert equation is None or str(equation.value) == "Sum(c[s], (s, 1, N))/N"
+
+
+@pytest.mark.parametrize(("output", "names"), [("softmax", {"de2", "dm2", "dq2"}), ("tanh", set())])
+def test_parts_of_a_softmax_have_no_names_in_formulas(output, names):
+    assert (
+        set(_written_out(differentiate(replace(PLAIN, activations=(activation("tanh"), activation(output)))))) == names
+    )
+
+
+def test_residues_of_numbers_are_taken_modulo_a_large_prime():
+    assert sp.isprime(sampled.MODULUS)
+    assert sampled.MODULUS > 2**60

@@ -74,9 +74,9 @@ def _derivative_factor(term: Term) -> tuple[Term, Term] | None:
 
 def dropped(output: bool, term: Term, setting: Setting) -> Iterator[Term]:
     """Without f'; also where what stands between z and a is no factor, as in a softmax."""
-    found = _derivative_factor(term)
-    if found and (found[1].layer == setting.depth) == output:
-        yield found[0]
+    match _derivative_factor(term):
+        case rest, Term(layer=layer) if (layer == setting.depth) == output:
+            yield rest
     if term.head == "delta" and (term.layer == setting.depth) == output:
         yield leaf("da", term.layer)
 

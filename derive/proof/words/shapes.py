@@ -19,7 +19,6 @@ from typing import NamedTuple
 import sympy as sp
 
 from derive.model.activation import Activation
-from derive.model.errors import FormulaError
 from derive.model.expression import Z
 from derive.model.kinks import between, branch, kinks_of
 
@@ -83,10 +82,7 @@ def shape(activation: Activation) -> Shape:
     at_zero = sp.simplify(formula.subs(Z, 0))
     always = sp.simplify(activation.formula.subs(Z, 0)) == 0
     zero = True if always else False if is_zero(at_zero) is False else None
-    try:
-        pieces = _pieces(formula.diff(Z))
-    except FormulaError:
-        return Shape(at_zero, zero, None, (None, None))
+    pieces = _pieces(formula.diff(Z))
     limits = (limit_of(pieces[0].formula, -sp.oo), limit_of(pieces[-1].formula, sp.oo))
     return Shape(at_zero, zero, _flat(formula.diff(Z), pieces), limits)
 
