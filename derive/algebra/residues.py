@@ -15,11 +15,8 @@ import sympy as sp
 
 from derive.algebra.evaluate import Arithmetic
 
-PRIME = 2147454839
-"""A safe prime, (PRIME - 1)/2 is prime too: powers of a random residue stay random.
-
-It is the largest below 2**31 modulo which 2, 3, 5, 7, 11 and 13 are squares, so that sqrt(2)**2 can be 2.
-"""
+PRIME = 2147483579
+"""A safe prime, (PRIME - 1)/2 is prime too: powers of a random residue stay random."""
 _LIMB = 2**16
 
 Array = npt.NDArray[np.int64]

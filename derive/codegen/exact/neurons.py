@@ -186,7 +186,7 @@ class Neurons:
                 return pow(self._drawn("exp", self._value(monomial, known)), int(ROOT * number), PRIME)
         if isinstance(meaning, sp.Pow) and meaning.base.is_Rational and meaning.exp == sp.S.Half:
             root = pow(residue(meaning.base), (PRIME + 1) // 4, PRIME)
-            if pow(root, 2, PRIME) == residue(meaning.base):  # it has one; SymPy knows that sqrt(2)**2 is 2
+            if pow(root, 2, PRIME) == residue(meaning.base):  # it has one; SymPy knows that sqrt(3)**2 is 3
                 return root
         if not meaning.args:
             return self._drawn(meaning)
