@@ -25,6 +25,7 @@ from derive.proof.formulas.values import Layout
 COMPONENTS = "ijpqr"
 """Letters that are always a component's index; any other is one if it is declared, as in k = 1..n[l]."""
 Coincide = Literal["", "widths", "all"]
+COINCIDENCES: tuple[Coincide, ...] = ("widths", "all")
 ALL_WIDTHS = index("n")
 """The one size that all widths have, where they are taken to coincide."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import get_args
 
 import sympy as sp
 
@@ -21,7 +20,7 @@ from derive.model.loss import COMBINATIONS, Loss
 from derive.proof.certificate import Outcome, Verdict
 from derive.proof.formulas.claims import Claim
 from derive.proof.formulas.matrices import PlaceError, ShapeError
-from derive.proof.formulas.scope import Coincide, Scope, read_ranges
+from derive.proof.formulas.scope import COINCIDENCES, Scope, read_ranges
 from derive.proof.formulas.sides import Sides, names_layers, read_sides
 from derive.proof.theorems.canonical import SwellError, equal, unfold, unfold_once
 from derive.proof.theorems.refute import Pairs, counterexample
@@ -136,7 +135,7 @@ def decide_formula(formula: str, scope: Scope, world_of: WorldOf, known: Relatio
 
 def _misfit(formula: str, scope: Scope, world_of: WorldOf, error: ShapeError) -> Decision:
     """A formula whose shapes do not fit is wrong; equal sizes show where it is wrong in value as well."""
-    for coincide in get_args(Coincide)[1:]:
+    for coincide in COINCIDENCES:
         try:
             sides = read_sides(formula, replace(scope, coincide=coincide))
         except ShapeError:
