@@ -99,14 +99,37 @@ SAME: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Is: ast.Eq, ast.IsNot: ast.N
 
 
 def _is_single(node: ast.expr) -> bool:
-    return ast.unparse(node).lstrip("-") in ("sp.oo", "sp.true", "sp.false", "ONE") or ast.unparse(node).startswith(
-        "sp.S."
-    )
+    text = ast.unparse(node).lstrip("-")
+    return text in ("sp.oo", "sp.true", "sp.false", "ONE") or text.startswith("sp.S.")
 
 
 CHOICES = {
     "layout": ("rows", "columns"),
-    "base": ("W", "b", "z", "a", "dW", "db", "delta", "da", "x", "y", "n", "w", "c", "loss", "f", "N", "h", "dh"),
+    "base": (
+        "W",
+        "b",
+        "z",
+        "a",
+        "dW",
+        "db",
+        "delta",
+        "da",
+        "x",
+        "y",
+        "n",
+        "w",
+        "c",
+        "loss",
+        "f",
+        "N",
+        "h",
+        "dh",
+        "gain",
+        "shift",
+        "mu",
+        "sigma",
+        "r",
+    ),
     "cost": ("mean", "sample", "sum"),
     **dict.fromkeys(("verdict", "outcome", "expected"), ("proved", "refuted", "undecided")),
 }

@@ -33,6 +33,12 @@ def residue(value: sp.Rational) -> int:
     return int(value.p) * inverse(value.q) % PRIME
 
 
+def square_root(value: int) -> int | None:
+    """The root of `value` modulo PRIME that is a square itself, as of a positive number; None if it has none."""
+    found = pow(value, (PRIME + 1) // 4, PRIME)
+    return found if found * found % PRIME == value else None
+
+
 def matmul(left: Array, right: Array) -> Array:
     """left @ right modulo PRIME, exact: 16-bit limbs, whose products add up exactly in float64."""
     length = left.shape[-1]

@@ -43,6 +43,6 @@ def branch(formula: sp.Expr, place: sp.Expr) -> sp.Expr:
     """The smooth function that `formula` is around a place between its kinks."""
 
     def chosen(cases: sp.Piecewise) -> sp.Expr:
-        return next(branch for branch, condition in cases.args if condition.subs(Z, place) == sp.true)
+        return next(value for value, condition in cases.args if condition.subs(Z, place) == sp.true)
 
     return formula.replace(lambda part: isinstance(part, sp.Piecewise), chosen)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from derive.algebra.residues import PRIME, inverse, residue
+from derive.algebra.residues import PRIME, inverse, residue, square_root
 from derive.codegen.forms.branches import branch_at
 from derive.codegen.forms.elementary import normal
 from derive.model.expression import Z
@@ -162,7 +162,7 @@ class Neurons:
     def _settled(self, expr: sp.Expr, zeta: int) -> sp.Expr:
         """`expr` with the number that z was put on; not if a root of a number comes of it.
 
-        SymPy writes 1/sqrt(2) as sqrt(2)/2, and what stands for a root here is no root of anything.
+        SymPy writes 1/sqrt(2) as sqrt(2)/2, and what stands for a root here is none where the prime has none.
         """
         if zeta not in self._pinned:
             return expr
@@ -185,8 +185,8 @@ class Neurons:
             if number.is_Rational and (ROOT * number).is_Integer:
                 return pow(self._drawn("exp", self._value(monomial, known)), int(ROOT * number), PRIME)
         if isinstance(meaning, sp.Pow) and meaning.base.is_Rational and meaning.exp == sp.S.Half:
-            root = pow(residue(meaning.base), (PRIME + 1) // 4, PRIME)
-            if pow(root, 2, PRIME) == residue(meaning.base):  # it has one; SymPy knows that sqrt(3)**2 is 3
+            root = square_root(residue(meaning.base))
+            if root is not None:  # SymPy knows that sqrt(3)**2 is 3
                 return root
         if not meaning.args:
             return self._drawn(meaning)

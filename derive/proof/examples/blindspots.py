@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from itertools import chain, combinations, count, product
+from itertools import chain, combinations, count, islice, product
 from typing import Any, Literal
 
 import numpy as np
@@ -160,7 +160,7 @@ def _how(slip: Slip, layer: int, setting: Setting) -> How:
 def _distinct(setting: Setting) -> Setting:
     """Other widths, all different, and different from N; a single output stays."""
     others = (n for n in count(2) if n != setting.samples)
-    *widths, last = (n for _, n in zip(setting.sizes, others, strict=False))
+    *widths, last = islice(others, len(setting.sizes))
     return setting.resized((*widths, 1 if setting.sizes[-1] == 1 else last))
 
 
@@ -198,7 +198,7 @@ def _explained(finding: Finding, setting: Setting) -> Finding:
     if not finding.hidden:
         return finding
     causes = _causes(setting)
-    for chosen in chain.from_iterable(combinations(causes, number) for number, _ in enumerate(causes, 1)):
+    for chosen in chain.from_iterable(combinations(causes, k) for k in range(1, len(causes) + 1)):
         other = setting
         for _, change in chosen:
             other = change(other)

@@ -44,7 +44,6 @@ ELEMENTWISE: dict[str, Callable[[sp.Expr], sp.Expr]] = {
     "atan": sp.atan,
     "erf": sp.erf,
 }
-COUNTED = {1: "1 argument", 2: "2 arguments", 3: "3 arguments"}
 FUNCTIONS = ("f", "df", "diag", "sum", "outer", "inv", "norm", "d", "count", *ELEMENTWISE)
 
 
@@ -95,7 +94,7 @@ class FormulaReader(MatrixReader):
 
     def values(self, arguments: list[ast.expr], wanted: int, name: str, node: ast.AST) -> list[Value]:
         if len(arguments) != wanted:
-            self.fail(node, f"{name} takes {COUNTED[wanted]}, not {len(arguments)}")
+            self.fail(node, f"{name} takes {wanted} argument{'s' * (wanted > 1)}, not {len(arguments)}")
         return [self.visit(argument) for argument in arguments]
 
     def only(self, arguments: list[ast.expr], name: str, node: ast.AST) -> tuple[Value, ast.expr]:
@@ -130,7 +129,8 @@ class FormulaReader(MatrixReader):
                     f"{self.source(node)} does not fit: the input of layer {k} has {needed} entries, "
                     f"but the argument is {value.shown}",
                 )
-            total = self.matmul(*((weights, value) if columns else (value, weights.transposed)), node)
+            left, right = (weights, value) if columns else (value, weights.transposed)
+            total = self.matmul(left, right, node)
             value = Value(total.expr + bias.expr, total.shape, sp.Integer(k))
             if base == "a" or k < label:
                 value = self.activated("f", sp.Integer(k), value, node)

@@ -25,6 +25,8 @@ from derive.proof.formulas.values import COLUMN, ONE, QUANTITIES, ROW, SAMPLE, S
 
 NUMBERED = re.compile(rf"({'|'.join(sorted(QUANTITIES, key=len, reverse=True))}|n)(\d{{1,4}})")
 MAX_BITS = 4096
+NEEDED = {1: "1 index is", 2: "2 indices are"}
+"""In a message: the component indices of a vector, of a matrix."""
 NAMES = ("x", "y", "c", "loss", "N", "parameters")
 
 
@@ -57,9 +59,6 @@ class ShapeError(FormulaError):
     operands: tuple[tuple[str, Value], ...] = ()
     """The two that met, with the words they are written in."""
     operator: str = ""
-
-
-NEEDED = {1: "1 index is", 2: "2 indices are"}
 
 
 class PlaceError(FormulaError):

@@ -52,7 +52,7 @@ class Scope:
     fixed: Mapping[str, int] = field(default_factory=dict)
     """Label variables that stand for one layer."""
     tied: Mapping[int, int] = field(default_factory=dict)
-    """For a layer the first that has as many units, where that is another."""
+    """For a layer the first that has as many units; itself, if nothing is said."""
 
     def symbol(self, name: str) -> sp.Symbol:
         """The symbol of a label variable."""

@@ -147,7 +147,7 @@ class _Argument(ast.NodeTransformer):
         self.argument = argument
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
-        return {"x": self.argument}.get(node.id, node)
+        return self.argument if node.id == "x" else node
 
 
 def _placed(tree: ast.AST, at: ast.AST) -> ast.AST:

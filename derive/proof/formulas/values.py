@@ -18,7 +18,7 @@ from typing import Literal
 
 import sympy as sp
 
-from derive.algebra.notation import Label, N, index, named
+from derive.algebra.notation import Label, index, named
 
 Layout = Literal["rows", "columns"]
 
@@ -101,7 +101,7 @@ class Value:
 
 
 def tensor(
-    base: str, label: Label, sizes: tuple[sp.Expr, ...], layout: Layout, samples: sp.Expr = N, *, mean: bool
+    base: str, label: Label, sizes: tuple[sp.Expr, ...], layout: Layout, samples: sp.Expr, *, mean: bool
 ) -> Value:
     """The quantity `base` of layer `label`; `sizes` are those of its axes, `samples` is that of an axis of samples.
 
@@ -115,6 +115,8 @@ def tensor(
     if layout == "rows":
         if quantity.sampled:
             return Value(entry[ROW, COLUMN], (samples, *sizes), z_of)
-        return Value(*((entry[COLUMN], (ONE, *sizes)) if len(sizes) == 1 else (entry[ROW, COLUMN], sizes)))
+        if len(sizes) == 1:
+            return Value(entry[COLUMN], (ONE, *sizes))
+        return Value(entry[ROW, COLUMN], (sizes[0], sizes[1]))
     positions = ((SAMPLE,) if quantity.sampled or own else ()) + (ROW, COLUMN)[: len(sizes)]
     return Value(entry[positions], (*sizes, ONE)[:2], z_of)

@@ -19,7 +19,7 @@ import sympy as sp
 from derive.algebra.forward import concrete, formula_in_z
 from derive.algebra.forward import functions as meanings
 from derive.algebra.notation import named
-from derive.algebra.residues import PRIME, inverse, residue
+from derive.algebra.residues import PRIME, inverse, residue, square_root
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
@@ -166,9 +166,9 @@ class ResidueFunctions:
             self.known.setdefault((("sign", smaller), 0), 1 if (sign > 0) == (smaller == value) else 2)
 
     def root(self, value: int) -> int:
-        """The square root that is a square itself, as that of a positive number is; a table for what has none."""
-        found = pow(value, (PRIME + 1) // 4, PRIME)
-        if found * found % PRIME != value:
+        """The square root; a table for what has none."""
+        found = square_root(value)
+        if found is None:
             return self.drawn(("root", value))
         self.roots.add(found)
         return found

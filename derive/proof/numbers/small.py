@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -208,7 +207,7 @@ def drawn_network(
 ) -> SmallData:
     """The network at these sizes with parameters and inputs that are small integers, and these activations."""
     derivation = differentiate(architecture)
-    sizes: dict[sp.Expr, int] = {size(k): n for (k, _), n in zip(enumerate(architecture.sizes), cycle(widths))}
+    sizes: dict[sp.Expr, int] = {size(k): widths[k % len(widths)] for k in range(architecture.depth + 1)}
     raws = []
     inputs = _inputs(derivation, {**sizes, N: samples}, functions)
     sizes[N] = samples if layout == "rows" else 1

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from itertools import chain
 
 import sympy as sp
 
@@ -56,10 +55,9 @@ def _losses(text: Text, depth: int) -> list[tuple[str, str]]:
 
 def _backward(text: Text, depth: int) -> list[tuple[int, str, str]]:
     output, step, weights = (right_side(text, *LEMMAS[name]) for name in ("output", "step", "dW"))
-    layers = range(depth, 0, -1)
-    deltas = chain([at_layer(output, depth, "L")], (at_layer(step, k) for k in layers[1:]))
     found = []
-    for k, delta in zip(layers, deltas, strict=True):
+    for k in range(depth, 0, -1):
+        delta = at_layer(output, k, "L") if k == depth else at_layer(step, k)
         found += [
             (k, "delta", f"d(loss, z{k}) = 1/N * {delta}"),
             (k, "dW", f"d(loss, W{k}) = 1/N * sum({at_layer(weights, k)})"),

@@ -125,7 +125,7 @@ def applied(function: Any, *arrays: Any) -> Any:
     function = KEPT.get(function, function)
     spread = np.broadcast_arrays(*(np.asarray(array, dtype=object) for array in arrays))
     values = [function(*entries) for entries in zip(*(array.ravel() for array in spread), strict=True)]
-    return np.array(values, dtype=object).reshape(np.broadcast_shapes(*map(np.shape, arrays)))
+    return np.array(values, dtype=object).reshape(spread[0].shape)
 
 
 def _is_nonzero(expr: sp.Expr) -> bool:

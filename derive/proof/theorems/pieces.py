@@ -75,8 +75,7 @@ def _shallow(derivation: Derivation) -> tuple[Derivation, str]:
     if whole.depth <= 2:
         return derivation, ""
     cases = [k for k, f in enumerate(whole.activations, 1) if f.elementwise and f.formula.has(sp.Piecewise)]
-    *_, below, last = range(whole.depth + 1)
-    first = min(below, *cases)
+    first, last = min(whole.depth - 1, *cases), whole.depth
     return differentiate(whole.of_layers((first, last))), f"the network of the layers {first} and {last} alone; "
 
 

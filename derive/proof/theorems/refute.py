@@ -232,8 +232,8 @@ def _evaluable(expr: sp.Expr, ranges: Mapping[sp.Symbol, sp.Expr]) -> tuple[sp.E
 def _constant_sums(expr: sp.Expr) -> sp.Expr:
     if isinstance(expr, sp.Sum):
         body = _constant_sums(expr.function)
-        used = [limit for limit in expr.limits if body.has(limit[0])]
-        unused = [high for i, _, high in expr.limits if not body.has(i)]
+        used = [limit for limit in expr.limits if limit[0] in body.free_symbols]
+        unused = [high for i, _, high in expr.limits if i not in body.free_symbols]
         return sp.Mul(*unused, sp.Sum(body, *used) if used else body)
     if expr.has(sp.Sum):
         return expr.func(*(_constant_sums(argument) for argument in expr.args))

@@ -140,7 +140,7 @@ def world_for(mentions: Mentions, scope: Scope, loss_name: str | Loss, given: De
         return World(_given(given, found), f"{_sizes(given)}: any widths, any number of samples, any activation")
     anchors = {_anchor(label) for _, label in found} or {sp.S.Zero}
     if len(anchors) > 1:
-        shown = " and ".join(sorted({sp.S.Zero: "the input"}.get(anchor, str(anchor)) for anchor in anchors))
+        shown = " and ".join(sorted("the input" if anchor == 0 else str(anchor) for anchor in anchors))
         raise DeriveError(f"a formula counts its layers from one label, but this one from {shown}")
     anchor = anchors.pop()
     everywhere = "every width, every number of samples, every activation"
@@ -168,7 +168,7 @@ def world_for(mentions: Mentions, scope: Scope, loss_name: str | Loss, given: De
 
 def _anchor(label: sp.Expr) -> sp.Expr:
     """l for l+1, L for L-1, 0 for a number."""
-    _, anchor = sp.sympify(label).as_coeff_Add()
+    _, anchor = sp.sympify(label, strict=True).as_coeff_Add()
     return anchor
 
 

@@ -225,11 +225,10 @@ def _far(claim: Claim, bench: Bench) -> Judged:
     names = ", ".join(dict.fromkeys(each.activation.name for each in found))
     claim = replace(claim, statement=replace(claim.statement, given=(f"c[s] = {claim.loss}",)))
     method = "limit of delta[L] from the expressions of f and c"
-    known = {vanishes(each) for each in found}
+    known = [vanishes(each) for each in found]
     if False in known:
-        other = next(each for each in found if vanishes(each) is False)
-        return _judged(claim, "refuted", method, counterexample=other.pairs)
-    if known != {True}:
+        return _judged(claim, "refuted", method, counterexample=found[known.index(False)].pairs)
+    if not found or None in known:
         return _judged(claim, "undecided", method, note=f"a limit was not found: {names}")
     return _judged(claim, "proved", method, f"the activations {names}, where f' tends to 0; targets 0 and 1")
 

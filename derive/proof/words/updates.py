@@ -56,9 +56,10 @@ def judge(statement: Statement, update: Update) -> Judgement:
     outcome = "proved"
     for text in statement.then:
         for left, right in _pairs(text, before, after, program):
-            if left != right and (numbers := _numbers(left, right)):
-                return Judgement(update.name, "refuted", (("optimizer", update.name), *_named(update), *numbers))
-            outcome = outcome if left == right else "undecided"
+            if left != right:
+                if numbers := _numbers(left, right):
+                    return Judgement(update.name, "refuted", (("optimizer", update.name), *_named(update), *numbers))
+                outcome = "undecided"
     return Judgement(update.name, outcome)
 
 
