@@ -87,7 +87,7 @@ def test_the_examples_among_which_the_smallest_is_looked_for():
     assert len(forked) == 27 * 3
     assert all(s.sizes[1] == s.sizes[2] for s in forked)
     assert found == sorted(found, key=lambda s: (s.count, s.samples, s.sizes))
-    assert Setting((2, 3, 1), 4, (TANH, TANH)).count == 3 * 3 + 1 * 4 + 4 * 3
+    assert Setting((3, 2, 1), 4, (TANH, TANH)).count == 2 * 4 + 1 * 3 + 4 * (3 + 1)
 
 
 def test_equal_activations_are_one_cause():

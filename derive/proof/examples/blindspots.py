@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from itertools import chain, combinations, count, islice, product
+from itertools import chain, combinations, count, islice, pairwise, product
 from typing import Any, Literal
 
 import numpy as np
@@ -47,8 +47,9 @@ class Setting:
     @property
     def count(self) -> int:
         """How many numbers have to be written down: parameters, inputs and targets."""
-        parameters = sum(n * (below + 1) for below, n in zip(self.sizes, self.sizes[1:], strict=False))
-        return parameters + self.samples * (self.sizes[0] + self.sizes[-1])
+        inputs, *_, outputs = self.sizes
+        parameters = sum(n * (below + 1) for below, n in pairwise(self.sizes))
+        return parameters + self.samples * (inputs + outputs)
 
     @property
     def shown(self) -> str:

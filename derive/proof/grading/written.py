@@ -89,11 +89,8 @@ def _in_rows(derivation: Derivation, value: sp.Expr) -> sp.Expr:
 
 
 def _pulled(total: sp.Sum) -> sp.Expr:
-    """A sum with what does not depend on its index in front of it."""
-    ((over, _, _),) = total.limits[:1]
-    if len(total.limits) > 1:
-        return total
-    inside, outside = total.function.as_independent(over, as_Add=False)[::-1]
+    """A sum with what does not depend on its indices in front of it."""
+    outside, inside = total.function.as_independent(*total.variables, as_Add=False)
     return outside * sp.Sum(inside, *total.limits)
 
 

@@ -138,7 +138,8 @@ class Residual:
         return self.times(left, right.swapaxes(1, 2))
 
     def inverse_matrix(self, array: Any) -> Any:
-        if array.shape[1] != array.shape[2]:
+        _, rows, columns = array.shape
+        if rows != columns:
             raise NoValueError("inv needs a square matrix")
         try:
             return np.stack([inverse_of(matrix) for matrix in array])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from derive.algebra.gradient import Derivation
 from derive.model.errors import DeriveError
@@ -40,20 +41,24 @@ def in_grammar(claim: Claim, conventions: Conventions) -> Claim:
 
 
 def others(conventions: Conventions) -> Iterator[Conventions]:
-    """The conventions that differ in one choice; another layout brings along the loss that goes with it."""
+    """The conventions that differ in one choice and in what goes with it."""
     for key in SEARCHED:
         for value in CHOICES[key].values():
-            if value == getattr(conventions, key):
-                continue
-            changed = replace(conventions, **{key: value})
-            if key == "layout":
-                yield replace(changed, cost=usual(value).cost, mean_in="delta")
-            elif key == "cost":
-                changed = replace(changed, mean_in="delta")
-            elif key == "mean_in":
-                changed = replace(changed, cost="mean")
-            if not contradiction(changed):
+            changed = replace(conventions, **{key: value}, **_along(key, value))
+            if value != getattr(conventions, key) and not contradiction(changed):
                 yield changed
+
+
+def _along(key: str, value: Any) -> dict[str, Any]:
+    """The choices that go with one: where 1/N stands asks for a mean, and a layout has its usual loss."""
+    match key:
+        case "layout":
+            return {"cost": usual(value).cost, "mean_in": "delta"}
+        case "cost":
+            return {"mean_in": "delta"}
+        case "mean_in":
+            return {"cost": "mean"}
+    return {}
 
 
 def convention_that_fits(claim: Claim, loss: str | Loss, given: Derivation | None = None) -> str:

@@ -163,7 +163,7 @@ def _sizes(sides: Sides, program: Program) -> Iterator[dict[sp.Symbol, int]]:
     """Assignments of the sizes, the smallest first; the last one has distinct sizes where that is possible."""
     symbols = {axis for tensor in program.tensors.values() for axis in tensor.axes} | {ALL_WIDTHS}
     for side in (sides.left, sides.right):
-        symbols |= {s for s in (*side.shape, *side.expr.atoms(sp.Symbol)) if str(s)[0] == "n" and s.is_integer}
+        symbols |= {s for s in (*side.shape, *side.expr.atoms(sp.Symbol)) if str(s).startswith("n") and s.is_integer}
     widths = sorted((s for s in symbols if s.is_Symbol and s != N), key=sp.default_sort_key)
     if not sides.scope.coincide:
         yield dict.fromkeys([*widths, N], 1)
