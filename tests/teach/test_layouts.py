@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from derive.model.architecture import Architecture
 from derive.proof.certificate import Certificate
+from derive.teach.code import observed
 from derive.teach.code.handwritten import audit_function, example
 from derive.teach.code.layouts import LAYOUTS, WEIGHTS, Convention
 
@@ -217,6 +219,21 @@ def test_a_file_that_ends_the_program_or_returns_anything_is_refuted(tmp_path, t
     assert not certificate.holds
     assert all(v.verdict == "refuted" for v in certificate.verdicts)
     assert words in certificate.verdicts[0].note
+
+
+@pytest.mark.parametrize("place", ["    N = len(X)", "import numpy as np"])
+def test_what_does_not_end_is_stopped_and_undecided(tmp_path, monkeypatch, place):
+    monkeypatch.setattr(observed, "SECONDS", 0.3)
+    indent = place[: len(place) - len(place.lstrip())]
+    loop = f"{place}\n{indent}while True:\n{indent}    try:\n{indent}        1 / 0\n"
+    loop += f"{indent}    except Exception:\n{indent}        pass"
+    before = signal.getsignal(signal.SIGALRM)
+    (verdict,) = audited(tmp_path, ROWS_OUT_IN.replace(place, loop, 1)).verdicts
+    assert verdict.verdict == "undecided"
+    assert verdict.note.startswith("it is not done after 0.3 seconds (line ")
+    assert signal.getsignal(signal.SIGALRM) == before
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    assert audited(tmp_path, ROWS_OUT_IN).holds
 
 
 def test_a_function_that_changes_its_arguments_does_not_change_the_truth(tmp_path):

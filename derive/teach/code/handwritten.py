@@ -24,7 +24,7 @@ from derive.teach.code.exactly import Exact, exactly
 from derive.teach.code.explained import explained, first_wrong, where
 from derive.teach.code.kinked import kink_verdict
 from derive.teach.code.layouts import Convention
-from derive.teach.code.observed import Source, load_function, read_source
+from derive.teach.code.observed import Source, TooLongError, load_function, read_source
 from derive.teach.code.reference import AtKink, point
 from derive.teach.code.tried import Tried, best, tried
 
@@ -47,16 +47,26 @@ def audit_function(
 ) -> Certificate:
     """The verdicts about a function in the file at `path`. The file is run as it is."""
     source = read_source(path, function)
-    subject = f"{path}, {source.function}"
     digest = "sha256:" + hashlib.sha256(source.text.encode()).hexdigest()
     try:
+        return _certificate(source, digest, architecture, convention or Convention())
+    except TooLongError as error:
+        note = f"{error}{where(error, source)}"
+        verdict = replace(_does_not_run(source, note, ""), verdict="undecided")
+        return Certificate(f"{path}, {source.function}", (verdict,), TRUSTS, NOT_COVERED, digest)
+
+
+def _certificate(source: Source, digest: str, architecture: Architecture, convention: Convention) -> Certificate:
+    subject = f"{source.path}, {source.function}"
+    try:
         loaded = load_function(source)
+    except TooLongError:
+        raise
     except (Exception, SystemExit) as error:
         note = f"the file raises {type(error).__name__}: {error}{where(error, source)}"
-        verdicts: tuple[Verdict, ...] = (_does_not_run(source, note, ""),)
-        return Certificate(subject, verdicts, TRUSTS, NOT_COVERED, digest)
+        return Certificate(subject, (_does_not_run(source, note, ""),), TRUSTS, NOT_COVERED, digest)
     audit = _Audit(source, loaded, architecture, names_of(architecture))
-    chosen = audit.chosen(convention or Convention())
+    chosen = audit.chosen(convention)
     verdicts = tuple(audit.verdicts(chosen))
     widths = "-".join(map(str, chosen.at.architecture.sizes))
     not_covered = (*NOT_COVERED, "the widths that were asked for: too large") if audit.too_large else NOT_COVERED

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,16 +28,41 @@ AUDITED = "audited"
 """The name of the module that a file is run as."""
 MOST_INSIDE = 64
 """Entries of a dict or a list that are looked at."""
+SECONDS = 20.0
+"""How long a call may take, or the file when it is loaded."""
 MOST = 5000
 """Assignments that are noted: what loops over every weight is not followed to the end."""
 
 
+class TooLongError(SystemExit):
+    """Somebody's code ran longer than it may; to itself a SystemExit, so that no `except Exception` in it goes on."""
+
+
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Run somebody's code so that what it prints does not stand in a certificate, and warnings are no matter."""
+    """Run somebody's code in time, so that what it prints does not stand in a certificate, and warnings are no matter.
+
+    What runs too long is stopped with a TooLongError if this is the main thread and the system has alarms.
+    """
+    alarms = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     with np.errstate(all="ignore"), redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        with _alarm(SECONDS) if alarms else nullcontext():
+            yield
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    def stop(*_: Any) -> None:
+        raise TooLongError(f"it is not done after {SECONDS:g} seconds")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
         yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @dataclass(frozen=True)
