@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from itertools import product
 
+import numpy as np
 import pytest
 
 from derive.algebra.gradient import differentiate
 from derive.codegen.audit import audit
-from derive.codegen.emit import digest, emit
+from derive.codegen.emit import digest, emit, load
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
@@ -173,6 +174,33 @@ def test_sums_with_trained_constants_pass_and_other_sums_do_not(text: str, style
             wrong = re.sub(rf'(def {re.escape(other)}    """.*\n)', r"\g<1>    beta = 2 * beta\n", module)
             assert wrong != module
             assert not audit(signed(wrong), architecture).holds
+
+
+LARGE = {
+    "z + sqrt(1 + 10**28)": "float(np.sqrt(float(10000000000000000000000000001)))",
+    "z + log(10**30)": "np.log(1e+30)",
+    "where(z > 0, z + 10**19 + 1, 10**19 + 1)": "float(10000000000000000001) + z1",
+    "(10**28 + 1)*z/3": "float(10000000000000000000000000001) * z1 / 3",
+}
+"""Users' own functions with whole numbers that NumPy would make objects of, and how these are written."""
+
+
+@pytest.mark.parametrize("text", LARGE)
+def test_large_whole_numbers_are_exact_and_floats(text: str) -> None:
+    architecture = Architecture((3, 2), [Activation("own", text)])
+    module = emit(differentiate(architecture), "readable")
+    assert LARGE[text] in module
+    assert audit(module, architecture).holds
+    assert not audit(signed(module.replace(LARGE[text], LARGE[text].replace("1", "2", 1))), architecture).holds
+    gradient = load(module).loss_and_gradient(np.ones(8), np.ones((4, 3)), np.ones((4, 2)))[1]
+    assert gradient.dtype == np.float64
+    assert np.isfinite(gradient).all()
+
+
+def test_a_number_beyond_all_floats_is_refused() -> None:
+    huge = "*".join(["10**60"] * 6)
+    with pytest.raises(DeriveError, match=r"a constant of about 1.00E\+360 is too large for a float64"):
+        emit(differentiate(Architecture((3, 2), [Activation("own", f"{huge}*z")])))
 
 
 PRODUCTS = [("selu", "poisson"), ("lecun_tanh", "huber"), ("lecun_tanh", "log_cosh"), ("lecun_tanh", "poisson")]

@@ -6,11 +6,14 @@ A node is an operation on whole arrays; `axes` are the symbolic sizes of its res
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import sympy as sp
+
+from derive.model.errors import DeriveError
 
 Size: TypeAlias = Any
 
@@ -116,18 +119,30 @@ def name(text: str, axes: tuple[Size, ...] = ()) -> Node:
     return Node("name", (), axes, text)
 
 
+WHOLE = 2**63
+"""NumPy takes a whole number from here on for an object; as a float it is one."""
+
+
 def number(value: sp.Expr | int, as_float: bool = False) -> Node:
-    """A rational constant, exactly as a literal: a whole number or a decimal. See `literal`."""
-    text = literal(sp.Rational(value))
+    """A rational constant, exactly: a whole number or a decimal. See `literal`."""
+    value = sp.Rational(value)
+    text = literal(value)
+    if text is None and value.is_Integer:
+        return Node("call", (Node("number", text=str(value)),), text="float")
     if text is None:
         raise ValueError(f"{value} has no finite decimal; write it as a quotient")
     return Node("number", text=str(float(text)) if as_float else text)
 
 
 def literal(value: sp.Rational) -> str | None:
-    """`value` as Python writes it, if the decimal is exact; None for a number such as 1/3."""
-    if value.is_Integer:
+    """`value` as Python writes it, if the decimal is exact; None for a number such as 1/3 or 10**30 + 1.
+
+    Raises DeriveError for what is larger than any float.
+    """
+    if value.is_Integer and abs(value) < WHOLE:
         return str(value)
+    if abs(value) > sys.float_info.max:
+        raise DeriveError(f"a constant of about {sp.N(value, 3)} is too large for a float64")
     text = repr(float(value))
     return text if sp.Rational(text) == value else None
 

@@ -94,11 +94,11 @@ class _Lowering:
         own = self.axes_of(expr, order)
         sizes = tuple(self.sizes[i] for i in own)
         if expr.is_Rational:
-            if literal(expr) is not None:
+            if expr.is_Integer or literal(expr) is not None:
                 return number(expr)
-            if expr.q > EXACT:
-                return Node("number", text=repr(float(expr)))
-            return Node("divide", (number(expr.p), number(expr.q)))
+            if _is_quotient(expr):
+                return Node("divide", (number(expr.p), number(expr.q)))
+            return Node("number", text=repr(float(expr)))
         if expr == sp.pi:
             return name("np.pi")
         if expr == sp.E and self.constant:
@@ -195,7 +195,7 @@ class _Lowering:
         top, bottom = sp.fraction(rest, exact=True)
         if bottom != 1:
             return Node("divide", (self.spread(coefficient * top, own), self.spread(bottom, own)), sizes)
-        if (coefficient.p == 1 and 1 < coefficient.q < 10) or (literal(coefficient) is None and coefficient.q <= EXACT):
+        if (coefficient.p == 1 and 1 < coefficient.q < 10) or _is_quotient(coefficient):
             return Node("divide", (self.lower(coefficient.p * rest, own), number(coefficient.q)), sizes)
         factors = sorted(expr.args, key=_reading_order)
         mask = next((f for f in factors if isinstance(f, sp.Piecewise) and _is_mask(f)), None)
@@ -230,7 +230,7 @@ class _Lowering:
             raise DeriveError(f"{expr} has no value where none of its conditions holds")
 
         def branch(value: sp.Expr) -> Node:
-            exact = value.is_Rational and literal(value) is not None
+            exact = value.is_Integer or (value.is_Rational and literal(value) is not None)
             return number(value, as_float=True) if exact else self.spread(value, own)
 
         result = branch(otherwise)
@@ -307,6 +307,11 @@ def _reading_order(factor: sp.Expr) -> tuple[bool, bool, bool, bool, str]:
     entry = isinstance(factor, sp.Indexed)
     adjoint = entry and str(factor)[0] == "d"
     return (not factor.is_number, not isinstance(factor, sp.Symbol), not adjoint, not entry, str(factor))
+
+
+def _is_quotient(value: sp.Rational) -> bool:
+    """Whether `value` is written as one whole number over another."""
+    return literal(value) is None and 1 < value.q <= EXACT
 
 
 def _is_mask(expr: sp.Piecewise) -> bool:
