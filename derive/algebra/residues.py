@@ -15,8 +15,9 @@ import sympy as sp
 
 from derive.algebra.evaluate import Arithmetic
 
-PRIME = 2147483579
-"""A safe prime, (PRIME - 1)/2 is prime too: powers of a random residue stay random."""
+PRIME = 1931011319
+"""A safe prime, (PRIME - 1)/2 is prime too: powers of a random residue stay random. Modulo this one all primes up to 67
+are squares, so that sqrt(2) and sqrt(2/3) are residues, and their squares 2 and 2/3."""
 _LIMB = 2**16
 
 Array = npt.NDArray[np.int64]

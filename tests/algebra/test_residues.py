@@ -8,7 +8,7 @@ import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from derive.algebra.residues import PRIME, Dual, Duals, Residues, inverse, matmul, residue
+from derive.algebra.residues import PRIME, Dual, Duals, Residues, inverse, matmul, residue, square_root
 from derive.algebra.update import update_program
 from derive.model.architecture import Update
 
@@ -16,6 +16,19 @@ from derive.model.architecture import Update
 def test_the_prime_is_safe() -> None:
     assert sp.isprime(PRIME)
     assert sp.isprime((PRIME - 1) // 2)
+    assert PRIME < 2**31  # a product of two residues, and a sum of two such, is an int64
+
+
+@pytest.mark.parametrize("value", [sp.Integer(2), sp.Rational(2, 3), *map(sp.Integer, range(1, 71))])
+def test_small_numbers_have_square_roots(value: sp.Rational):
+    root = square_root(residue(value))
+    assert root is not None
+    assert root**2 % PRIME == residue(value)
+
+
+def test_not_every_number_has_a_square_root():
+    assert square_root(71) is None
+    assert square_root(PRIME - 1) is None
 
 
 @given(st.integers(1, 6), st.integers(1, 40), st.integers(1, 6), st.integers(0, 2**32))

@@ -20,6 +20,8 @@ OWN = {
     "arc": Activation("arc", "atan(z)"),
     "a kink at an irrational number": Activation("edge", "min(exp(-0.25) * (z + pi), 1)"),
     "sqrt(3)": Activation("gained", "sqrt(3) * max(z, 0)"),
+    "sqrt(2)": Activation("normed", "sqrt(2) * max(z, 0)"),
+    "sqrt(2/3)": Activation("scaled", "sqrt(2/3) * z / (1 + exp(-z))"),
     "conditions of conditions": Activation("bent", "asinh(min(0.1*z, 1) * abs(z/3))"),
 }
 ALL = {**{name: activation(name) for name in ACTIVATIONS}, **OWN}
