@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import sympy as sp
 
@@ -26,6 +26,19 @@ def breakpoints(formula: sp.Expr) -> set[sp.Expr]:
             raise FormulaError(f"the condition {relation} is not linear in z; compare z with numbers")
         points.add(-difference.subs(Z, 0) / slope)
     return points
+
+
+def gaps(formula: sp.Expr) -> set[sp.Rational]:
+    """How far apart two conditions of `formula` are, and two of its kinks, as far as these are rational numbers.
+
+    >>> sorted(gaps(sp.Piecewise((1, Z > sp.Rational(1, 2)), (-1, Z < -sp.Rational(1, 2)), (2 * Z, True))))
+    [1]
+    """
+    compared = [relation.lhs - relation.rhs for relation in formula.atoms(sp.core.relational.Relational)]
+    places = [-d.subs(Z, 0) / slope for d in compared if (slope := d.diff(Z)).is_number and slope != 0]
+    apart = [left - sign * right for left, right in combinations(compared, 2) for sign in (1, -1)]
+    apart += [left - right for left, right in combinations(places, 2)]
+    return {abs(gap) for gap in apart if gap.is_Rational and gap != 0}
 
 
 def kinks_of(formula: sp.Expr) -> list[sp.Expr]:

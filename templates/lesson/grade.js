@@ -6,7 +6,7 @@
 const OTHER = { rows: "columns", columns: "rows" };
 
 function makeGrader(data) {
-  const own = data.grading, residues = makeResidues(data.prime), benches = {}, reals = {};
+  const own = data.grading, residues = makeResidues(data.prime, own.gaps), benches = {}, reals = {};
   const programs = own.programs ?? data, functions = functionsIn(programs, residues, "exact");
   const settingOf = (layout, layer) => ({ ...own, layout, own: layer });
 

@@ -3,7 +3,10 @@
 
 "use strict";
 
-function makeResidues(prime) {
+/** Residues up to this one, and their opposites, have the sign that they look to have. */
+const SMALL = 1000;
+
+function makeResidues(prime, gaps) {
   const times = (a, b) => {
     const high = Math.floor(a / 65536), low = a % 65536;
     return ((((high * b) % prime) * 65536) % prime + low * b) % prime;
@@ -29,11 +32,19 @@ function makeResidues(prime) {
     if (!known.has(key)) known.set(key, make());
     return known.get(key);
   };
+  // Signs are drawn, and keep their order over the distances between kinks: above a positive number all is positive.
+  const apart = gaps.flatMap(([p, q]) => [1, -1].map((side) => ({ side, gap: residue(side * times(p, inverse(q))) })));
+  const seen = (value) => {
+    const smaller = Math.min(value, prime - value);
+    const own = 0 < smaller && smaller <= SMALL ? 1 : (known.get(`sign ${smaller}`) ?? 0);
+    return smaller === value ? own : -own;
+  };
   const sign = (value) => {
     if (value === 0) return 0;
     const smaller = Math.min(value, prime - value);
-    const own = remembered(`sign ${smaller}`, () => (draw() < 0.5 ? 1 : -1));
-    return smaller === value ? own : -own;
+    const bound = () => apart.find(({ side, gap }) => side * seen((smaller + gap) % prime) < 0);
+    if (!seen(smaller)) known.set(`sign ${smaller}`, -bound()?.side || (draw() < 0.5 ? 1 : -1));
+    return seen(value);
   };
   const MULTIPLES = [1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 48].flatMap((m) => [m, -m]);
   const exponential = (value) => {

@@ -2,6 +2,7 @@
 
 import random
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
@@ -193,3 +194,19 @@ def test_numbers_with_roots_differ_beyond_twenty_digits(apart, unequal):
     difference = sp.Rational(apart) * sp.sqrt(3) / sp.Rational("1.7320508075688772935")
     assert _unequal(sp.sqrt(2) + difference, sp.sqrt(2)) == unequal
     assert _unequal(sp.sqrt(2) - difference, sp.sqrt(2)) == unequal
+
+
+@pytest.mark.parametrize("name", ["hardtanh", "hardsigmoid", "softshrink"])
+def test_signs_keep_their_order_over_the_distance_between_kinks(name):
+    own = functions(activation(name))
+    (gap,) = own.gaps
+    seen = {(own.sign(z), own.sign(z + gap)) for z in range(LARGE, LARGE + 900, 97)}
+    seen |= {(own.sign(z), own.sign(z + gap)) for z in range(PRIME - 9000, PRIME - 2000, 997)}
+    seen |= {(own.sign(z + gap), own.sign(z))[::-1] for z in range(10 * LARGE, 10 * LARGE + 900, 97)}
+    assert seen == {(-1, -1), (-1, 1), (1, 1)}
+
+
+def test_without_kinks_signs_have_no_order():
+    own = functions(activation("relu"))
+    assert own.gaps == ()
+    assert {(own.sign(z), own.sign(z + 2)) for z in range(LARGE, LARGE + 9700, 97)} == set(product((1, -1), repeat=2))

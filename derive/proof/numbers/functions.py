@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from derive.algebra.residues import PRIME, inverse, residue, square_root
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
+from derive.model.kinks import gaps
 
 SMALL = 1000
 """Residues up to this one, and their opposites, have the sign that they look to have."""
@@ -52,6 +53,13 @@ class NoResidueError(Exception):
     """The value has no meaning modulo the prime."""
 
 
+def gaps_of(activations: tuple[Activation, ...], architecture: Architecture | None = None) -> tuple[sp.Rational, ...]:
+    """How far apart the kinks of a function of a network are, for all of them."""
+    parts = architecture.loss.parts if architecture else ()
+    formulas = {f.formula for f in activations if f.elementwise} | {part.h for part in parts}
+    return tuple(sorted(set().union(*map(gaps, formulas))))
+
+
 @dataclass
 class ResidueFunctions:
     """Functions of residues; equal arguments have equal values."""
@@ -65,6 +73,11 @@ class ResidueFunctions:
     """For each layer the residues of its activation's trained constants."""
     roots: set[int] = field(default_factory=set)
     """Residues that are square roots of others, as far as one was taken."""
+
+    @cached_property
+    def gaps(self) -> tuple[int, ...]:
+        """Distances over which signs keep their order: what lies above a positive number is positive."""
+        return tuple(map(residue, gaps_of(self.activations, self.architecture)))
 
     def __call__(self, function: Any, array: Any, *further: Any) -> Any:
         """For `evaluate`: a function of one number, and of trained constants, applied to each entry."""
@@ -156,8 +169,18 @@ class ResidueFunctions:
         if value == 0:
             return 0
         smaller = min(value, PRIME - value)
-        drawn = 1 if smaller <= SMALL or self.drawn(("sign", smaller)) % 2 else -1
-        return drawn if smaller == value else -drawn
+        if not self.seen(smaller):
+            bounds = ((gap, self.seen((smaller + gap) % PRIME)) for own in self.gaps for gap in (own, -own))
+            self.know_sign(smaller, next((sign for gap, sign in bounds if sign * gap < 0), 0))
+            self.drawn(("sign", smaller))
+        return self.seen(value)
+
+    def seen(self, value: int) -> int:
+        """The sign of a value as far as it is known; 0 if it is not."""
+        smaller = min(value, PRIME - value)
+        drawn = 1 if 0 < smaller <= SMALL else self.known.get((("sign", smaller), 0), 0)
+        sign = drawn and (1 if drawn % 2 else -1)
+        return sign if smaller == value else -sign
 
     def know_sign(self, value: int, sign: int) -> None:
         """From now on `value` has this sign, unless it has one already."""

@@ -23,6 +23,7 @@ from derive.proof.formulas.values import QUANTITIES, Layout
 from derive.proof.grading.recognise import Bench, Found, bench
 from derive.proof.grading.slips import SLIPS
 from derive.proof.grading.terms import Term, show
+from derive.proof.numbers.functions import gaps_of
 from derive.proof.numbers.network_data import COINCIDING, DISTINCT
 from derive.proof.numbers.reals import EXACT_TRIES, ORDERED, TRIES
 from derive.proof.numbers.valuation import MISFIT
@@ -182,6 +183,7 @@ def grading_data(architecture: Architecture) -> dict[str, Any]:
         "questions": questions,
         "distinct": DISTINCT,
         "coinciding": COINCIDING,
+        "gaps": [[int(gap.p), int(gap.q)] for gap in gaps_of(architecture.activations, architecture)],
         "misfit": MISFIT,
         "quantities": {
             name: {"axes": q.axes, "sampled": q.sampled, "first": q.first, "of": q.of} for name, q in QUANTITIES.items()
