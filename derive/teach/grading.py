@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from derive.model.architecture import Architecture
@@ -139,6 +139,8 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
     read_as = f"{asked.text} = {show(line.terms[first], labels)}" if line.terms else f"{asked.text} = {line.text}"
     truths = plain.truth(asked.base, first)
     corrected = f"{asked.text} = {show(truths[0], labels)}" if truths else ""
+    if truths and all(term.is_number for term in (truths[0], *line.terms.values())):
+        line = replace(line, shape="")  # the derivative is the same number everywhere, and is written as that number
     earlier = tuple(earlier)
     followed_up = {layer: follow(plain, earlier, asked, layer) for layer in asked.layers}
     own = {layer: terms for layer, (terms, _) in followed_up.items()}

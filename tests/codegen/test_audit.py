@@ -11,9 +11,12 @@ import pytest
 from derive.algebra.gradient import differentiate
 from derive.codegen.audit import audit
 from derive.codegen.emit import digest, emit, load
+from derive.codegen.forms.branches import equal
+from derive.codegen.forms.elementary import UndecidedError, normal, rational
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
+from derive.model.expression import Z
 from derive.model.tables import ACTIVATIONS
 from tests.codegen.expressions import ALL
 
@@ -318,3 +321,28 @@ def test_what_numpy_would_refuse_is_no_pass(right: str, wrong: str) -> None:
     text = text_of(["relu", "tanh"], "fast")
     assert right in text
     assert not audit(signed(text.replace(right, wrong))).holds
+
+
+SWELLING = Activation("own", "tanh(log(1 + exp(z))) + log1p((log1p((beta*z)**2))**2)", (("beta", 1e-07),))
+"""A function whose second derivative has a normal form of some million terms."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", STYLES)
+def test_what_has_too_large_a_normal_form_is_audited_as_it_stands(style: str) -> None:
+    architecture = Architecture((3, 2), [SWELLING])
+    module = emit(differentiate(architecture), style)
+    assert audit(module, architecture).holds
+    wrong = re.sub(r"(def own_second_derivative\(z\):\n    \"\"\".*\n(?:.*\n)*?    return )", r"\g<1>1.01 * ", module, count=1)
+    assert wrong != module
+    assert not audit(signed(wrong), architecture).holds
+
+
+def test_a_normal_form_that_would_be_too_large_is_not_looked_for() -> None:
+    formula = SWELLING.formula
+    second = formula.diff(Z, 2)
+    with pytest.raises(UndecidedError, match="more than 10000 terms"):
+        normal(second - second.xreplace({Z: 2 * Z}))
+    assert not equal(second, second.xreplace({Z: 2 * Z}))
+    kernels = dict(rational(second).kernels)
+    assert rational(second).value.free_symbols <= {Z, *kernels}

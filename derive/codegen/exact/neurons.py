@@ -15,7 +15,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ import sympy as sp
 
 from derive.algebra.residues import PRIME, inverse, residue, square_root
 from derive.codegen.forms.branches import branch_at
-from derive.codegen.forms.elementary import normal
+from derive.codegen.forms.elementary import UndecidedError, normal, rational
 from derive.model.expression import Z
 
 SIMPLE = 10**8
@@ -174,7 +174,11 @@ class Neurons:
         """The residue of a branch-free expression whose symbols have known residues."""
         if expr in known:
             return known[expr]
-        numerator, denominator, symbols, kernels = _compiled(expr)
+        try:
+            numerator, denominator, symbols, kernels = _compiled(expr)
+        except UndecidedError:
+            form = rational(expr)
+            return _worth(form.value, {**known, **{k: self._kernel(meaning, known) for k, meaning in form.kernels}})
         values = [self._kernel(kernels[s], known) if s in kernels else known.get(s, 0) for s in symbols]
         return _polynomial(numerator, values) * inverse(_polynomial(denominator, values)) % PRIME
 
@@ -227,6 +231,18 @@ def _compiled(expr: sp.Expr) -> tuple[Terms, Terms, tuple[sp.Symbol, ...], dict[
     parts = [sp.Poly(part, *symbols, domain="QQ") for part in sp.fraction(form.value)]
     top, bottom = (tuple((powers, residue(c)) for powers, c in part.terms()) for part in parts)
     return top, bottom, symbols, kernels
+
+
+def _worth(expr: sp.Expr, values: Mapping[sp.Symbol, int]) -> int:
+    """The residue of a rational expression, computed as it stands."""
+    match expr:
+        case sp.Add():
+            return sum(_worth(part, values) for part in expr.args) % PRIME
+        case sp.Mul():
+            return reduce(lambda product, part: product * _worth(part, values) % PRIME, expr.args, 1)
+        case sp.Pow(base=base, exp=sp.Integer() as power):
+            return pow(_worth(base, values), int(power), PRIME)
+    return values[expr] if expr in values else residue(expr)
 
 
 def _polynomial(terms: Terms, values: Sequence[int]) -> int:

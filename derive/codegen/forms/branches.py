@@ -10,14 +10,10 @@ from itertools import pairwise
 
 import sympy as sp
 
-from derive.codegen.forms.elementary import normal
+from derive.codegen.forms.elementary import UndecidedError, normal
 from derive.codegen.statements.accurate import Size, meaning
 from derive.model.expression import Z
 from derive.model.kinks import breakpoints
-
-
-class UndecidedError(Exception):
-    """Where a branch ends, or which of them applies, depends on a constant that is trained."""
 
 
 def branch_at(expr: sp.Expr, point: sp.Rational) -> sp.Expr:

@@ -14,7 +14,7 @@ from functools import cache
 import sympy as sp
 
 from derive.codegen.forms.branches import between, branch_at, kinks, pieces
-from derive.codegen.forms.elementary import involved, normal
+from derive.codegen.forms.elementary import UndecidedError, involved, normal
 from derive.codegen.forms.stable import sharpened
 from derive.model.expression import Z
 
@@ -39,6 +39,13 @@ def from_output(f: sp.Expr) -> sp.Expr | None:
     """
     if f.free_symbols - {Z}:
         return None  # a trained constant may have any value, so that nothing is known of its sign
+    try:
+        return _from_output(f)
+    except UndecidedError:
+        return None
+
+
+def _from_output(f: sp.Expr) -> sp.Expr | None:
     slopes = pieces(f.diff(Z))
     result = []
     for value, condition in slopes:
@@ -64,7 +71,10 @@ def second_from_output(f: sp.Expr) -> sp.Expr | None:
     if slope is None:
         return None
     form = D * slope.diff(A) + slope.diff(Z)
-    return form if _proved(form, f, 2) else None
+    try:
+        return form if _proved(form, f, 2) else None
+    except UndecidedError:
+        return None
 
 
 def _proved(form: sp.Expr, f: sp.Expr, order: int) -> bool:

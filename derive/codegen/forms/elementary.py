@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, reduce
+from math import comb, prod
 
 import sympy as sp
 from sympy.codegen.cfunctions import expm1, log1p
@@ -24,6 +25,14 @@ MAX_POWER = 60
 HYPERBOLIC = (sp.tanh, sp.sinh, sp.cosh)
 MAX_EXPONENTIALS = 24
 """So many exponentials and hyperbolic functions may stand in an expression whose normal form is looked for."""
+
+
+MAX_TERMS = 10_000
+"""So many terms may stand in a normal form, counted before they are multiplied out; those of the table have 3,056."""
+
+
+class UndecidedError(Exception):
+    """Where a branch ends depends on a constant that is trained, or what would tell is too large to be worked out."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +51,32 @@ def involved(*exprs: sp.Expr) -> bool:
 
 @cache
 def normal(expr: sp.Expr) -> Normal:
-    """The normal form of a branch-free expression in z."""
+    """The normal form of a branch-free expression in z. Raises UndecidedError if it would be too large."""
+    form = rational(expr)
+    if max(map(_terms, sp.fraction(form.value))) > MAX_TERMS:
+        raise UndecidedError(f"more than {MAX_TERMS} terms")
+    value = sp.cancel(form.value)
+    return Normal(value, tuple((k, v) for k, v in form.kernels if k in value.free_symbols))
+
+
+def rational(expr: sp.Expr) -> Normal:
+    """A branch-free expression in z as a rational function of z and kernels, with nothing multiplied out."""
     expr = meaning(expr).replace(expm1, lambda u: sp.exp(u) - 1).replace(log1p, lambda u: sp.log(1 + u))
     expr = expr.rewrite(HYPERBOLIC, sp.exp) if expr.has(*HYPERBOLIC) else expr
     walk = _Walk(_units(expr))
-    value = sp.cancel(sp.together(walk.visit(expr)))
-    return Normal(value, tuple((k, v) for k, v in walk.kernels.items() if k in value.free_symbols))
+    return Normal(sp.together(walk.visit(expr)), tuple(walk.kernels.items()))
+
+
+def _terms(expr: sp.Expr) -> int:
+    """How many terms `expr` has when it is multiplied out, at most."""
+    if isinstance(expr, sp.Add):
+        return sum(map(_terms, expr.args))
+    if isinstance(expr, sp.Mul):
+        return prod(map(_terms, expr.args))
+    if isinstance(expr, sp.Pow) and expr.exp.is_Integer:
+        inside, power = _terms(expr.base), abs(int(expr.exp))
+        return comb(inside + power - 1, power)
+    return 1
 
 
 def _units(expr: sp.Expr) -> dict[sp.Expr, sp.Rational]:

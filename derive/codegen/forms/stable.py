@@ -13,8 +13,8 @@ from functools import cache
 import sympy as sp
 from sympy.codegen.cfunctions import expm1, log1p
 
-from derive.codegen.forms.branches import UndecidedError, branch_at, equal, kinks, pieces
-from derive.codegen.forms.elementary import MAX_POWER, common_unit, involved
+from derive.codegen.forms.branches import branch_at, equal, kinks, pieces
+from derive.codegen.forms.elementary import MAX_POWER, UndecidedError, common_unit, involved
 from derive.codegen.statements.accurate import NormalCdf, Size
 from derive.model.expression import Z
 

@@ -46,6 +46,11 @@ class Term:
         """The same operation on other terms."""
         return Term(self.head, parts, self.layer, self.number)
 
+    @property
+    def is_number(self) -> bool:
+        """Whether it is made of numbers, N and widths alone."""
+        return all(part.parts or part.head in ("number", "N", "n") for part in self.walk())
+
     def walk(self) -> Iterator[Term]:
         """This term and all below it."""
         yield self
@@ -150,7 +155,7 @@ def _shown(term: Term, labels: Labels) -> tuple[str, int]:
             return f" {operator} ".join(shown), strength
         case ("f" | "df") as head, (argument,):
             own = argument == leaf("z", term.layer)
-            name = "f" + ("" if own else labels(term.layer)) + ("'" if head == "df" else "")
+            name = "f" + ("" if own else labels(term.layer)) + {"f": "", "df": "'"}[head]
             return f"{name}({_shown(argument, labels)[0]})", ATOM
         case head, ():
             return head + (labels(term.layer) if term.layer != NO_LAYER else ""), ATOM

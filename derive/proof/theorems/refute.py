@@ -251,8 +251,8 @@ def _shown(sides: Sides, instance: Instance) -> Pairs:
     """The counterexample as a person reads it: sizes, values, and what either side comes to."""
     names = [name for name in sides.names if name in instance.values]
     sizes = {str(s): n for s, n in instance.sizes.items()}
-    used = {str(s) for side in (sides.left, sides.right) for s in side.expr.free_symbols | set(side.shape)}
-    pairs = [(name, str(n)) for name, n in sizes.items() if name in used or name == "N"]
+    used = {str(s) for side in (sides.left, sides.right) for s in {N, *side.expr.free_symbols, *side.shape}}
+    pairs = [(name, str(n)) for name, n in sizes.items() if name in used]
     pairs += [(sides.shown_name(name), _number(instance.values[name])) for name in names]
     functions = {str(call.func) for side in (sides.left, sides.right) for call in side.expr.atoms(sp.Function)}
     pairs += [(f"{name}({at})", str(v)) for (name, at), v in instance.table.known.items() if name in functions]

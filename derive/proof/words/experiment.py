@@ -66,8 +66,8 @@ class Experiment:
         """An activation, or its derivative, at each entry; any other function as what it is."""
         if not hasattr(function, "activation"):
             return _each(function, array)
-        formula = self.derivation.architecture.activations[int(function.activation[1:]) - 1].formula
-        slope = derivative(formula, function.order)
+        own = dict(enumerate(self.derivation.architecture.activations, 1))[int(function.activation[1:])]
+        slope = derivative(own.formula, function.order)
         return _each(lambda z: slope.subs(Z, z), array)
 
     def side(self, expr: sp.Expr, ranges: Mapping[sp.Symbol, sp.Expr], values: Arrays) -> Any:
@@ -229,10 +229,9 @@ def imposed(experiment: Experiment, given: Sequence[Equality]) -> None:
         name = str(equation.left.base.label) if isinstance(equation.left, sp.Indexed) else ""
         if name in experiment.given:
             array = experiment.given[name]
-            value = experiment.side(equation.right, equation.ranges, experiment.given)
-            kept = [i for i in equation.ranges if i not in FIXED]
-            order = [i for i in equation.left.indices if i not in FIXED]
-            value = np.transpose(value, [kept.index(i) for i in order]) if value.ndim == len(order) else value
+            order = dict.fromkeys((*equation.left.indices, *equation.ranges))  # as the array has its axes
+            ranges = {i: equation.ranges[i] for i in order if i in equation.ranges}
+            value = experiment.side(equation.right, ranges, experiment.given)
             place = tuple(FIXED.index(i) if i in FIXED else slice(None) for i in equation.left.indices)
             array[place] = value if value.ndim else value.item()
 
