@@ -41,6 +41,7 @@ SUITE = (
     "derive/teach",
     "tests/test_bad_input.py",
     "tests/test_certificates.py",
+    "tests/hostile/test_limits.py",
 )
 UNTIMED = "not ends_quickly and not real_process"
 """Tests of time are left out: under coverage, and beside other mutants, they say nothing. A process that a test starts

@@ -333,7 +333,8 @@ def test_what_has_too_large_a_normal_form_is_audited_as_it_stands(style: str) ->
     architecture = Architecture((3, 2), [SWELLING])
     module = emit(differentiate(architecture), style)
     assert audit(module, architecture).holds
-    wrong = re.sub(r"(def own_second_derivative\(z\):\n    \"\"\".*\n(?:.*\n)*?    return )", r"\g<1>1.01 * ", module, count=1)
+    second = r"(def own_second_derivative\(z\):\n    \"\"\".*\n(?:.*\n)*?    return )"
+    wrong = re.sub(second, r"\g<1>1.01 * ", module, count=1)
     assert wrong != module
     assert not audit(signed(wrong), architecture).holds
 

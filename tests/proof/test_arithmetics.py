@@ -18,7 +18,7 @@ BOTH = ["a1 + z2", "a1 - 2", "-a1", "a1 * z1 / 4", "a1 / a1 ** 2", "a1 ** 3", "N
 BOTH += ["sum(a1)", "sum(delta2 * 3)", "sum(b2)", "sum(W1)", "mean(a1)", "sum(1 / N)"]
 BOTH += ["abs(a1)", "sign(a1 - 1)", "max(a1, z2)", "min(a1, 1)", "where(a1 > 1, a1, -z2)", "where(a1 <= 1, 3, a1)"]
 BOTH += ["where(a1 < 2, 1, 0) + where(a1 >= 2, 3, 5)"]
-BOTH += [f"where(a1 {sign} a1, 3, 5)" for sign in ("<", "<=", ">", ">=")]
+BOTH += [f"where(a1 {sign} {right}, 3, 5)" for sign in ("<", "<=", ">", ">=") for right in ("a1", "3 - 2*a1", "-1")]
 ROWS = ["a0 @ W1.T", "a0 @ W1.T + b1", "delta2 @ W2", "delta2.T @ a1", "sum(a0 @ W1.T)", "a1 @ a1.T @ a1", "W2 @ W1"]
 COLUMNS = [
     "W1 @ a0",

@@ -2,14 +2,22 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import sympy as sp
 
-from derive import Architecture, differentiate
+from derive import Architecture, differentiate, grade
+from derive.model.errors import FormulaError
 from derive.proof.formulas.claims import Claim, source_text
 from derive.proof.formulas.conventions import CHOICES, Conventions, contradiction, usual
+from derive.proof.formulas.scope import read_ranges
+from derive.proof.formulas.sides import read_sides
+from derive.proof.grading.written import _in_outputs
+from derive.proof.numbers.arrays import OPERATIONS
 from derive.proof.theorems.alternatives import others
 from derive.proof.theorems.instances import instances
 from derive.proof.theorems.texts import claim_verdicts
+from derive.proof.words.facts import _number
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
@@ -47,3 +55,43 @@ def test_an_erratum_is_not_excused_by_a_convention():
     assert (printed.verdict, corrected.verdict) == ("refuted", "proved")
     assert "known erratum" in printed.note
     assert "would be true" not in printed.note + corrected.note
+
+
+def test_a_bare_f_needs_one_layer_on_the_left():
+    scope = read_ranges("l = 2..L-1", "columns")
+    assert read_sides("a[l] = f(z[l])", scope).right.expr.atoms(sp.Function)
+    with pytest.raises(FormulaError, match="f"):
+        read_sides("a[l] + 0 * sum(a[l-1]) = f(z[l])", scope)
+
+
+def test_the_loss_of_residuals_is_no_activation_of_the_last_layer():
+    derivation = differentiate(Architecture((3, 4, 2), ("tanh", "sigmoid"), loss="huber"))
+    dr, step = derivation.gradient.definitions["dr"], derivation.gradient.definitions["delta2"]
+    shown = str(_in_outputs(derivation, step.value * dr.value))
+    assert "h'(r[s, i])" in shown
+
+
+def test_a_number_is_right_where_the_derivative_is_that_number():
+    network = Architecture((3, 2), ("identity",), loss={"name": "own", "expression": "(a - y)/3"})
+    assert grade("delta1", "1/3/N", network, "rows").verdict == "correct"
+    assert grade("delta1", "1/3", network, "columns").verdict == "correct"
+    assert grade("delta1", "1/3", network, "rows").slip == "missing-mean"
+    assert grade("delta1", "1/3 + 0*W1", network, "columns").verdict == "incorrect"
+    plain = Architecture((3, 2), ("identity",))
+    assert "this is a number" in grade("delta1", "1/N", plain, "rows").message
+    assert grade("delta1", "0", plain, "rows").corrected == "delta1 = (a1 - y) / N"
+
+
+@pytest.mark.parametrize("formula", ["W1 @ W1 + max(a1)", "W1 @ W1 + where(a1)", "W1 @ W1 + diag(a1, a1)"])
+def test_functions_take_so_many_arguments_also_behind_what_does_not_fit(formula):
+    assert grade("delta1", formula, Architecture((3, 4, 2), ("tanh", "tanh")), "rows").verdict == "unreadable"
+
+
+@pytest.mark.parametrize(("number", "shown"), [("1/1000000", "1/1000000"), ("1/1000003", "9.99997000009e-07")])
+def test_long_fractions_are_shown_as_decimals(number, shown):
+    assert _number(sp.Rational(number)) == shown
+
+
+def test_a_mean_over_units_is_one_over_the_units():
+    found = OPERATIONS["mean of units"](np.array([[1, 2, 3], [4, 5, 9]]))
+    assert found.tolist() == [[2], [6]]

@@ -44,7 +44,7 @@ def misfit(loss: str) -> tuple[sp.Expr, sp.Symbol, sp.Symbol]:
     tensors = {tensor.name: tensor for tensor in (output(L), target(L))}
     value = read_equation(f"c[s] = {loss}", tensors, {"L": L}).value
     factor, total = value.as_independent(sp.Sum, as_Add=False)
-    a, y = sp.symbols("a y", real=True)
+    a, y = sp.symbols("a y")
     if not isinstance(total, sp.Sum) or len(total.limits) != 1:
         raise DeriveError(f"the loss {loss!r} is not a sum over the outputs")
     entries = {entry: a if str(entry.base.label) == named("a", L) else y for entry in total.atoms(sp.Indexed)}
