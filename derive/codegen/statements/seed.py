@@ -49,11 +49,21 @@ def _read(expr: sp.Expr, adjoints: frozenset[str]) -> list[sp.Basic]:
 
 
 def _vanishes(expr: sp.Expr, adjoints: frozenset[str]) -> bool:
-    """Whether nothing is left of `expr` where all adjoints are 0."""
-    left = expr.xreplace(dict.fromkeys(_read(expr, adjoints), sp.S.Zero))
-    while empty := {total: sp.S.Zero for total in left.atoms(sp.Sum) if total.function == 0}:
-        left = left.xreplace(empty)
-    return bool(left == 0)
+    """Whether nothing is left of `expr` where all adjoints are 0. Zeros are not put in: functions would be evaluated."""
+    match expr:
+        case sp.Mul():
+            return any(_vanishes(factor, adjoints) for factor in expr.args)
+        case sp.Add():
+            return all(_vanishes(term, adjoints) for term in expr.args)
+        case sp.Sum():
+            return _vanishes(expr.function, adjoints)
+        case sp.Piecewise():
+            return all(_vanishes(value, adjoints) for value, _ in expr.args)
+        case sp.Indexed():
+            return str(expr.base.label) in adjoints
+        case sp.Symbol():
+            return str(expr) in adjoints
+    return bool(expr == 0)
 
 
 def _times(expr: sp.Expr) -> sp.Expr:
