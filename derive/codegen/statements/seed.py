@@ -49,7 +49,7 @@ def _read(expr: sp.Expr, adjoints: frozenset[str]) -> list[sp.Basic]:
 
 
 def _vanishes(expr: sp.Expr, adjoints: frozenset[str]) -> bool:
-    """Whether nothing is left of `expr` where all adjoints are 0. Zeros are not put in: functions would be evaluated."""
+    """Whether nothing is left of `expr` where all adjoints are 0. Zeros put in would evaluate all functions."""
     match expr:
         case sp.Mul():
             return any(_vanishes(factor, adjoints) for factor in expr.args)
