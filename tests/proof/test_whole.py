@@ -18,6 +18,7 @@ from derive.proof.theorems.alternatives import others
 from derive.proof.theorems.instances import instances
 from derive.proof.theorems.texts import claim_verdicts
 from derive.proof.words.facts import _number
+from derive.teach.derivation import grade_lines
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
@@ -95,3 +96,12 @@ def test_long_fractions_are_shown_as_decimals(number, shown):
 def test_a_mean_over_units_is_one_over_the_units():
     found = OPERATIONS["mean of units"](np.array([[1, 2, 3], [4, 5, 9]]))
     assert found.tolist() == [[2], [6]]
+
+
+def test_what_has_no_value_does_not_complete_an_earlier_line():
+    lines = ["delta2 = (a2 - y) * f'(z2)", "dW1 = delta1.T @ a0 @ inv(W1.T @ W1) / N"]
+    found = grade_lines("\n".join(lines), Architecture((3, 4, 2), ("tanh", "sigmoid")), "rows")
+    assert [line.grade.slip for line in found] == ["missing-mean", None]
+    assert [line.grade.verdict for line in found] == ["incorrect", "incorrect"]
+    kept = grade_lines("\n".join((lines[0], "dW2 = delta2.T @ a1 / N")), Architecture((3, 4, 2), ("tanh", "sigmoid")))
+    assert [line.grade.verdict for line in kept] == ["correct", "correct"]
