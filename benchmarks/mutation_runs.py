@@ -19,7 +19,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
 from itertools import accumulate
@@ -79,13 +79,24 @@ class Covered:
                 found.setdefault(word, set()).update(tests)
         return found
 
+    @cached_property
+    def own_words(self) -> dict[str, set[str]]:
+        """Name → the tests in whose own text it stands, such as one about the property of a table."""
+        found: dict[str, set[str]] = {}
+        for test in self.seconds:
+            path, _, name = test.partition("::")
+            for word in functions_of(path).get(name.partition("[")[0], ()):
+                found.setdefault(word, set()).add(test)
+        return found
+
     def tests(self, file: str, line: int) -> list[str]:
         """The tests that can tell a mutant of this line, likely and quick ones first."""
         near = {test for each in statement(self.texts[file], line) for test in self.lines.get((file, each), ())}
         if near and "" not in near:
             return self._quickest(near, near)
         names = defined(self.texts[file], line)
-        return self._quickest(set(self.seconds), near.union(*(self.words.get(name, ()) for name in names)))
+        told = (words.get(name, ()) for words in (self.words, self.own_words) for name in names)
+        return self._quickest(set(self.seconds), near.union(*told))
 
     def _quickest(self, tests: set[str], likely: set[str]) -> list[str]:
         """`tests` in order, as many as the budget allows: quick ones first, and of many alike only a few."""
@@ -97,6 +108,21 @@ class Covered:
         ordered = sorted(tests, key=lambda test: (test not in likely, cost[test], test))
         total = list(accumulate(self.seconds[test] for test in ordered))
         return [test for test, seconds in zip(ordered, total, strict=True) if seconds <= BUDGET]
+
+
+@cache
+def functions_of(path: str) -> dict[str, set[str]]:
+    """The words in the text of each function in a file of tests, with its decorators."""
+    if not path.endswith(".py") or not (ROOT / path).exists():
+        return {}
+    text = (ROOT / path).read_text(encoding="utf-8")
+    lines = text.splitlines()
+    found = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef):
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            found[node.name] = set(re.findall(r"\w+", "\n".join(lines[first - 1 : node.end_lineno])))
+    return found
 
 
 def statement(text: str, line: int) -> range:
@@ -115,7 +141,7 @@ def statement(text: str, line: int) -> range:
 
 
 def defined(text: str, line: int) -> set[str]:
-    """The names that the smallest definition around `line` gives."""
+    """The names that the smallest definition around `line` gives; of a decorator's line, its keywords too."""
     found: tuple[int, set[str]] = (10**9, set())
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.FunctionDef | ast.ClassDef) and node.end_lineno:
@@ -123,6 +149,9 @@ def defined(text: str, line: int) -> set[str]:
             if first <= line <= node.end_lineno and node.end_lineno - first < found[0]:
                 targets = getattr(node, "targets", [getattr(node, "target", None)])
                 names = {t.id for t in targets if isinstance(t, ast.Name)} | {getattr(node, "name", "")}
+                for decorator in getattr(node, "decorator_list", []):
+                    if decorator.lineno <= line <= decorator.end_lineno and isinstance(decorator, ast.Call):
+                        names |= {keyword.arg for keyword in decorator.keywords}
                 found = node.end_lineno - first, names - {""}
     return found[1]
 

@@ -12,10 +12,15 @@ from derive.proof.formulas.claims import Claim, source_text
 from derive.proof.formulas.conventions import CHOICES, Conventions, contradiction, usual
 from derive.proof.formulas.scope import read_ranges
 from derive.proof.formulas.sides import read_sides
+from derive.proof.grading.alphabet import _kinds
+from derive.proof.grading.answers import ask
+from derive.proof.grading.terms import show
+from derive.proof.grading.truth import matrix_form
 from derive.proof.grading.written import _in_outputs
 from derive.proof.numbers.arrays import OPERATIONS
 from derive.proof.theorems.alternatives import others
 from derive.proof.theorems.instances import instances
+from derive.proof.theorems.pieces import every_pattern
 from derive.proof.theorems.texts import claim_verdicts
 from derive.proof.words.facts import _number
 from derive.teach.derivation import grade_lines
@@ -105,3 +110,33 @@ def test_what_has_no_value_does_not_complete_an_earlier_line():
     assert [line.grade.verdict for line in found] == ["incorrect", "incorrect"]
     kept = grade_lines("\n".join((lines[0], "dW2 = delta2.T @ a1 / N")), Architecture((3, 4, 2), ("tanh", "sigmoid")))
     assert [line.grade.verdict for line in kept] == ["correct", "correct"]
+
+
+def test_f_of_trained_constants_is_written_with_its_argument_z():
+    derivation = differentiate(Architecture((3, 4, 2), ("prelu", "identity")))
+    tensors = {**derivation.forward.tensors, **derivation.gradient.tensors}
+    assert show(matrix_form(derivation.gradient.definitions["delta1"], tensors, "rows")) == "da1 * f'(z1)"
+
+
+def test_labels_may_be_sums():
+    for label, layer in {"1+1": 2, "3-1": 2, "L-3": 1, "L": 4, "4-0": 4}.items():
+        assert ask(f"delta[{label}]", 4).layers == (layer,)
+
+
+def test_a_layer_is_read_once_more_where_it_is_added_again():
+    layers = [{}, {}, {"residual": 2}, {"residual": 1}, {"residual": 2}]
+    network = Architecture((4,) * 6, ("tanh",) * 5, layers=layers)
+    assert [kind[2] for kind in _kinds(network)] == [(2,), (), (1, 2), (), ()]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("tanh", "tanh", "relu"), "2 and 3"),
+        (("relu", "tanh", "tanh"), "1 and 3"),
+        (("tanh", "relu", "relu"), "2 and 3"),
+    ],
+)
+def test_patterns_are_those_of_the_first_layer_with_cases_and_the_last_one(names, said):
+    derivation = differentiate(Architecture((2, 2, 2, 1), names))
+    assert f"the network of the layers {said} alone" in every_pattern(derivation).validity
