@@ -18,6 +18,7 @@ from derive.proof.grading.terms import ATOM, BINARY, UNARY
 from derive.proof.numbers import network_data, small
 from derive.proof.numbers.functions import ResidueFunctions
 from derive.proof.theorems import oracle, refute
+from derive.proof.words import experiment
 
 
 def test_sizes_at_which_nothing_fits_by_chance():
@@ -42,7 +43,7 @@ def test_counterexamples_are_tried_from_the_smallest(layout, most):
     assert [shapes.index((1, widths)) < shapes.index((2, widths)) for widths in ((1,), (2, 1))] == [True, True]
 
 
-@pytest.mark.parametrize("numbers", [small.SMALL, refute.SMALL])
+@pytest.mark.parametrize("numbers", [small.SMALL, refute.SMALL, experiment.SMALL])
 def test_small_numbers_have_either_sign_and_are_not_zero(numbers):
     assert sorted(numbers) == [-2, -1, 1, 2, 3]
 
