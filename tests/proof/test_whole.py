@@ -13,11 +13,12 @@ from derive.proof.formulas.conventions import CHOICES, Conventions, contradictio
 from derive.proof.formulas.scope import read_ranges
 from derive.proof.formulas.sides import read_sides
 from derive.proof.grading.alphabet import _kinds
-from derive.proof.grading.answers import ask
-from derive.proof.grading.terms import show
+from derive.proof.grading.answers import ask, read_line
+from derive.proof.grading.terms import leaf, show
 from derive.proof.grading.truth import matrix_form
 from derive.proof.grading.written import _in_outputs
 from derive.proof.numbers.arrays import OPERATIONS
+from derive.proof.numbers.small import counterexample
 from derive.proof.theorems.alternatives import others
 from derive.proof.theorems.instances import instances
 from derive.proof.theorems.pieces import every_pattern
@@ -140,3 +141,17 @@ def test_a_layer_is_read_once_more_where_it_is_added_again():
 def test_patterns_are_those_of_the_first_layer_with_cases_and_the_last_one(names, said):
     derivation = differentiate(Architecture((2, 2, 2, 1), names))
     assert f"the network of the layers {said} alone" in every_pattern(derivation).validity
+
+
+def test_slips_are_looked_for_three_lines_above():
+    network = Architecture((3, 4, 5, 2), ("tanh", "sigmoid", "tanh"))
+    written = "((({} @ W3) * f'(z2)) @ W2 * f'(z1)).T @ a0"
+    assert grade("dW1", written.format("((a3 - y) / N * f'(z3))"), network, "rows").verdict == "correct"
+    assert grade("dW1", written.format("((a3 - y) / N)"), network, "rows").slip == "missing-derivative-output"
+
+
+def test_a_matrix_of_equal_columns_is_no_column():
+    network, wide = Architecture((3, 4, 5, 2), ("tanh", "sigmoid", "tanh")), "outer(delta2, a1 / a1)"
+    (answer,) = read_line(ask("db2", 3), wide, 3, "columns").terms.values()
+    found = counterexample(network, "columns", leaf("db", 2), answer, leaf("db", 2), {}, fits=False)
+    assert found["yours"] != found["right"]
