@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import mpmath
+
 from derive.model.errors import DeriveError
 
 HANG, GIVEN_UP, MEMORY = 2.0, 10.0, 6 * 2**30
@@ -91,6 +93,7 @@ def _outcome(data: Any, read: Callable[[Any], Any]) -> tuple[str, str, float]:
         detail = message
     except GivenUpError:
         what, detail = "hang", traceback.format_exc()[-3000:]
+        mpmath.mp.prec = 53  # it may have been stopped where SymPy had set another one for a while
     except BaseException as error:  # SystemExit and KeyboardInterrupt from inside a parser too
         if isinstance(error, KeyboardInterrupt):
             raise

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from derive.algebra.gradient import differentiate
 from derive.codegen.emit import emit
 from derive.codegen.forms.branches import equal, pieces
-from derive.codegen.forms.cached import A, from_output
+from derive.codegen.forms.cached import A, _sign, from_output
 from derive.codegen.forms.elementary import normal
 from derive.codegen.forms.kernels import used
 from derive.codegen.forms.precise import precise
@@ -231,3 +231,11 @@ def test_exponentials_of_very_different_rates_are_no_powers_of_each_other() -> N
     last = Activation("last", "log(1 + exp(expm1(-z**2) * expm1(-(1e-3*z)**2)))")
     derivation = differentiate(Architecture((4, 2, 3), [first, last], sample_weights=True, penalty={"l1": 0.1}))
     assert "exp" in emit(derivation, "fast")
+
+
+def test_signs_that_take_long_are_not_asked_for() -> None:
+    bent = Activation("bent", "(min(z, 1) + cos(0.5)) * (log1p(z**4) - 1e-3*z**2)").formula
+    assert from_output(bent) is None
+    step = sp.Symbol("step", positive=True)
+    assert _sign(step + 1, step) == 1
+    assert _sign(sum(step**k for k in range(1, 12)), step) is None

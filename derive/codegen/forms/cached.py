@@ -28,6 +28,8 @@ _X = sp.Symbol("x", positive=True)
 
 MAX_DEGREE = 8
 """In the generator: a resultant of polynomials of higher degrees takes for ever, and has no factor linear in d."""
+MAX_OPERATIONS = 16
+"""In an expression whose sign is asked for; those of the table have up to 5, and SymPy takes seconds for 50."""
 
 
 @cache
@@ -183,6 +185,8 @@ def _sign(expr: sp.Expr, step: sp.Symbol) -> int | None:
     """1, 0 or -1 if `expr` has that sign (0: also nothing) for every positive step; None if not known."""
     if expr == 0:
         return 0
+    if expr.count_ops() > MAX_OPERATIONS:
+        return None
     if expr.is_positive:
         return 1
     if expr.is_negative:
