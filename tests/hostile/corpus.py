@@ -231,6 +231,8 @@ ANSWERS: dict[str, str] = {
     "cyrillic": "dеlta2",
     "a comparison as a layer": "delta[1 < 2]",
     "a tower": "9**9**9",
+    "squares of a multiple": "(" * 41 + "2 * W1" + ")**2" * 41,
+    "squares within squares": "(" * 20 + "a1 + 1" + ")**2" * 20,
     "a long one": "x + " * 300 + "x",
     "a deep one": "-" * DEEP + "x",
     "many digits": "9" * 50,

@@ -252,11 +252,11 @@ class MatrixReader(Reader):
             self.fail(node, "a negative power of a matrix: write inv(...), or 1 / ... for each entry")
         if base.expr == 0 and power < 0:
             self.fail(node, "division by zero")
-        if (
-            base.expr.is_Rational
-            and abs(power) * max(int(base.expr.p).bit_length(), base.expr.q.bit_length()) > MAX_BITS
-        ):
+        factor, _ = base.expr.as_coeff_Mul()  # SymPy takes it to the power, in a product too
+        if abs(power) * max(int(factor.p).bit_length(), factor.q.bit_length()) > MAX_BITS:
             self.fail(node, "the number is too large")
+        if any(abs(inner.exp * power) > MAX_EXPONENT for inner in base.expr.atoms(sp.Pow) if inner.exp.is_Rational):
+            self.fail(node, f"the exponents multiply to more than {MAX_EXPONENT}")
         return base.map(base.expr**power)
 
     def common_shape(self, operator: str, left: Value, right: Value, node: ast.AST) -> Shape:
