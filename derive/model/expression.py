@@ -171,8 +171,8 @@ def _check_limits(text: str) -> None:
     if len(text) > LIMITS["expression"].most:
         raise FormulaError(LIMITS["expression"].exceeded(len(text)))
     tree = parse(text)
-    for name, found in (("functions", _functions(tree)), ("nested", _nested(tree)), ("cases", _cases(tree))):
-        if found > LIMITS[name].most:
+    for name, count in (("functions", _functions), ("nested", _nested), ("cases", _cases)):
+        if (found := count(tree)) > LIMITS[name].most:
             raise FormulaError(f"the expression {shorten(text)}: {LIMITS[name].exceeded(found)}")
 
 
@@ -188,11 +188,11 @@ def _nested(node: ast.AST) -> int:
 
 def _cases(node: ast.AST) -> int:
     """How many cases are told apart by the value of other cases, one within another."""
-    inner = [_cases(child) for child in ast.iter_child_nodes(node)]
+    inner = [_cases(child) for child in ast.iter_child_nodes(node)]  # of a call: first its name, then its arguments
     name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
-    if name == "where" and isinstance(node, ast.Call) and node.args:
-        first, *rest = map(_cases, node.args)
-        return max([1 + first, *rest])
+    if name == "where":
+        _, *arguments = inner
+        return max([1 + arguments[0], *arguments[1:]]) if arguments else 0
     return max(inner, default=0) + (name in CASES)
 
 

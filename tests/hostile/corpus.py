@@ -86,6 +86,7 @@ EXPRESSIONS: dict[str, tuple[str, str]] = {
     "complex": ("sqrt(-1)*z", "no finite real value"),
     "beyond floats": ("exp(1000)**64*z", "z"),
     # Nesting and length
+    "cases within cases": ("where(z>0," * 40 + "z" + ",z)" * 40, "40 functions in an expression; at most 16"),
     "parentheses": ("(" * 3000 + "z", "characters in an expression"),
     "deep": ("-" * DEEP + "z", "nested more than 60"),
     "deep brackets": ("(" * DEEP + "z", "does not parse"),
