@@ -172,7 +172,8 @@ function makeGrader(data) {
   /** What does not fit, in words; "" if everything does. A number stands for a matrix if the truth is a number too. */
   function trouble(term, question, setting) {
     try {
-      if (isNumber(term) && isNumber(readFormula(question[setting.layout].truth, setting))) return "";
+      const right = question[setting.layout]?.truth;  // there may be none in the other layout
+      if (right && isNumber(term) && isNumber(readFormula(right, setting))) return "";
       const { shape } = shapeOf(term, setting), wanted = quantityShape(question.base, question.layer, setting);
       const lies = question.base === "db" && shape[0] === wanted[1] && shape[1] === wanted[0];
       if (lies || (shape[0] === wanted[0] && shape[1] === wanted[1])) return "";
