@@ -143,7 +143,7 @@ CHOICES = {
 @pytest.mark.parametrize(
     ("name", "style"),
     [
-        pytest.param(name, style, marks=[pytest.mark.slow] * (k % 5 > 0))
+        pytest.param(name, style, marks=[pytest.mark.slow] * (k % 10 > 0))
         for k, (name, style) in enumerate(product(CHOICES, STYLES))
     ],
 )
@@ -165,7 +165,7 @@ SHIFTED = (
 
 @pytest.mark.parametrize(
     ("text", "style"),
-    [pytest.param(text, STYLES[k % 2], marks=[pytest.mark.slow] * (k % 4 > 0)) for k, text in enumerate(SHIFTED)],
+    [pytest.param(text, STYLES[k % 2], marks=[pytest.mark.slow] * (k % 8 > 0)) for k, text in enumerate(SHIFTED)],
 )
 def test_sums_with_trained_constants_pass_and_other_sums_do_not(text: str, style: str) -> None:
     function = Activation("own", text, (("beta", 0.5),), ("beta",))

@@ -6,7 +6,7 @@ from sympy.core.cache import clear_cache
 
 from tests.proof.goldens import SECTIONS, golden, named, said
 
-LONG = {"certificates", "claims", "directions"}
+LONG = {"certificates", "claims", "directions", "values", "activations", "verdicts"}
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in SECTIONS])
