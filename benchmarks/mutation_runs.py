@@ -120,9 +120,13 @@ def functions_of(path: str) -> dict[str, set[str]]:
     found = {}
     for node in ast.parse(text).body:
         if isinstance(node, ast.FunctionDef):
-            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            found[node.name] = set(re.findall(r"\w+", "\n".join(lines[first - 1 : node.end_lineno])))
+            found[node.name] = set(re.findall(r"\w+", "\n".join(lines[begins(node) - 1 : node.end_lineno])))
     return found
+
+
+def begins(node: ast.stmt) -> int:
+    """The first line of a statement, with its decorators."""
+    return min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
 
 
 def statement(text: str, line: int) -> range:
@@ -131,8 +135,7 @@ def statement(text: str, line: int) -> range:
     size = 10**9
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.stmt) and node.end_lineno is not None:
-            decorators = getattr(node, "decorator_list", [])
-            first = min([node.lineno, *(d.lineno for d in decorators)])
+            first = begins(node)
             body = getattr(node, "body", None)
             last = max(node.lineno, body[0].lineno - 1) if body else node.end_lineno
             if first <= line <= last and last - first < size:
@@ -145,7 +148,7 @@ def defined(text: str, line: int) -> set[str]:
     found: tuple[int, set[str]] = (10**9, set())
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.FunctionDef | ast.ClassDef) and node.end_lineno:
-            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+            first = begins(node)
             if first <= line <= node.end_lineno and node.end_lineno - first < found[0]:
                 targets = getattr(node, "targets", [getattr(node, "target", None)])
                 names = {t.id for t in targets if isinstance(t, ast.Name)} | {getattr(node, "name", "")}

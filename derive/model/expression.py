@@ -128,8 +128,7 @@ class ScalarReader(Reader):
                 self.fail(node, "division by zero")
             if base.is_number and abs(sp.N(sp.log(abs(base) + 1)) * exponent) > MAX_LOGARITHM:
                 self.fail(node, "the number is too large")
-            if any(abs(power.exp) * abs(exponent) > MAX_EXPONENT for power in base.atoms(sp.Pow)):
-                self.fail(node, f"the exponents multiply to more than {MAX_EXPONENT}")
+            self.check_exponents(node, exponent, (power.exp for power in base.atoms(sp.Pow)))
             return base**exponent
         if not exponent.is_number and base.is_number and base.is_positive:
             return sp.exp(exponent * sp.log(base))

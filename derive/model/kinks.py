@@ -20,12 +20,18 @@ def breakpoints(formula: sp.Expr) -> set[sp.Expr]:
     """
     points: set[sp.Expr] = set()
     for relation in formula.atoms(sp.core.relational.Relational):
-        difference = relation.lhs - relation.rhs
-        slope = difference.diff(Z)
-        if not slope.is_number or slope == 0:
+        point = _meeting(relation)
+        if point is None:
             raise FormulaError(f"the condition {relation} is not linear in z; compare z with numbers")
-        points.add(-difference.subs(Z, 0) / slope)
+        points.add(point)
     return points
+
+
+def _meeting(relation: sp.Basic) -> sp.Expr | None:
+    """Where both sides of a comparison are equal, if it is linear in z."""
+    difference = relation.lhs - relation.rhs
+    slope = difference.diff(Z)
+    return -difference.subs(Z, 0) / slope if slope.is_number and slope != 0 else None
 
 
 def gaps(formula: sp.Expr) -> set[sp.Rational]:
@@ -34,8 +40,9 @@ def gaps(formula: sp.Expr) -> set[sp.Rational]:
     >>> sorted(gaps(sp.Piecewise((1, Z > sp.Rational(1, 2)), (-1, Z < -sp.Rational(1, 2)), (2 * Z, True))))
     [1]
     """
-    compared = [relation.lhs - relation.rhs for relation in formula.atoms(sp.core.relational.Relational)]
-    places = [-d.subs(Z, 0) / slope for d in compared if (slope := d.diff(Z)).is_number and slope != 0]
+    relations = formula.atoms(sp.core.relational.Relational)
+    compared = [relation.lhs - relation.rhs for relation in relations]
+    places = [point for relation in relations if (point := _meeting(relation)) is not None]
     apart = [left - sign * right for left, right in combinations(compared, 2) for sign in (1, -1)]
     apart += [left - right for left, right in combinations(places, 2)]
     return {abs(gap) for gap in apart if gap.is_Rational and gap != 0}

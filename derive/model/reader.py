@@ -14,6 +14,7 @@ import ast
 import math
 import re
 import warnings
+from collections.abc import Iterable
 from typing import Any, ClassVar, NoReturn
 
 from derive.model.errors import FormulaError, shorten
@@ -150,6 +151,11 @@ class Reader:
     def source(self, node: ast.AST) -> str:
         """The words of the text that `node` was read from, shortened."""
         return shorten(ast.get_source_segment(self.text, node) or "")
+
+    def check_exponents(self, node: ast.AST, power: Any, inner: Iterable[Any]) -> None:
+        """Refuse a power of powers, with these exponents, that multiply to too much."""
+        if any(abs(exponent * power) > MAX_EXPONENT for exponent in inner):
+            self.fail(node, f"the exponents multiply to more than {MAX_EXPONENT}")
 
     def fail(self, node: ast.AST, message: str) -> NoReturn:
         """Raise a FormulaError that places `message` in the text."""

@@ -25,8 +25,6 @@ MAX_POWER = 60
 HYPERBOLIC = (sp.tanh, sp.sinh, sp.cosh)
 MAX_EXPONENTIALS = 24
 """So many exponentials and hyperbolic functions may stand in an expression whose normal form is looked for."""
-
-
 MAX_TERMS = 10_000
 """So many terms may stand in a normal form, counted before they are multiplied out; those of the table have 3,056."""
 
@@ -59,6 +57,7 @@ def normal(expr: sp.Expr) -> Normal:
     return Normal(value, tuple((k, v) for k, v in form.kernels if k in value.free_symbols))
 
 
+@cache
 def rational(expr: sp.Expr) -> Normal:
     """A branch-free expression in z as a rational function of z and kernels, with nothing multiplied out."""
     expr = meaning(expr).replace(expm1, lambda u: sp.exp(u) - 1).replace(log1p, lambda u: sp.log(1 + u))

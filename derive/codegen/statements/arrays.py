@@ -134,6 +134,11 @@ def number(value: sp.Expr | int, as_float: bool = False) -> Node:
     return Node("number", text=str(float(text)) if as_float else text)
 
 
+def is_exact(value: sp.Rational) -> bool:
+    """Whether `number` can write `value`."""
+    return value.is_Integer or literal(value) is not None
+
+
 def literal(value: sp.Rational) -> str | None:
     """`value` as Python writes it, if the decimal is exact; None for a number such as 1/3 or 10**30 + 1.
 

@@ -17,7 +17,7 @@ from sympy.codegen.cfunctions import expm1, log1p
 from derive.algebra.notation import Largest, N
 from derive.algebra.program import Equation, Tensor
 from derive.codegen.statements.accurate import HalfExp, Kernel, NormalCdf, Scaled, Size, Squared
-from derive.codegen.statements.arrays import Assign, Node, literal, name, number
+from derive.codegen.statements.arrays import Assign, Node, is_exact, name, number
 from derive.model.errors import DeriveError
 
 Axes = tuple[sp.Symbol, ...]
@@ -94,7 +94,7 @@ class _Lowering:
         own = self.axes_of(expr, order)
         sizes = tuple(self.sizes[i] for i in own)
         if expr.is_Rational:
-            if expr.is_Integer or literal(expr) is not None:
+            if is_exact(expr):
                 return number(expr)
             if _is_quotient(expr):
                 return Node("divide", (number(expr.p), number(expr.q)))
@@ -176,7 +176,7 @@ class _Lowering:
         coefficient, one = rest.as_coeff_Mul()
         shift = constant * coefficient.q
         unit = coefficient.p == 1 and 1 < coefficient.q < 10 and not one.is_Add
-        if unit and constant.is_Rational and constant != 0 and literal(shift) is not None:
+        if unit and constant.is_Rational and constant != 0 and is_exact(shift):
             sizes = tuple(self.sizes[i] for i in own)
             return Node("divide", (self.lower(one + shift, own), number(coefficient.q)), sizes)
         terms = sorted(expr.args, key=lambda t: (t.could_extract_minus_sign(), not t.has(sp.Sum), not t.is_number))
@@ -230,7 +230,7 @@ class _Lowering:
             raise DeriveError(f"{expr} has no value where none of its conditions holds")
 
         def branch(value: sp.Expr) -> Node:
-            exact = value.is_Integer or (value.is_Rational and literal(value) is not None)
+            exact = value.is_Rational and is_exact(value)
             return number(value, as_float=True) if exact else self.spread(value, own)
 
         result = branch(otherwise)
@@ -311,7 +311,7 @@ def _reading_order(factor: sp.Expr) -> tuple[bool, bool, bool, bool, str]:
 
 def _is_quotient(value: sp.Rational) -> bool:
     """Whether `value` is written as one whole number over another."""
-    return literal(value) is None and 1 < value.q <= EXACT
+    return not is_exact(value) and value.q <= EXACT
 
 
 def _is_mask(expr: sp.Piecewise) -> bool:

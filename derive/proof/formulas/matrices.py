@@ -255,8 +255,7 @@ class MatrixReader(Reader):
         factor, _ = base.expr.as_coeff_Mul()  # SymPy takes it to the power, in a product too
         if abs(power) * max(int(factor.p).bit_length(), factor.q.bit_length()) > MAX_BITS:
             self.fail(node, "the number is too large")
-        if any(abs(inner.exp * power) > MAX_EXPONENT for inner in base.expr.atoms(sp.Pow) if inner.exp.is_Rational):
-            self.fail(node, f"the exponents multiply to more than {MAX_EXPONENT}")
+        self.check_exponents(node, power, (inner.exp for inner in base.expr.atoms(sp.Pow) if inner.exp.is_Rational))
         return base.map(base.expr**power)
 
     def common_shape(self, operator: str, left: Value, right: Value, node: ast.AST) -> Shape:

@@ -7,7 +7,6 @@ grammar; here a formula is only taken apart so that it can be evaluated.
 from __future__ import annotations
 
 import ast
-import re
 from fractions import Fraction
 from typing import ClassVar
 
@@ -23,7 +22,6 @@ from derive.proof.grading.terms import BINARY, NO_LAYER, Term, leaf, number
 FUNCTIONS = {"diag": 1, "outer": 2, "inv": 1, "where": 3, "max": 2, "min": 2, "abs": 1, "sign": 1}
 OVER = {("sum", "samples"): "sum", ("sum", "units"): "units", ("mean", "units"): "mean of units"}
 """A sum or a mean and what it is taken over → the head of its term."""
-WIDTH = re.compile(r"n(\d{1,4})")
 MAX_FUNCTIONS = 6
 TOO_MANY = f"more than {MAX_FUNCTIONS} functions stand within one another"
 NO_TREE = "is not read in answers that are graded"
@@ -105,8 +103,8 @@ class TermReader(Reader):
     def name(self, name: str, node: ast.AST) -> Term:
         if numbered := self.letters.numbered(name):
             return self.quantity(*numbered, node)
-        if width := WIDTH.fullmatch(name):
-            return self.width(int(width[1]))
+        if (width := NUMBERED.fullmatch(name)) and width[1] == "n":
+            return self.width(int(width[2]))
         if (own := self.letters.plain(name)) in self.letters.numbers:
             return number(self.letters.numbers[own])
         if name == "x":

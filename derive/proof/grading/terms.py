@@ -155,7 +155,7 @@ def _shown(term: Term, labels: Labels) -> tuple[str, int]:
             return f" {operator} ".join(shown), strength
         case ("f" | "df") as head, (argument,):
             own = argument == leaf("z", term.layer)
-            name = "f" + ("" if own else labels(term.layer)) + {"f": "", "df": "'"}[head]
+            name = "f" + ("" if own else labels(term.layer)) + "'" * ORDERS[head]
             return f"{name}({_shown(argument, labels)[0]})", ATOM
         case head, ():
             return head + (labels(term.layer) if term.layer != NO_LAYER else ""), ATOM

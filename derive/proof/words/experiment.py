@@ -66,8 +66,8 @@ class Experiment:
         """An activation, or its derivative, at each entry; any other function as what it is."""
         if not hasattr(function, "activation"):
             return _each(function, array)
-        own = dict(enumerate(self.derivation.architecture.activations, 1))[int(function.activation[1:])]
-        slope = derivative(own.formula, function.order)
+        formula = self.derivation.architecture.activations[int(function.activation[1:]) - 1].formula
+        slope = derivative(formula, function.order)
         return _each(lambda z: slope.subs(Z, z), array)
 
     def side(self, expr: sp.Expr, ranges: Mapping[sp.Symbol, sp.Expr], values: Arrays) -> Any:

@@ -13,7 +13,7 @@ from derive.codegen.exact.stand_in import StandIn
 from derive.codegen.exact.truth import drawn
 from derive.model.architecture import Architecture
 from derive.teach.code.layouts import Convention
-from derive.teach.code.observed import Source, call, gradients, quietly
+from derive.teach.code.observed import Source, TooLongError, call, gradients, quietly
 from derive.teach.code.reference import AtKink, exact_gradients
 
 Exact: TypeAlias = dict[str, bool] | str
@@ -45,7 +45,7 @@ def entries(
             result = call(function, source, given)
             found = gradients(result, order, {name: given[name].shape for name in order})
             found = {name: stand_in.resolved(value) for name, value in found.items()}
-    except (Exception, SystemExit) as error:  # it may mean no more than that the stand-in lacks something
+    except (Exception, SystemExit, TooLongError) as error:  # it may mean no more than that the stand-in lacks something
         return f"on the stand-in for NumPy it raises {type(error).__name__}: {error}"
     scale = convention.factor(samples)
 

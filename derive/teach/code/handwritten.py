@@ -60,8 +60,6 @@ def _certificate(source: Source, digest: str, architecture: Architecture, conven
     subject = f"{source.path}, {source.function}"
     try:
         loaded = load_function(source)
-    except TooLongError:
-        raise
     except (Exception, SystemExit) as error:
         note = f"the file raises {type(error).__name__}: {error}{where(error, source)}"
         return Certificate(subject, (_does_not_run(source, note, ""),), TRUSTS, NOT_COVERED, digest)

@@ -34,8 +34,8 @@ MOST = 5000
 """Assignments that are noted: what loops over every weight is not followed to the end."""
 
 
-class TooLongError(SystemExit):
-    """Somebody's code ran longer than it may; to itself a SystemExit, so that no `except Exception` in it goes on."""
+class TooLongError(BaseException):
+    """Somebody's code ran longer than it may; not an Exception, so that no `except Exception` in it goes on."""
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def quietly() -> Iterator[None]:
 @contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
     def stop(*_: Any) -> None:
-        raise TooLongError(f"it is not done after {SECONDS:g} seconds")
+        raise TooLongError(f"it is not done after {seconds:g} seconds")
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -12,7 +12,7 @@ from derive.model.errors import DeriveError
 from derive.teach.code.explained import equal
 from derive.teach.code.layouts import Convention
 from derive.teach.code.naming import close
-from derive.teach.code.observed import Noted, Source, TooLongError, Trace, call, gradients, quietly
+from derive.teach.code.observed import Noted, Source, Trace, call, gradients, quietly
 from derive.teach.code.reference import Point
 
 
@@ -76,7 +76,7 @@ def tried(
     try:
         with quietly(), trace.watching(traced):
             found = gradients(call(function, source, given), order, shapes)
-    except (DeriveError, TooLongError):
+    except DeriveError:
         raise
     except (Exception, SystemExit) as error:
         return Tried(convention, at, validity, {}, tuple(trace.noted), error)
