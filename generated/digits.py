@@ -17,6 +17,7 @@ import glob
 import json
 import os
 import time
+import zipfile
 import zlib
 from typing import NamedTuple
 
@@ -34,7 +35,7 @@ loss = "least_squares"
 optimizer = { name = "sgd", momentum = 0.9 }
 dtype = "float64"
 """
-DIGEST = "sha256:92a48148d3b12cf73b737144edf18698e03046a8ca1dfbfff39b697fa7bb3c88"
+DIGEST = "sha256:d416511f55aa5bc6c5b881dc0be7ebf72e7996614aabb5ab2e129c7e995fee6f"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -804,7 +805,10 @@ class _Checkpoint:
         temporary = f"{self.path}.{os.urandom(8).hex()}.tmp"
         try:
             with open(temporary, "xb") as file:
-                np.savez(file, rest=np.frombuffer(text.encode(), np.uint8), **self.arrays)
+                with zipfile.ZipFile(file, "w") as archive:  # as np.savez does; closed on a full disk too
+                    for name, array in {"rest": np.frombuffer(text.encode(), np.uint8), **self.arrays}.items():
+                        with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                            np.lib.format.write_array(entry, array, allow_pickle=False)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, self.path)

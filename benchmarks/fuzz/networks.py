@@ -82,7 +82,7 @@ OWN_NAMES = (
 )
 """What a user may call an activation, whether or not something in the module is called so already."""
 NOTHING_ELSE = {"numpy", "typing", "__future__"}
-FILES = {"glob", "json", "os", "time", "zlib"}
+FILES = {"glob", "json", "os", "time", "zipfile", "zlib"}
 """Modules that checkpoints are written with."""
 REACHING_OUT = {"open", *(FILES - {"zlib"})}
 WRITERS = ("train", "_Checkpoint", "_remove")

@@ -39,7 +39,7 @@ DOOR = (
 )
 """Calls that do nothing to good input; each function has to make those that derive writes."""
 
-CHECKPOINTING = ("glob", "json", "os", "time", "zlib")
+CHECKPOINTING = ("glob", "json", "os", "time", "zipfile", "zlib")
 """What emitted modules import for `train` to write checkpoints with."""
 
 IMPORTS = (
