@@ -57,7 +57,7 @@ def slopes(architecture: Architecture, layer: int) -> list[str]:
     own = {
         "tanh": [f"(1 - {a}**2)", f"(1 - {a}*{a})", f"(1 - {a})*(1 + {a})", f"(1 - tanh(z{layer})**2)"],
         "sigmoid": [f"{a}*(1 - {a})", f"({a} - {a}**2)", f"(exp(-z{layer}) / (1 + exp(-z{layer}))**2)"],
-        "softplus": [f"(1 / (1 + exp(-z{layer})))"],
+        "softplus": [f"(1 / (1 + exp(-z{layer})))", f"(1 - exp(-{a}))"],
     }
     return [f"f'(z{layer})", f"df(z{layer})", f"f{layer}'(z{layer})", f"f[{layer}]'(z{layer})", *own.get(name, [])]
 

@@ -71,7 +71,7 @@ function makeGrader(data) {
   function forms(bench, question, kind) {
     const name = `${kind} ${question.base}${question.layer}`;
     if (!bench.tables[name]) {
-      const table = new Map(), right = keyOf(bench, question, leafOf(question)), setting = settingOf(bench.layout, question.layer);
+      const table = new Map(), right = keyOf(bench, question, leafOf(question)), direction = directionOf(bench, leafOf(question)), setting = settingOf(bench.layout, question.layer);
       for (const [tags, texts] of question[bench.layout][kind])
         for (const text of texts) {
           const form = readFormula(text, setting);
@@ -82,7 +82,7 @@ function makeGrader(data) {
             if (!(error instanceof NoValue)) throw error;
             continue;
           }
-          if (key !== null && key !== right && !table.has(key)) table.set(key, { tags: [].concat(tags), form });
+          if (key !== null && key !== right && key !== direction && !table.has(key)) table.set(key, { tags: [].concat(tags), form });
         }
       bench.tables[name] = table;
     }
@@ -91,22 +91,55 @@ function makeGrader(data) {
 
   /** By which factor one term is more than another; a power of N has names of its own. */
   function factor(bench, term, of) {
-    const ratios = bench.coinciding.map((draw) => ratio(draw.value(term), draw.value(of)));
-    if (ratios.includes(null)) return [];
+    let ratios = bench.coinciding.map((draw) => [draw.samples, ratio(draw.value(term), draw.value(of))]);
+    if (ratios.some(([, k]) => k === null)) return [];
+    ratios = ratios.concat(apart(bench, term, of).map(([draw, a, b]) => [draw.samples, ratio(a, b)]));
     for (const power of [0, 1, -1, 2, -2]) {
-      const scaled = ratios.map((k, at) => {
-        const n = bench.coinciding[at].samples, base = power > 0 ? residues.inverse(n) : n;
-        return fraction(residues.times(k, residues.power(base, Math.abs(power))));
+      const scaled = ratios.map(([n, k]) => {
+        const base = power > 0 ? residues.inverse(n) : n;
+        return k && fraction(residues.times(k, residues.power(base, Math.abs(power))));
       });
       if (scaled[0] && scaled.every((k) => k && k[0] === scaled[0][0] && k[1] === scaled[0][1])) {
-        const size = Math.abs(scaled[0][0] / scaled[0][1]), tags = [];
-        if (scaled[0][0] < 0) tags.push("sign");
-        if (power) tags.push(power > 0 ? "missing-mean" : "mean-twice");
-        if (size !== 1 || Math.abs(power) > 1) tags.push("constant-factor");
-        return tags;
+        return factorTags(scaled[0][0] / scaled[0][1], power);
       }
     }
-    return [];
+    const number = multiple(bench.layout, term, of);
+    return number && Math.abs(number - 1) > own.close ? factorTags(number, 0) : [];
+  }
+
+  /** The names of a factor k * N**power. */
+  function factorTags(k, power) {
+    const tags = k < 0 ? ["sign"] : [];
+    if (power) tags.push(power > 0 ? "missing-mean" : "mean-twice");
+    if (Math.abs(k) !== 1 || Math.abs(power) > 1) tags.push("constant-factor");
+    return tags;
+  }
+
+  /** The draws at distinct widths, with the values of both terms, where both have one: there n is told from N. */
+  function apart(bench, term, other) {
+    return bench.distinct.flatMap((draw) => {
+      try {
+        const a = draw.value(term), b = draw.value(other);
+        return `${a.shape}` === `${b.shape}` ? [[draw, a, b]] : [];
+      } catch (error) {
+        if (error instanceof NoValue) return [];
+        throw error;
+      }
+    });
+  }
+
+  /** k with term = k * of in real numbers, whatever they are; null if there is none. */
+  function multiple(layout, term, of) {
+    const found = [];
+    for (let at = 0; at < own.tries; at++) {
+      const draw = realOf(layout, at), given = draw.value(term), right = draw.value(of);
+      const dot = (a, b) => a.data.reduce((sum, value, place) => sum + value * b.data[place], 0), size = dot(right, right);
+      if (`${given.shape}` !== `${right.shape}` || !given.data.every(Number.isFinite) || !size) continue;
+      const k = dot(given, right) / size, far = given.data.map((value, place) => Math.abs(value - k * right.data[place]));
+      if (Math.max(...far) > own.close * Math.max(...given.data.map(Math.abs))) return null;
+      found.push(k);
+    }
+    return found.length && Math.max(...found) - Math.min(...found) <= own.close * Math.abs(found[0]) ? found[0] : null;
   }
 
   function ratio(array, other) {
@@ -136,14 +169,16 @@ function makeGrader(data) {
   /** What a wrong answer is consistent with; [] if there is no name. */
   function nameOf(bench, question, term) {
     try {
-      const found = forms(bench, question, "slips").get(keyOf(bench, question, term));
+      let found = forms(bench, question, "slips").get(keyOf(bench, question, term));
+      if (found && apart(bench, term, found.form).some(([, a, b]) => ratio(a, b) !== 1)) found = undefined;
       if (found && found.tags[0] === "outer-product-order" && term.head === "T") return ["transposed-layout"];
       if (found) return found.tags;
       const times = factor(bench, term, leafOf(question));
       if (times.length) return times;
       const both = forms(bench, question, "pairs").get(directionOf(bench, term));
-      if (!both) return [];
-      return both.tags.length === 1 ? [...both.tags, ...factor(bench, term, both.form)] : both.tags;
+      if (!both || both.tags.length > 1) return both?.tags ?? [];
+      const more = factor(bench, term, both.form);
+      return more.length ? [...both.tags, ...more] : [];
     } catch (error) {
       if (error instanceof NoValue) return [];
       throw error;
@@ -159,7 +194,7 @@ function makeGrader(data) {
       const there = readFormula(show(term), setting);
       if (trouble(there, question, setting)) return tags;
       if (isRight(other, question, there)) return ["transposed-layout"];
-      const second = tags.length ? [] : nameOf(other, question, there);
+      const second = tags.length || !question[other.layout] ? [] : nameOf(other, question, there);
       if (second.length) return ["transposed-layout", ...second];
     } catch (error) {
       if (!(error instanceof NoValue || error instanceof Unreadable)) throw error;
@@ -167,7 +202,7 @@ function makeGrader(data) {
     return tags;
   }
 
-  const isNumber = (term) => [...walk(term)].every((part) => part.parts.length || ["number", "N", "n"].includes(part.head));
+  const isNumber = (term) => [...walk(term)].every((part) => part.parts.length || ["number", "N", "n", ...own.constants].includes(part.head));
 
   /** What does not fit, in words; "" if everything does. A number stands for a matrix if the truth is a number too. */
   function trouble(term, question, setting) {

@@ -154,7 +154,7 @@ function readFormula(text, setting) {
       return activated(activation[1], layer);
     }
     if (name === "x") return makeTerm("a", [], 0);
-    if (name === "y" || name === "N") return makeTerm(name);
+    if (name === "y" || name === "N" || setting.constants.includes(name)) return makeTerm(name);
     if (leaf && leaf[1] === "n" && Number(leaf[2]) <= setting.depth) return makeTerm("n", [], Number(leaf[2]));
     if (peek() !== "(") throw new Unreadable(`unknown name '${name}' at column ${token.at}`);
     take();

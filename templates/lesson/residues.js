@@ -1,5 +1,6 @@
 // Exact arithmetic modulo a prime below 2**31, and activations on residues, about which only what is really true is
-// known: exp is drawn when it is first asked for, and its powers follow; tanh and sigmoid are made from it.
+// known: exp is drawn when it is first asked for, and its powers follow, and that of a logarithm; tanh and sigmoid are
+// made from it. A square has its root, pi too.
 
 "use strict";
 
@@ -51,17 +52,29 @@ function makeResidues(prime, gaps) {
     if (value === 0) return 1;
     if (!known.has(`exp ${value}`)) {
       const root = drawn(), part = times(value, inverse(12));
-      for (const m of MULTIPLES) known.set(`exp ${times(part, residue(m))}`, power(root, m));
+      for (const m of MULTIPLES) remembered(`exp ${times(part, residue(m))}`, () => power(root, m));
     }
     return known.get(`exp ${value}`);
   };
   const exact = {
     exp: exponential,
+    log: (u) => {
+      const found = remembered(`log ${u}`, drawn);
+      for (const k of u ? [1, 2, 3, 4, -1, -2, -3, -4] : []) {
+        remembered(`exp ${times(found, residue(k))}`, () => power(u, k));
+      }
+      return found;
+    },
     tanh: (u) => {
       const square = exponential(times(2, u));
       return times(residue(square - 1), inverse((square + 1) % prime));
     },
     sinh: (u) => times((exponential(u) + prime - inverse(exponential(u))) % prime, inverse(2)),
+    sqrt: (u) => {
+      const root = power(u, (prime + 1) / 4);
+      return times(root, root) === u ? root : remembered(`sqrt ${u}`, drawn);
+    },
+    pi: () => remembered("pi", () => power(drawn(), 2)),
     cosh: (u) => times((exponential(u) + inverse(exponential(u))) % prime, inverse(2)),
   };
   return {

@@ -26,6 +26,7 @@ function shapeOf(term, setting) {
   const parts = term.parts.map((part) => shapeOf(part, setting));
   const value = (shape, constant = null) => ({ shape, constant, sampled: parts.some((part) => part.sampled) });
   const [first, second] = parts;
+  if (setting.constants.includes(term.head)) return value(["1", "1"]);
   switch (term.head) {
     case "number":
       return value(["1", "1"], Number(term.number[0]) / Number(term.number[1]));

@@ -188,6 +188,7 @@ function makeEvaluator(drawn, setting) {
     }
     if (term.head === "N") return constant(arithmetic.number(samples, 1));
     if (term.head === "n") return constant(arithmetic.number(drawn.widths[term.layer % drawn.widths.length], 1));
+    if (setting.constants.includes(term.head)) return constant(arithmetic.call(term.head, []));
     if (!term.parts.length) throw new NoValue(term.head);
     const parts = term.parts.map(value);
     if (term.head === "f" || term.head === "df") {

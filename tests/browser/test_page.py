@@ -137,6 +137,7 @@ BEYOND = {
     "rms_norm": Architecture((3, 4, 2), ("silu", "identity"), layers=[{"normalization": "rms_norm"}, {}]),
     "dropout": Architecture((3, 4, 2), ("tanh", "identity"), layers=[{"dropout": 0.2}, {}]),
     "penalty": Architecture((3, 4, 2), ("tanh", "identity"), penalty={"l2": 0.1, "l1": 0.2}),
+    "gelu": Architecture((3, 4, 2), ("gelu", "softplus")),
     "everything": Architecture(
         (4, 4, 4, 3),
         ("prelu", "mish", "softmax"),
@@ -151,6 +152,16 @@ TRIED = (
     "log(1 + a1**2)", "f'(z1) * da1", "exp(log(a1**2))", "(a2 - y) / N", "a1 - y", "W1", "y", "f'(z1)", "0", "1/3/N",
     "1", "N", "1/3",
 )  # fmt: skip
+TIMES = (
+    "pi", "-pi", "sqrt(3)", "sqrt(4) / 2", "n1", "1 / n2", "sin(1)", "sum(mean(a1, units))", "exp(0)", "sqrt(2 * pi)",
+)  # fmt: skip
+"""Factors: constants, widths, one that is none."""
+SLOPES = (
+    "(a2 - y) * (1 - exp(-a2)) / N", "(a2 - y) * (1 - exp(-2 * a2)) / N", "(a2 - y) * exp(z2) / exp(a2) / N",
+    "((1 + erf(z1 / sqrt(2))) / 2 + z1 * exp(-z1**2 / 2) / sqrt(2 * pi)) * da1",
+    "((1 + erf(z1 / sqrt(2))) / 2 + z1 * exp(-z1**2 / 2) / sqrt(pi)) * da1", "W2.T @ pi", "pi(a2)", "pi",
+)  # fmt: skip
+"""The derivatives of gelu and softplus, and what is close to them."""
 ORDERED = (
     "where(a2 - y > 1, 1, where(a2 - y < -1, -1, a2 - y)) / N", "max(-1, min(1, a2 - y)) / N", "sign(a2 - y) / N",
     "where(a2 > y, 1, -1) / N", "abs(a2 - y) / (a2 - y) / N", "sum(a2 - y, units)", "mean(a2 - y)", "a2 * n2", "z1 > 0",
@@ -165,7 +176,9 @@ def beyond(network: Architecture) -> list[tuple[str, str, str]]:
     for one in asked_of(network):
         texts = [one.truth, *(text for _, text in one.slips[::5]), *(text for _, text in one.pairs[::31]), *TRIED[::3]]
         ordered = ORDERED if one.base == "delta" and network.loss.combined is not None else ()
-        found += [(one.quantity, text, one.layout) for text in (*texts, *ordered)]
+        factors = [f"{factor} * ({one.truth})" for factor in TIMES]
+        slopes = SLOPES if network == BEYOND["gelu"] and one.base == "delta" else ()
+        found += [(one.quantity, text, one.layout) for text in (*texts, *ordered, *factors, *slopes)]
     return found
 
 

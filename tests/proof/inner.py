@@ -208,7 +208,7 @@ FACTORS = [
 def factors(answer: str, layout: Any) -> list[str]:
     """By which factor an answer is more than db1."""
     own: Bench = bench(NETWORKS["plain"], layout)
-    found = own.factor("db", 1, TermReader(2, {}, 1, layout).read(answer), leaf("db", 1))
+    found = own.factor(TermReader(2, {}, 1, layout).read(answer), leaf("db", 1))
     return [*found.tags, str(found.factor)]
 
 

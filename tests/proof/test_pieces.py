@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import sympy as sp
 
 from derive import Architecture, differentiate, prove
 from derive.algebra.program import Program
@@ -37,6 +38,13 @@ def test_a_wrong_gradient_is_refuted_on_a_pattern(name):
     verdict = every_pattern(wrong)
     assert verdict.verdict == "refuted"
     assert verdict.counterexample[0][0].startswith(f"derived {name}[")
+
+
+@pytest.mark.parametrize(("right", "verdict"), [("tanh(x) + y", "refuted"), ("tanh(2*x) + y", "undecided")])
+def test_a_difference_in_which_functions_stay_refutes_nothing(right, verdict, monkeypatch):
+    parts = ("dW1[1, 1]", sp.sympify("tanh(x) + x"), sp.sympify(right))
+    monkeypatch.setattr("derive.proof.theorems.pieces._first_difference", lambda *_: parts)
+    assert every_pattern(differentiate(Architecture((2, 2, 1), ("relu", "identity")))).verdict == verdict
 
 
 def test_the_certificate_of_a_relu_network_has_the_patterns():

@@ -55,6 +55,19 @@ def test_powers_of_an_exponential():
     assert draws[0].at(sp.exp(Z), 5) == draws[1].at(sp.exp(Z), 5)
 
 
+def test_the_exponential_of_a_logarithm():
+    for before in (sp.exp(Z), Z):  # whichever is asked for first
+        own, softplus = functions(), sp.log(1 + sp.exp(Z))
+        for z in AT:
+            own.at(before, z)
+            e, a = own.at(sp.exp(Z), z), own.at(softplus, z)
+            assert own.at(softplus, z) == a != own.at(softplus, z + 1)
+            for k in (1, 2, -1, -4):
+                assert own.at(sp.exp(k * Z, evaluate=False), a) == pow(1 + e, k, PRIME)
+            assert own.at(sp.exp(Z), a + 1) != pow(1 + e, 1, PRIME)
+    assert functions().at(sp.log(Z), 0) == functions().at(sp.log(Z), 0)
+
+
 def test_which_multiples_of_an_argument_have_a_known_exponential():
     assert sorted(Fraction(abs(m), PARTS) for m in MULTIPLES[::2]) == [
         *(Fraction(1, k) for k in (12, 6, 4, 3, 2)), Fraction(2, 3), Fraction(3, 4), 1, Fraction(3, 2), 2, 3, 4,

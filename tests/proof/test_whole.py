@@ -1,6 +1,7 @@
 """Nothing is left out: the equations that a certificate names, the conventions that are tried, errata."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -10,15 +11,17 @@ from derive import Architecture, differentiate, grade
 from derive.model.errors import FormulaError
 from derive.proof.formulas.claims import Claim, source_text
 from derive.proof.formulas.conventions import CHOICES, Conventions, contradiction, usual
+from derive.proof.formulas.counting import counted
 from derive.proof.formulas.scope import read_ranges
 from derive.proof.formulas.sides import read_sides
 from derive.proof.grading.alphabet import _kinds
 from derive.proof.grading.answers import ask, read_line
+from derive.proof.grading.recognise import bench
 from derive.proof.grading.terms import leaf, show
 from derive.proof.grading.truth import matrix_form
 from derive.proof.grading.written import _in_outputs
 from derive.proof.numbers.arrays import OPERATIONS
-from derive.proof.numbers.small import counterexample
+from derive.proof.numbers.small import EXACT, counterexample
 from derive.proof.theorems.alternatives import others
 from derive.proof.theorems.instances import instances
 from derive.proof.theorems.pieces import every_pattern
@@ -155,3 +158,33 @@ def test_a_matrix_of_equal_columns_is_no_column():
     (answer,) = read_line(ask("db2", 3), wide, 3, "columns").terms.values()
     found = counterexample(network, "columns", leaf("db", 2), answer, leaf("db", 2), {}, fits=False)
     assert found["yours"] != found["right"]
+
+
+@pytest.mark.parametrize("factor", [7, 11, 13])
+def test_a_counterexample_shows_the_line_above_as_it_was_written(factor):
+    network = Architecture((3, 4, 2), ("tanh", "sigmoid"))
+    found = grade("dW2", "2 * delta2.T @ a1", network, "rows", given=[f"delta2 = {factor} * a2"]).counterexample
+    assert found["delta2"] % factor == 0
+    assert found["yours"] == 2 * found["delta2"] * found["a1"] == 2 * found["right"] != 0
+
+
+def test_a_derivative_by_two_things_at_once_is_unreadable():
+    network = Architecture((3, 4, 2), ("tanh", "sigmoid"))
+    assert grade("delta2", "d(c, a2) * f'(z2)", network, "columns").verdict == "correct"
+    assert grade("delta2", "d(c, a2, a2) * f'(z2)", network, "columns").verdict == "unreadable"
+
+
+def test_sizes_are_counted_from_the_input_and_from_the_last_layer():
+    widths = {"n0": 5, "n1": 6, "n[1]": 6, "nL": 7, "n[L-1]": 6, "n[l-1]": 5, "n[l]": 6}
+    assert {name: counted(sp.Symbol(name), 2, 1, [5, 6, 7]) for name in widths} == widths
+
+
+def test_signs_of_fractions():
+    numbers = np.array([Fraction(1, 2), Fraction(0), Fraction(-1, 2), Fraction(3)], dtype=object)
+    assert EXACT["sign"](numbers).tolist() == [1, 0, -1, 1]
+
+
+def test_a_mean_is_missing_in_rows_only():
+    network = Architecture((3, 4, 2), ("tanh", "sigmoid"))
+    tags = {layout: {tag for tag, _ in bench(network, layout).singles("dW", 2)} for layout in ("rows", "columns")}
+    assert tags["rows"] - tags["columns"] == {"missing-mean"}

@@ -21,13 +21,13 @@ from derive.model.expression import ScalarReader
 from derive.model.reader import MAX_EXPONENT, Reader, column_of, parse
 from derive.proof.formulas.counting import label_sum, parameters_of
 from derive.proof.formulas.scope import COMPONENTS, Scope
-from derive.proof.formulas.values import COLUMN, ONE, QUANTITIES, ROW, SAMPLE, Shape, Value, tensor
+from derive.proof.formulas.values import COLUMN, CONSTANTS, ONE, QUANTITIES, ROW, SAMPLE, Shape, Value, tensor
 
 NUMBERED = re.compile(rf"({'|'.join(sorted(QUANTITIES, key=len, reverse=True))}|n)(\d{{1,4}})")
 MAX_BITS = 4096
 NEEDED = {1: "1 index is", 2: "2 indices are"}
 """In a message: the component indices of a vector, of a matrix."""
-NAMES = ("x", "y", "c", "loss", "N", "parameters")
+NAMES = ("x", "y", "c", "loss", "N", "parameters", *CONSTANTS)
 
 
 def with_df(text: str) -> str:
@@ -144,6 +144,8 @@ class MatrixReader(Reader):
                 return Value(label_sum(parameters_of(l, self.scope.size), l, last))
         if name in self._counting:
             return Value(self._counting[name])
+        if name in CONSTANTS:
+            return Value(CONSTANTS[name])
         if name in QUANTITIES or name in ("n", "w"):
             self.fail(node, f"{name} needs a layer: write {name}2 or {name}[l]")
         if name in self.functions:

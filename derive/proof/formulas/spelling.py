@@ -21,9 +21,10 @@ from derive.proof.formulas.values import Layout
 
 LETTERS = {"X": "x", "Y": "y", "Z": "z", "A": "a", "dz": "delta", "dZ": "delta", "dA": "da", "m": "N"}
 """Letters that others use → those of the grammar."""
-LIBRARIES = ("np", "numpy", "jnp", "torch")
+LIBRARIES = ("np", "numpy", "jnp", "torch", "math")
 FUNCTIONS = {"maximum": "max", "minimum": "min", "square": "square", "arctan": "atan", "absolute": "abs", "fabs": "abs"}
-SIGNS = {"δ": "delta", "∂": "d", "⊙": "*", "∘": "*", "−": "-", "ᵀ": ".T", "′": "'", "’": "'", "≥": ">=", "≤": "<="}
+SIGNS = {"δ": "delta", "π": "pi", "∂": "d", "⊙": "*", "∘": "*", "−": "-", "ᵀ": ".T", "≥": ">=", "≤": "<="}
+SIGNS |= dict.fromkeys("′’", "'")
 """Signs of mathematics that have a meaning here."""
 POWER = re.compile(r"\^\s*(?=\d|\()")
 TRANSPOSE = re.compile(r"\^\s*(?:T\b|\{T\}|\\top\b)")

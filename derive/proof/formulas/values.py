@@ -53,6 +53,9 @@ QUANTITIES: dict[str, Quantity] = {
 DERIVATIVES = {quantity.of: name for name, quantity in QUANTITIES.items() if quantity.of}
 """By what → the letter of the derivative: delta for z."""
 
+CONSTANTS: dict[str, sp.Expr] = {"pi": sp.pi}
+"""Names of numbers that are no fractions."""
+
 
 def per_sample_name(name: str) -> str:
     """delta_c2 for delta2: the derivative of one sample's c instead of the mean loss."""

@@ -26,6 +26,7 @@ from derive.proof.grading.slips import BY_TAG, SLIPS, Slip
 from derive.proof.grading.terms import Term, entrywise, leaf, number
 from derive.proof.grading.truth import slippable, truths
 from derive.proof.numbers.network_data import COINCIDING, DISTINCT, draw, is_sampled
+from derive.proof.numbers.reals import CLOSE, multiple
 from derive.proof.numbers.slopes import slope
 from derive.proof.numbers.valuation import NoValueError, Residual, SingularError, fraction, key, ratio
 
@@ -144,6 +145,7 @@ class Bench:
         name = ("pairs", base, layer)
         if name not in self.tables:
             table: dict[Any, Found] = {}
+            self._enter(table, base, layer, (), leaf(base, layer))
             singles = list(self.singles(base, layer, 0))
             for tag, form in singles:
                 self._enter(table, base, layer, (tag,), form)
@@ -167,23 +169,34 @@ class Bench:
         if (direction := _direction(values)) is not None:
             table.setdefault(direction, Found(tags, None, form))
 
-    def factor(self, base: str, layer: int, term: Term, of: Term) -> Found:
+    def factor(self, term: Term, of: Term) -> Found:
         """By which factor `term` is more than `of`; a power of N has names of its own."""
-        ratios = [ratio(r.value(term), r.value(of)) for r in self.coinciding]
-        if None in ratios:
+        ratios = [(r.data.samples, ratio(r.value(term), r.value(of))) for r in self.coinciding]
+        if any(k is None for _, k in ratios):
             return NOTHING
+        ratios += [(r.data.samples, ratio(*values)) for r, values in self.apart(term, of)]
         for power in (0, 1, -1, 2, -2):
             scaled = {
-                fraction(k * pow(inverse(r.data.samples) if power > 0 else r.data.samples, abs(power), PRIME) % PRIME)
-                for k, r in zip(ratios, self.coinciding, strict=True)
-                if k is not None
+                None if k is None else fraction(k * pow(inverse(n) if power > 0 else n, abs(power), PRIME) % PRIME)
+                for n, k in ratios
             }
             if len(scaled) == 1 and (k := scaled.pop()) is not None:
                 return Found(_factor_tags(k, power), k)
-        return NOTHING
+        number = multiple(self.derivation.architecture, self.setting.layout, term, of)
+        return Found(_factor_tags(number, 0)) if number and abs(number - 1) > CLOSE else NOTHING
+
+    def apart(self, term: Term, other: Term) -> Iterator[tuple[Residual, tuple[Any, Any]]]:
+        """The values of both at distinct widths, where both have one: there n is told from N."""
+        for r in self.distinct:
+            try:
+                values = r.value(term), r.value(other)
+            except NoValueError:
+                continue
+            if values[0].shape == values[1].shape:
+                yield r, values
 
 
-def _factor_tags(factor: Fraction, power: int) -> tuple[str, ...]:
+def _factor_tags(factor: Fraction | float, power: int) -> tuple[str, ...]:
     """The names of a factor k * N**power."""
     tags: tuple[str, ...] = ("sign",) if factor < 0 else ()
     tags += ("missing-mean",) if power > 0 else ("mean-twice",) if power < 0 else ()
@@ -218,19 +231,22 @@ def name(bench: Bench, base: str, layer: int, answer: Term) -> Found:
     try:
         value = bench.key(base, layer, answer)
         found = bench.table(base, layer).get(value, NOTHING)
+        if found.form and any(ratio(*values) != 1 for _, values in bench.apart(answer, found.form)):
+            found = NOTHING
         match found.tags, answer.head:
             case ("outer-product-order",), "T":
                 return Found(("transposed-layout",), None, found.form)
             case (_, *_), _:
                 return found
-        factor = bench.factor(base, layer, answer, leaf(base, layer))
+        factor = bench.factor(answer, leaf(base, layer))
         if factor.tags:
             return factor
         direction = _direction([r.value(answer) for r in bench.coinciding])
         both = bench.pairs(base, layer).get(direction, NOTHING)
         match both:
-            case Found(tags=(tag,), form=Term() as form) if (times_k := bench.factor(base, layer, answer, form)).tags:
-                return Found((tag, *times_k.tags), times_k.factor, form)
+            case Found(tags=(tag,), form=Term() as form):
+                times_k = bench.factor(answer, form)
+                return Found((tag, *times_k.tags), times_k.factor, form) if times_k.tags else NOTHING
         return both
     except NoValueError:
         return NOTHING

@@ -15,7 +15,7 @@ from derive.model.reader import Reader
 from derive.proof.formulas.grammar import ACTIVATION, ELEMENTWISE
 from derive.proof.formulas.matrices import NUMBERED
 from derive.proof.formulas.spelling import parsed, plain
-from derive.proof.formulas.values import DERIVATIVES, Layout
+from derive.proof.formulas.values import CONSTANTS, DERIVATIVES, Layout
 from derive.proof.grading.alphabet import Alphabet, known
 from derive.proof.grading.terms import BINARY, NO_LAYER, Term, leaf, number
 
@@ -109,7 +109,7 @@ class TermReader(Reader):
             return number(self.letters.numbers[own])
         if name == "x":
             return leaf("a", 0)
-        if name in ("y", "N"):
+        if name in ("y", "N", *CONSTANTS):
             return Term(name)
         self.fail(node, f"{name} {NO_TREE}")
 

@@ -16,12 +16,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from derive.proof.formulas.values import CONSTANTS
+
 NO_LAYER = -1
 DERIVATIVES = ("delta", "dW", "db", "da")
 LEAVES = ("W", "b", "z", "a", *DERIVATIVES)
 BINARY = {">": 0, "<": 0, ">=": 0, "<=": 0, "+": 1, "-": 1, "*": 2, "/": 2, "@": 2, "**": 4}
 """Operator → how tightly it binds."""
 UNARY, ATOM = 3, 5
+NUMBERS = ("number", "N", "n", *CONSTANTS)
+"""Heads of terms that are numbers, the same for every sample and unit."""
 ORDERS = {"f": 0, "df": 1}
 """Head of an activation → how often it is differentiated."""
 
@@ -49,7 +53,7 @@ class Term:
     @property
     def is_number(self) -> bool:
         """Whether it is made of numbers, N and widths alone."""
-        return all(part.parts or part.head in ("number", "N", "n") for part in self.walk())
+        return all(part.parts or part.head in NUMBERS for part in self.walk())
 
     def walk(self) -> Iterator[Term]:
         """This term and all below it."""

@@ -20,7 +20,7 @@ from derive.algebra.gradient import Derivation, differentiate
 from derive.algebra.notation import N, is_opaque, named
 from derive.algebra.program import Equation, Tensor
 from derive.model.architecture import Architecture
-from derive.proof.formulas.values import Layout
+from derive.proof.formulas.values import CONSTANTS, Layout
 from derive.proof.grading.terms import Term, expanded, leaf, number, split_name, times, transposed
 from derive.proof.grading.written import written
 
@@ -53,6 +53,8 @@ class _Writer:
         """The matrix whose entry at (row, column) is `expr`."""
         if expr.is_Rational:
             return number(Fraction(int(expr.p), int(expr.q)))
+        if expr in CONSTANTS.values():
+            return leaf(str(expr))
         if expr == N:
             return Term("N") if self.layout == "rows" else number(1)
         if isinstance(expr, sp.Indexed):

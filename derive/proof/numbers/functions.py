@@ -136,10 +136,12 @@ class ResidueFunctions:
                 return product
             case sp.Pow(base=base, exp=power) if power.is_Integer:
                 return pow(self.value(base, z), int(power), PRIME)
-            case sp.Pow(base=base, exp=power) if power.is_Rational and power.q == 2 and expr.has(Z):
+            case sp.Pow(base=base, exp=power) if power.is_Rational and power.q == 2:
                 return pow(self.root(self.value(base, z) % PRIME), int(power.p), PRIME)
             case sp.exp():
                 return self.exponential(self.value(expr.args[0], z) % PRIME)
+            case sp.log() if expr.has(Z):
+                return self.logarithm(self.value(expr.args[0], z) % PRIME)
             case sp.tanh():
                 square = self.exponential(2 * self.value(expr.args[0], z) % PRIME)
                 return (square - 1) * inverse(square + 1)
@@ -147,10 +149,16 @@ class ResidueFunctions:
                 up = self.exponential(self.value(expr.args[0], z) % PRIME)
                 down = inverse(up)
                 return (up + (down if isinstance(expr, sp.cosh) else -down)) * inverse(2)
+            case sp.pi:
+                return self.drawn(("root", expr)) ** 2
+            case sp.E:
+                return self.exponential(1)
             case sp.Piecewise():
                 for branch, condition in expr.args:
                     if self.holds(condition, z):
                         return self.value(branch, z)
+        if expr.is_number and not expr.is_real:
+            raise NoResidueError(f"{expr} is no real number")
         if expr.is_number or isinstance(expr, sp.Function | sp.Pow):
             arguments = tuple(self.value(part, z) % PRIME for part in expr.args if part.has(Z))
             fixed = tuple(part for part in expr.args if not part.has(Z))
@@ -202,8 +210,16 @@ class ResidueFunctions:
         if ("exp", value) not in self.known:
             root, part = self.draw.randrange(2, PRIME - 1), value * inverse(PARTS) % PRIME
             for m in MULTIPLES:
-                self.known[("exp", part * m % PRIME)] = pow(root, m, PRIME)
+                self.known.setdefault(("exp", part * m % PRIME), pow(root, m, PRIME))
         return self.known[("exp", value)]
+
+    def logarithm(self, value: int) -> int:
+        """The logarithm, of which the exponential is known, and that of its multiples."""
+        found = self.drawn(("log", value))
+        for m in MULTIPLES if value else ():
+            if m % PARTS == 0:
+                self.known.setdefault(("exp", found * (m // PARTS) % PRIME), pow(value, m // PARTS, PRIME))
+        return found
 
     def drawn(self, key: tuple[Any, ...]) -> int:
         where = (key, 0)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -19,13 +18,13 @@ import sympy as sp
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
 from derive.proof.formulas.grammar import ELEMENTWISE
-from derive.proof.formulas.values import Layout
-from derive.proof.grading.terms import Term
+from derive.proof.formulas.values import CONSTANTS, Layout
+from derive.proof.grading.terms import Term, leaf
 from derive.proof.numbers.small import NoExactValueError, SmallData, SmallFunctions, drawn_network
 
 SIZES = (3, (2, 4, 3, 5))
 TRIES = 24
-FAR = 1e-6
+FAR, CLOSE = 1e-6, 1e-9
 EXACT_TRIES, FINE = 6, 991
 DEEPEST = 8
 """In deeper networks exact fractions grow too long."""
@@ -55,6 +54,25 @@ def differ(architecture: Architecture, layout: Layout, answer: Term, truth: Term
         if finite and np.max(np.abs(given - right)) > FAR * (1 + np.max(np.abs(right))):
             return True
     return False
+
+
+def multiple(architecture: Architecture, layout: Layout, answer: Term, of: Term) -> float | None:
+    """k with answer = k * of in real numbers, whatever they are; None if there is none."""
+    found: list[float] = []
+    for seed in range(TRIES):
+        try:
+            data = _drawn(RealFunctions, architecture, layout, seed)
+            given, right = (np.asarray(_value(data, term), dtype=float) for term in (answer, of))
+        except (TypeError, ValueError, ArithmeticError, KeyError, NoExactValueError):
+            continue
+        if given.shape != right.shape or not np.isfinite(given).all() or not right.any():
+            continue
+        k = float(np.sum(given * right) / np.sum(right * right))
+        if np.max(np.abs(given - k * right)) > CLOSE * np.max(np.abs(given)):
+            return None
+        found.append(k)
+    same = found and max(found) - min(found) <= CLOSE * abs(found[0])
+    return found[0] if same else None
 
 
 class Fine(SmallFunctions):
@@ -90,9 +108,8 @@ def agree(architecture: Architecture, layout: Layout, answer: Term, truth: Term)
 
 def _value(data: SmallData, term: Term) -> Any:
     """The value of a term with every function as what it is."""
-    own: Mapping[Term, Any] = {
-        part: _each(part.head, _value(data, part.parts[0])) for part in term.walk() if part.head in ELEMENTWISE
-    }
+    own: dict[Term, Any] = {leaf(name): np.full((1, 1, 1), float(value)) for name, value in CONSTANTS.items()}
+    own |= {part: _each(part.head, _value(data, part.parts[0])) for part in term.walk() if part.head in ELEMENTWISE}
     return data.value(term, own)
 
 

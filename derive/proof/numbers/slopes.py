@@ -22,7 +22,7 @@ from derive.model.expression import Z
 from derive.proof.numbers.functions import NoResidueError, ResidueFunctions
 from derive.proof.numbers.valuation import fraction, inverse_of
 
-COEFFICIENTS, POINTS = 4, 12
+COEFFICIENTS, POINTS = 3, 12
 """Those of a polynomial of the highest degree that is looked for, and the points at which it has to agree."""
 
 

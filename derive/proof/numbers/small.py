@@ -140,6 +140,8 @@ class SmallData:
             return np.full((1, 1, 1), Fraction(self.samples), dtype=object)
         if term.head == "n":
             return np.full((1, 1, 1), Fraction(self.sizes[size(term.layer)]), dtype=object)
+        if not term.parts:
+            raise NoExactValueError(term.head)
         parts = [self.value(part, own) for part in term.parts]
         if term.head in ORDERS:
             return self.functions.activation(term.layer, ORDERS[term.head], *parts)

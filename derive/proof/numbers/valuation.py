@@ -6,6 +6,7 @@ column is the one times a fixed combination of the other's entries, the same for
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -17,6 +18,7 @@ import sympy as sp
 from derive.algebra.residues import PRIME, inverse, matmul, residue
 from derive.model.expression import Z
 from derive.proof.formulas.grammar import ELEMENTWISE
+from derive.proof.formulas.values import CONSTANTS
 from derive.proof.grading.terms import ORDERS, Term
 from derive.proof.numbers.functions import NoResidueError
 from derive.proof.numbers.network_data import Data
@@ -59,6 +61,8 @@ class Residual:
             return self.constant(self.data.samples)
         if term.head == "n":
             return self.constant(self.data.width(term.layer))
+        if (term.head in CONSTANTS or term.head in ELEMENTWISE) and (number := exact(term)) is not None:
+            return self.constant(self.data.functions.at(number, 0))
         if not term.parts:
             raise NoValueError(term.head)
         parts = [self.value(part) for part in term.parts]
@@ -163,6 +167,28 @@ def inverse_of(matrix: Any) -> Any:
                 factor = rows[r][i]
                 rows[r] = [(v - factor * w) % PRIME for v, w in zip(rows[r], rows[i], strict=True)]
     return np.array([row[n:] for row in rows], dtype=np.int64)
+
+
+def exact(term: Term) -> sp.Expr | None:
+    """The number that a term is for every network; None if it is none."""
+    if term.head == "number":
+        return sp.Rational(term.number.numerator, term.number.denominator)
+    if term.head in CONSTANTS:
+        return CONSTANTS[term.head]
+    parts = [exact(part) for part in term.parts]
+    operation = ARITHMETIC.get(term.head) or ELEMENTWISE.get(term.head)
+    return operation(*parts) if operation and parts and None not in parts else None
+
+
+ARITHMETIC: dict[str, Callable[..., sp.Expr]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+    "negative": operator.neg,
+}
+"""What numbers are made with, by heads of terms."""
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {

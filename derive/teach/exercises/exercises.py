@@ -19,13 +19,13 @@ from derive.algebra.notation import named
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.proof.formulas.grammar import ELEMENTWISE
-from derive.proof.formulas.values import QUANTITIES, Layout
+from derive.proof.formulas.values import CONSTANTS, QUANTITIES, Layout
 from derive.proof.grading.recognise import Bench, Found, bench
 from derive.proof.grading.slips import SLIPS
 from derive.proof.grading.terms import Term, show
 from derive.proof.numbers.functions import gaps_of
 from derive.proof.numbers.network_data import COINCIDING, DISTINCT
-from derive.proof.numbers.reals import EXACT_TRIES, ORDERED, TRIES
+from derive.proof.numbers.reals import CLOSE, EXACT_TRIES, ORDERED, TRIES
 from derive.proof.numbers.valuation import MISFIT
 from derive.teach import words
 from derive.teach.exercises.hints import hints, hints_of
@@ -76,7 +76,7 @@ def asked_of(architecture: Architecture) -> tuple[Asked, ...]:
 
 HEADS = frozenset(
     {"number", "N", "y", "f", "df", "T", "negative", "+", "-", "*", "/", "@", "**", "sum", "diag", "outer", "inv"}
-    | {"n", "units", "mean of units", *ORDERED, *QUANTITIES, *ELEMENTWISE}
+    | {"n", "units", "mean of units", *CONSTANTS, *ORDERED, *QUANTITIES, *ELEMENTWISE}
 )
 """What a page can read and evaluate; see templates/lesson/grammar.js and values.js."""
 
@@ -127,7 +127,9 @@ def _asked(own: Bench, base: str, layer: int, layout: Layout) -> Asked:
     truths = own.truth(base, layer)
     table, both = own.table(base, layer).values(), own.pairs(base, layer).values()
     slips = tuple((found.tags[0], show(found.form)) for found in table if found.form and _readable(found.form))
-    pairs = tuple((found.tags, show(found.form)) for found in both if found.form and _readable(found.form))
+    pairs = tuple(
+        (found.tags, show(found.form)) for found in both if found.tags and found.form and _readable(found.form)
+    )
     near = frozenset(show(form) for _, form in own.singles(base, layer, 0))
     return Asked(base, layer, layout, show(truths[0]), slips, near, pairs)
 
@@ -189,8 +191,10 @@ def grading_data(architecture: Architecture) -> dict[str, Any]:
             name: {"axes": q.axes, "sampled": q.sampled, "first": q.first, "of": q.of} for name, q in QUANTITIES.items()
         },
         "elementwise": list(ELEMENTWISE),
+        "constants": list(CONSTANTS),
         "tables": TABLES,
         "tries": TRIES,
+        "close": CLOSE,
         "ordered": ORDERED,
         "exact_tries": EXACT_TRIES,
         "own_names": OWN_NAMES,

@@ -24,7 +24,8 @@ from derive.teach.setting.boxes import (
 from derive.teach.setting.index_view import ATOM, POWER, PRODUCT, SUM, Placed
 from derive.teach.setting.letters import LOSS, SAMPLE_LOSS, Letters
 
-SCALARS = ("number", "N")
+SCALARS = {"N": "N", "pi": "π"}
+"""Names of numbers → how they are set."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class MatrixView:
             commas = [part for p in term.parts for part in (operator(","), self.set(p))][1:]
             return row(word(term.head), fenced(row(*commas))), ATOM
         if term.layer == NO_LAYER:
-            return (name(term.head) if term.head == "N" else self.quantity(term.head)), ATOM
+            return (name(SCALARS[term.head]) if term.head in SCALARS else self.quantity(term.head)), ATOM
         return self.quantity(named(term.head, term.layer)), ATOM
 
     def number(self, term: Term) -> Placed:
@@ -94,7 +95,7 @@ class MatrixView:
         if left.head == "number" and left.number < 0:
             size = Term("*", (Term("number", (), left.layer, -left.number), right)) if left.number != -1 else right
             return row(operator("−"), self.within(size, PRODUCT)), SUM
-        if left.head in SCALARS or right.head in SCALARS:
+        if {left.head, right.head} & {"number", *SCALARS}:
             return row(self.factor(left, "@"), self.factor(right, "@")), PRODUCT
         return row(self.factor(left, "*"), operator("⊙"), self.factor(right, "*")), PRODUCT
 
