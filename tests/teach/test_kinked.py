@@ -84,14 +84,14 @@ def test_beside_the_kink_there_is_no_convention(tmp_path, slope):
 
 
 def test_a_threshold_beside_the_kink_is_seen_in_floats_even_if_nothing_is_exact(tmp_path):
-    certificate = audited(tmp_path, "np.flip(np.flip(1.0 * (z1 > 1e-5)))")
+    certificate = audited(tmp_path, "np.fliplr(np.fliplr(1.0 * (z1 > 1e-5)))")
     assert outcomes(certificate) == ["refuted", "refuted", "undecided", "undecided"]
     assert "z1 1e-06 above 0" not in certificate.verdicts[0].note
     assert "above 0" in certificate.verdicts[0].validity
 
 
 def test_where_nothing_is_exact_the_convention_is_undecided(tmp_path):
-    certificate = audited(tmp_path, "np.flip(np.flip(1.0 * (z1 >= 0)))")
+    certificate = audited(tmp_path, "np.fliplr(np.fliplr(1.0 * (z1 >= 0)))")
     assert outcomes(certificate) == ["undecided"] * 5
     assert "those with 1" in certificate.verdicts[-1].note
 

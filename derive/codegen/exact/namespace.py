@@ -8,14 +8,15 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import CodeType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
 
 from derive.codegen.exact.frame import CHECKPOINTING, parsed
+from derive.codegen.exact.further import BUILTINS, FURTHER, IMPORTS
 from derive.codegen.exact.meter import NotUnderstoodError
 from derive.codegen.exact.metered import Everything, Hooks, Loops, hook, hooks, unwritable
 from derive.codegen.exact.operations import BINARY, CHOICES, COMPARISONS, UNARY
@@ -43,6 +44,8 @@ class Proxy:
 class Namespace:
     """What `np` is inside the module."""
 
+    further: ClassVar[dict[str, Any]] = FURTHER
+
     def __init__(self, owner: StandIn) -> None:
         self.empty, self.zeros, self.ones, self.asarray = owner.empty, owner.zeros, owner.ones, owner.asarray
         self.full, self.array = owner.full, owner.asarray
@@ -52,12 +55,25 @@ class Namespace:
         self._owner = owner
 
     def __getattr__(self, name: str) -> Any:
-        if name in PASSED or name in FUNCTIONS:
+        if name in PASSED:
             return getattr(np, name)
+        if name in FUNCTIONS:
+            return partial(self._of_lists, getattr(np, name))
         known = ABSOLUTE.get(name, name)
         if known in UFUNCS:
             return Proxy(self._owner, getattr(np, known))
+        if name in self.further:
+            return partial(self.further[name], self._owner)
         raise NotUnderstoodError(f"np.{name}")
+
+    def _of_lists(self, function: Any, *values: Any, **options: Any) -> Any:
+        """A function that NumPy hands on to the stand-in for arrays of it, also where these stand in a list."""
+
+        def array(value: Any) -> Any:
+            within = isinstance(value, list) and any(isinstance(each, self._owner.exact) for each in value)
+            return self._owner.asarray(value) if within else value
+
+        return function(*(values if function is np.concatenate else map(array, values)), **options)
 
 
 class Ufunc:
@@ -97,6 +113,7 @@ class Contained(Namespace):
     """What `np` is inside a module that may have been written by anyone: nothing of NumPy itself is called."""
 
     float64, float32, ndarray = np.dtype("float64"), np.dtype("float32"), _Array
+    further: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, owner: StandIn, hooks: Hooks) -> None:
         super().__init__(owner)
@@ -120,7 +137,7 @@ class Contained(Namespace):
         return super().__getattr__(name)
 
 
-ABSOLUTE = {"abs": "absolute"}
+ABSOLUTE = {"abs": "absolute", "fabs": "absolute", "true_divide": "divide"}
 UFUNCS = {*UNARY, *BINARY, *COMPARISONS, *CHOICES, "absolute", "sign", "matmul", "isfinite"}
 ALLOWED = (
     "__build_class__",
@@ -157,6 +174,15 @@ ALLOWED = (
 )
 
 
+class _Float:
+    """What `float` is inside code written by hand: a number stays the one that it is; as a type it is float64."""
+
+    dtype = np.dtype(float)
+
+    def __new__(cls, value: Any) -> Any:
+        return value
+
+
 class Unused:
     """In place of a module that checkpoints are written with: it may be imported, and nothing of it be used."""
 
@@ -186,15 +212,16 @@ def run(text: str, stand_in: StandIn, name: str, contained: bool = False) -> dic
     def import_(module: str, *_: Any) -> Any:
         if module == "numpy" or (module == "math" and not contained):  # whose functions have NumPy's names
             return numpy
-        if module in ("typing", "__future__"):
+        if module in ("typing", "__future__") or (module in IMPORTS and not contained):
             return importlib.import_module(module)
         if module in CHECKPOINTING:
             return Unused(module)
         raise NotUnderstoodError(f"import {module}")
 
-    names = {key: getattr(builtins, key) for key in ALLOWED} | (counting.builtins() if contained else {})
+    names = {key: getattr(builtins, key) for key in (*ALLOWED, *(() if contained else BUILTINS))}
+    names |= counting.builtins() if contained else {}
     scope: dict[str, Any] = {
-        "__builtins__": {**names, "__import__": import_, "float": lambda value: value},
+        "__builtins__": {**names, "__import__": import_, "float": (lambda value: value) if contained else _Float},
         "__name__": name,
     }
     scope |= {unwritable("exact"): exact, unwritable("quotient"): quotient, **hooks(counting)}

@@ -29,9 +29,15 @@ def _rational(value: Any) -> sp.Rational:
 
 
 class StandIn:
-    """The object that a module under audit gets for `import numpy`; N is the number of samples."""
+    """The object that a module under audit gets for `import numpy`; N is the number of samples.
 
-    def __init__(self, neurons: Neurons, samples: int, dtype: str, meter: Meter | None = None) -> None:
+    With `whole` it also takes arrays of zeros and ones from elsewhere, such as a mask that was a comparison.
+    """
+
+    def __init__(
+        self, neurons: Neurons, samples: int, dtype: str, meter: Meter | None = None, *, whole: bool = False
+    ) -> None:
+        self.whole = whole
         self.neurons = neurons
         self.samples = samples
         self.meter = meter or Meter()
@@ -44,6 +50,9 @@ class StandIn:
             @property
             def dtype(self) -> Any:
                 return np.dtype(dtype)
+
+            def astype(self, *_: Any, **__: Any) -> Any:
+                return owner.array(self.view(np.ndarray).copy())
 
             def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
                 return owner.ufunc(ufunc, method, inputs, options)
@@ -93,9 +102,14 @@ class StandIn:
         if isinstance(value, self.exact):
             return value.view(np.ndarray)
         if isinstance(value, np.ndarray) and value.dtype != bool and value.ndim:
+            if self.whole and np.isin(value, (0, 1)).all():
+                return value.astype(np.int64)
             raise NotUnderstoodError("numbers that come from neither the data nor the parameters")
         if isinstance(value, np.ndarray) and value.dtype == bool:
             return value.astype(np.int64)
+        if isinstance(value, list | tuple):
+            self.meter.spend(1 + len(value))
+            return np.array([self.entries(each) for each in value], dtype=np.int64)
         return np.asarray(self.neurons.constant(self.neurons.rational(_rational(value))), dtype=np.int64)
 
     def empty(self, shape: Any, dtype: Any = None, **_: Any) -> Any:
@@ -353,8 +367,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "empty_like": lambda np_, array, **_: np_.empty(array.shape),
     "concatenate": lambda np_, arrays: np_.concatenate(arrays),
     "ravel": lambda np_, array: np_.array(np_.entries(array).ravel()),
-    "sum": lambda np_, array, axis=None, keepdims=False: np_.total(array, axis, keepdims, None),
-    "mean": lambda np_, array, axis=None, keepdims=False: np_.mean(array, axis, keepdims),
+    "sum": lambda np_, array, axis=None, dtype=None, keepdims=False: np_.total(array, axis, keepdims, None),
+    "mean": lambda np_, array, axis=None, dtype=None, keepdims=False: np_.mean(array, axis, keepdims),
     "transpose": lambda np_, array: array.T,
     "outer": lambda np_, left, right: np_.product(left.reshape(-1, 1), right.reshape(1, -1)),
     "einsum": lambda np_, subscripts, *operands: np_.einsum(subscripts, *operands),

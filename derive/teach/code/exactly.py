@@ -13,8 +13,9 @@ from derive.codegen.exact.stand_in import StandIn
 from derive.codegen.exact.truth import drawn
 from derive.model.architecture import Architecture
 from derive.teach.code.layouts import Convention
-from derive.teach.code.observed import Source, TooLongError, call, gradients, quietly
+from derive.teach.code.observed import Source, TooLongError, call, quietly
 from derive.teach.code.reference import AtKink, exact_gradients
+from derive.teach.code.returned import gradients
 
 Exact: TypeAlias = dict[str, bool] | str
 Residues: TypeAlias = dict[str, Any]
@@ -37,7 +38,7 @@ def entries(
     truth = drawn(architecture, samples, seed, neurons)
     if kink:
         kink.put(truth.data, neurons.pin(kink.kink))
-    stand_in = StandIn(neurons, samples, architecture.dtype, Meter(allowed(architecture, samples)))
+    stand_in = StandIn(neurons, samples, architecture.dtype, Meter(allowed(architecture, samples)), whole=True)
     try:
         with quietly():
             function = run(source.text, stand_in, "audited")[source.function]

@@ -203,24 +203,3 @@ def load_function(source: Source) -> Callable[..., Any]:
         exec(compile(source.text, source.path, "exec"), scope)
     found: Callable[..., Any] = scope[source.function]
     return found
-
-
-def gradients(result: Any, order: list[str], shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
-    """The gradients by the names dW1, db1, … from whatever a function returns: with or without the loss first."""
-    if isinstance(result, dict):
-        wanted = {plain(re.sub(r"^(?:d|grad_)", "", str(key))): value for key, value in result.items()}
-        return {name: wanted[name] for name in order if name in wanted}
-    if isinstance(result, tuple | list):
-        parts = list(result)
-        if len(parts) == len(order):
-            return dict(zip(order, parts, strict=True))
-        if len(parts) == len(order) + 1 and getattr(parts[0], "ndim", 0) == 0:
-            return dict(zip(order, parts[1:], strict=True))
-        if len(parts) == 2:
-            return gradients(parts[1], order, shapes)
-        return {}
-    ends = [int(end) for end in np.cumsum([np.prod(shapes[name]) for name in order])]
-    if getattr(result, "ndim", 0) != 1 or len(result) != ends[-1]:
-        return {}
-    cut = zip(order, [0, *ends], ends, strict=False)
-    return {name: result[start:end].reshape(shapes[name]) for name, start, end in cut}

@@ -12,8 +12,9 @@ from derive.model.errors import DeriveError
 from derive.teach.code.explained import equal
 from derive.teach.code.layouts import Convention
 from derive.teach.code.naming import close
-from derive.teach.code.observed import Noted, Source, Trace, call, gradients, quietly
+from derive.teach.code.observed import Noted, Source, Trace, call, quietly
 from derive.teach.code.reference import Point
+from derive.teach.code.returned import gradients
 
 
 @dataclass(frozen=True)
