@@ -58,6 +58,7 @@ NEAR_MISSES = {
     "other layer's f": (f(u[i]), opaque("f2")(u[i])),
     "f outside the sum": (f(sp.Sum(u[j], (j, 1, n))), sp.Sum(f(u[j]), (j, 1, n))),
     "sign": (u[i] - v[i], v[i] - u[i]),
+    "a power and a difference": (u[i] ** v[i], u[i] - v[i]),
     "root of a product": (sp.sqrt(u[i] * v[i]), sp.sqrt(u[i]) * sp.sqrt(v[i])),
     "root of a product with a number": (sp.sqrt(2 * u[i] * v[i]), 2 * sp.sqrt(u[i] * v[i])),
     "inverse of a sum, and one": (1 / (u[i] + v[i]), sp.S.One),

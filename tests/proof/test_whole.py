@@ -26,7 +26,7 @@ from derive.proof.theorems.alternatives import others
 from derive.proof.theorems.instances import instances
 from derive.proof.theorems.pieces import every_pattern
 from derive.proof.theorems.texts import claim_verdicts
-from derive.proof.words.facts import _number
+from derive.proof.words.facts import _number, zero_weights
 from derive.teach.derivation import grade_lines
 
 
@@ -188,3 +188,17 @@ def test_a_mean_is_missing_in_rows_only():
     network = Architecture((3, 4, 2), ("tanh", "sigmoid"))
     tags = {layout: {tag for tag, _ in bench(network, layout).singles("dW", 2)} for layout in ("rows", "columns")}
     assert tags["rows"] - tags["columns"] == {"missing-mean"}
+
+
+def test_a_loss_whose_derivative_is_1():
+    network = Architecture((3, 2), ("identity",), loss={"name": "own", "expression": "a - y"})
+    assert grade("delta1", "1 / N", network, "rows").corrected == "delta1 = 1 / N"
+    assert grade("delta1", "2 / N", network, "rows").slip == "constant-factor"
+    assert grade("delta1", "1", network, "columns").verdict == "correct"
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4, 5])
+def test_zero_weights_are_about_the_last_hidden_layer(depth):
+    names = ("sigmoid",) * (depth - 2) + ("tanh", "identity")
+    said = zero_weights(Architecture((2,) * (depth + 1), names)).formula
+    assert said.startswith(f"f[{depth - 1}](0) = 0 (tanh)")

@@ -66,8 +66,7 @@ class Data:
         """One sample's part of an array with three axes, as the program has it."""
         own = np.broadcast_to(array, self.values[term].shape)[sample]
         tensor = self.tensors[named(term.head, term.layer)]
-        turned = own.T if is_sampled(tensor) and self.layout == "columns" else own
-        return turned.reshape([self.sizes[axis] for axis in tensor.axes])
+        return own.reshape([self.sizes[axis] for axis in tensor.axes])
 
 
 def is_sampled(tensor: Tensor) -> bool:

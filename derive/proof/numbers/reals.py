@@ -62,10 +62,11 @@ def multiple(architecture: Architecture, layout: Layout, answer: Term, of: Term)
     for seed in range(TRIES):
         try:
             data = _drawn(RealFunctions, architecture, layout, seed)
-            given, right = (np.asarray(_value(data, term), dtype=float) for term in (answer, of))
+            values = (np.asarray(_value(data, term), dtype=float) for term in (answer, of))
+            given, right = np.broadcast_arrays(*values)
         except (TypeError, ValueError, ArithmeticError, KeyError, NoExactValueError):
             continue
-        if given.shape != right.shape or not np.isfinite(given).all() or not right.any():
+        if not np.isfinite(given).all() or not right.any():
             continue
         k = float(np.sum(given * right) / np.sum(right * right))
         if np.max(np.abs(given - k * right)) > CLOSE * np.max(np.abs(given)):
