@@ -81,6 +81,22 @@ def test_factors_have_their_names(factor, tags, quantity, right):
     assert found.corrected.startswith(f"{quantity} = ")
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("z1 < b1", "b1 > z1"),
+        ("z1 <= b1", "b1 >= z1"),
+        ("z1 < b1", "1 - where(z1 >= b1, 1, 0)"),
+        ("z1 < a1", "a1 > z1"),
+    ],
+)
+def test_comparisons_say_the_same_from_either_side(one, other):
+    network = Architecture((3, 4, 2), ("leaky_relu", "tanh"))
+    formula = f"(delta2 @ W2) * f'(z1) + where({one}, 1, 0) - ({other})"
+    assert grade("delta1", formula, network).verdict == "correct"
+    assert grade("delta1", formula.replace("where(", "2 * where("), network).verdict == "incorrect"
+
+
 def test_a_slip_and_a_factor_that_is_no_fraction():
     message = grade("delta1", "sqrt(3) * (delta2 @ W2)", GELU).message
     assert "missing f'(z) in a hidden layer and a constant factor" in message
