@@ -132,25 +132,30 @@ function makeGrader(data) {
   function multiple(layout, term, of) {
     const found = [];
     for (let at = 0; at < own.tries; at++) {
-      const draw = realOf(layout, at), given = draw.value(term), right = draw.value(of);
-      const dot = (a, b) => a.data.reduce((sum, value, place) => sum + value * b.data[place], 0), size = dot(right, right);
-      if (`${given.shape}` !== `${right.shape}` || !given.data.every(Number.isFinite) || !size) continue;
-      const k = dot(given, right) / size, far = given.data.map((value, place) => Math.abs(value - k * right.data[place]));
-      if (Math.max(...far) > own.close * Math.max(...given.data.map(Math.abs))) return null;
+      const draw = realOf(layout, at), [given, right] = together(draw.value(term), draw.value(of)) ?? [[], []];
+      const dot = (a, b) => a.reduce((sum, value, place) => sum + value * b[place], 0), size = dot(right, right);
+      if (!given.every(Number.isFinite) || !size) continue;
+      const k = dot(given, right) / size, far = given.map((value, place) => Math.abs(value - k * right[place]));
+      if (Math.max(...far) > own.close * Math.max(...given.map(Math.abs))) return null;
       found.push(k);
     }
     return found.length && Math.max(...found) - Math.min(...found) <= own.close * Math.abs(found[0]) ? found[0] : null;
   }
 
-  function ratio(array, other) {
+  /** The entries of both, spread over each other; undefined if they do not fit. */
+  function together(array, other) {
     const shape = array.shape.map((n, axis) => Math.max(n, other.shape[axis]));
-    let a, b;
     try {
-      [a, b] = [spread(array, shape), spread(other, shape)];
-    } catch {
-      return null;
+      return [spread(array, shape), spread(other, shape)];
+    } catch (error) {
+      if (!(error instanceof NoValue)) throw error;
     }
-    const at = b.findIndex((value) => value !== 0);
+  }
+
+  function ratio(array, other) {
+    const entries = together(array, other);
+    if (!entries) return null;
+    const [a, b] = entries, at = b.findIndex((value) => value !== 0);
     if (at < 0) return null;
     const k = residues.divide(a[at], b[at]);
     return k && a.every((value, place) => value === residues.times(k, b[place])) ? k : null;
