@@ -6,7 +6,7 @@ from sympy.core.cache import clear_cache
 
 from tests.proof.goldens import SECTIONS, golden, named, said
 
-LONG = {"certificates", "claims", "directions", "values", "activations", "verdicts"}
+LONG = {"certificates", "claims", "directions", "values", "activations", "verdicts", "grades", "beyond"}
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in SECTIONS])
@@ -28,6 +28,7 @@ ALIKE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALIKE)
 def test_nothing_depends_on_which_of_two_equal_objects_is_at_hand(name, monkeypatch):
     """Symbols that are made again, and texts that are copied, are equal to those before, but other objects."""
