@@ -14,6 +14,7 @@ from derive.proof.formulas.conventions import CHOICES, Conventions, contradictio
 from derive.proof.formulas.counting import counted
 from derive.proof.formulas.scope import read_ranges
 from derive.proof.formulas.sides import read_sides
+from derive.proof.formulas.translate import translated
 from derive.proof.grading.alphabet import _kinds
 from derive.proof.grading.answers import ask, read_line
 from derive.proof.grading.recognise import bench
@@ -202,3 +203,10 @@ def test_zero_weights_are_about_the_last_hidden_layer(depth):
     names = ("sigmoid",) * (depth - 2) + ("tanh", "identity")
     said = zero_weights(Architecture((2,) * (depth + 1), names)).formula
     assert said.startswith(f"f[{depth - 1}](0) = 0 (tanh)")
+
+
+@pytest.mark.parametrize("written", ["d(loss, b[:])", "d(c, b[1:2])", "b[:]", "d(c, W[1, :])", "W[1, ::2]", "b[l][:]"])
+def test_slices_are_refused_wherever_labels_are_counted_anew(written):
+    own = replace(usual("columns"), input_layer=1)
+    with pytest.raises(FormulaError, match="a slice such as"):
+        translated(f"{written} = 1", own)

@@ -33,6 +33,9 @@ EARLY = ("delta", "da")
 """The derivatives that come before those by the parameters; 1/N may stand behind them."""
 
 
+NO_SLICE = "a slice such as x[:] is not read; name one layer or one index"
+
+
 def translated(formula: str, conventions: Conventions) -> str:
     """`formula`, an equation, as the grammar writes it.
 
@@ -104,7 +107,7 @@ class _Translator(ast.NodeTransformer):
         return ast.Subscript(self.visit(node.value), self.visit(node.slice), ast.Load())
 
     def visit_Slice(self, node: ast.Slice) -> ast.expr:
-        raise FormulaError("a slice such as x[:] is not read; name one layer or one index")
+        raise FormulaError(NO_SLICE)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         match node:
@@ -187,6 +190,8 @@ class _Translator(ast.NodeTransformer):
 
     def _label(self, base: str, label: ast.expr) -> ast.expr:
         """A label in the grammar's count."""
+        if any(isinstance(node, ast.Slice) for node in ast.walk(label)):
+            raise FormulaError(NO_SLICE)
         names = {node.id for node in ast.walk(label) if isinstance(node, ast.Name)}
         shift = 0 if names else -self.conventions.input_layer
         shift += self.conventions.parameters == "out of" and base in (*PARAMETERS, "w")
