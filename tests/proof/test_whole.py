@@ -210,3 +210,9 @@ def test_slices_are_refused_wherever_labels_are_counted_anew(written):
     own = replace(usual("columns"), input_layer=1)
     with pytest.raises(FormulaError, match="a slice such as"):
         translated(f"{written} = 1", own)
+
+
+def test_what_does_not_fit_is_shown_in_few_words():
+    with pytest.raises(FormulaError, match="does not fit") as error:
+        read_sides("delta1 = delta2" + " * delta2" * 50 + " @ W2", read_ranges("", "columns"))
+    assert len(str(error.value)) < 500

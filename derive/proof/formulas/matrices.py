@@ -24,7 +24,7 @@ from derive.proof.formulas.scope import COMPONENTS, Scope
 from derive.proof.formulas.values import COLUMN, CONSTANTS, ONE, QUANTITIES, ROW, SAMPLE, Shape, Value, tensor
 
 NUMBERED = re.compile(rf"({'|'.join(sorted(QUANTITIES, key=len, reverse=True))}|n)(\d{{1,4}})")
-MAX_BITS = 4096
+MAX_BITS, MAX_SHOWN = 4096, 300
 NEEDED = {1: "1 index is", 2: "2 indices are"}
 """In a message: the component indices of a vector, of a matrix."""
 NAMES = ("x", "y", "c", "loss", "N", "parameters", *CONSTANTS)
@@ -281,8 +281,9 @@ class MatrixReader(Reader):
             raise
 
     def plain(self, node: ast.AST) -> str:
-        """The words of the text at `node`, without quotes."""
-        return ast.get_source_segment(self.text, node) or ""
+        """The words of the text at `node`, without quotes; of a very long one the beginning."""
+        found = ast.get_source_segment(self.text, node) or ""
+        return found if len(found) <= MAX_SHOWN else f"{found[: MAX_SHOWN - 3]}..."
 
     def wrong_shape(self, node: ast.AST, message: str) -> NoReturn:
         column = column_of(node)
