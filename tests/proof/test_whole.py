@@ -214,5 +214,5 @@ def test_slices_are_refused_wherever_labels_are_counted_anew(written):
 
 def test_what_does_not_fit_is_shown_in_few_words():
     with pytest.raises(FormulaError, match="does not fit") as error:
-        read_sides("delta1 = delta2" + " * delta2" * 50 + " @ W2", read_ranges("", "columns"))
+        read_sides("delta[l] = delta[l]" + " * delta[l]" * 50 + " @ W[l]", read_ranges("l = 1..L", "columns"))
     assert len(str(error.value)) < 500
