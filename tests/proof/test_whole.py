@@ -215,4 +215,4 @@ def test_slices_are_refused_wherever_labels_are_counted_anew(written):
 def test_what_does_not_fit_is_shown_in_few_words():
     with pytest.raises(FormulaError, match="does not fit") as error:
         read_sides("delta[l] = delta[l]" + " * delta[l]" * 50 + " @ W[l]", read_ranges("l = 1..L", "columns"))
-    assert len(str(error.value)) < 500
+    assert len(str(error.value)) < 800  # 1,245 if it is shown whole
