@@ -71,18 +71,19 @@ function makeGrader(data) {
   function forms(bench, question, kind) {
     const name = `${kind} ${question.base}${question.layer}`;
     if (!bench.tables[name]) {
-      const table = new Map(), right = keyOf(bench, question, leafOf(question)), direction = directionOf(bench, leafOf(question)), setting = settingOf(bench.layout, question.layer);
+      const table = new Map(), setting = settingOf(bench.layout, question.layer);
+      const keyed = (form) => (kind === "slips" ? keyOf(bench, question, form) : directionOf(bench, form)), right = keyed(leafOf(question));
       for (const [tags, texts] of question[bench.layout][kind])
         for (const text of texts) {
           const form = readFormula(text, setting);
           let key;
           try {
-            key = kind === "slips" ? keyOf(bench, question, form) : directionOf(bench, form);
+            key = keyed(form);
           } catch (error) {
             if (!(error instanceof NoValue)) throw error;
             continue;
           }
-          if (key !== null && key !== right && key !== direction && !table.has(key)) table.set(key, { tags: [].concat(tags), form });
+          if (key !== null && key !== right && !table.has(key)) table.set(key, { tags: [].concat(tags), form });
         }
       bench.tables[name] = table;
     }
@@ -97,7 +98,7 @@ function makeGrader(data) {
     for (const power of [0, 1, -1, 2, -2]) {
       const scaled = ratios.map(([n, k]) => {
         const base = power > 0 ? residues.inverse(n) : n;
-        return k && fraction(residues.times(k, residues.power(base, Math.abs(power))));
+        return k && residues.fraction(residues.times(k, residues.power(base, Math.abs(power))));
       });
       if (scaled[0] && scaled.every((k) => k && k[0] === scaled[0][0] && k[1] === scaled[0][1])) {
         return factorTags(scaled[0][0] / scaled[0][1], power);
@@ -142,16 +143,6 @@ function makeGrader(data) {
     return found.length && Math.max(...found) - Math.min(...found) <= own.close * Math.abs(found[0]) ? found[0] : null;
   }
 
-  /** The entries of both, spread over each other; undefined if they do not fit. */
-  function together(array, other) {
-    const shape = array.shape.map((n, axis) => Math.max(n, other.shape[axis]));
-    try {
-      return [spread(array, shape), spread(other, shape)];
-    } catch (error) {
-      if (!(error instanceof NoValue)) throw error;
-    }
-  }
-
   function ratio(array, other) {
     const entries = together(array, other);
     if (!entries) return null;
@@ -159,16 +150,6 @@ function makeGrader(data) {
     if (at < 0) return null;
     const k = residues.divide(a[at], b[at]);
     return k && a.every((value, place) => value === residues.times(k, b[place])) ? k : null;
-  }
-
-  /** The fraction with small numbers that a residue stands for. */
-  function fraction(value, bound = 2000) {
-    let [before, now, s, t] = [data.prime, value, 0, 1];
-    while (now > bound) {
-      const quotient = Math.floor(before / now);
-      [before, now, s, t] = [now, before - quotient * now, t, s - quotient * t];
-    }
-    return t && Math.abs(t) <= bound ? (t < 0 ? [-now, -t] : [now, t]) : null;
   }
 
   /** What a wrong answer is consistent with; [] if there is no name. */

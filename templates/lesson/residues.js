@@ -48,11 +48,15 @@ function makeResidues(prime, gaps) {
     return seen(value);
   };
   const MULTIPLES = [1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 48].flatMap((m) => [m, -m]);
+  const WHOLE = MULTIPLES.filter((m) => m % 12 === 0).map((m) => m / 12);
+  const knowExponentials = (at, base, multiples) => {
+    for (const m of multiples) remembered(`exp ${times(at, residue(m))}`, () => power(base, m));
+  };
   const exponential = (value) => {
     if (value === 0) return 1;
     if (!known.has(`exp ${value}`)) {
       const root = drawn(), part = times(value, inverse(12));
-      for (const m of MULTIPLES) remembered(`exp ${times(part, residue(m))}`, () => power(root, m));
+      knowExponentials(part, root, MULTIPLES);
     }
     return known.get(`exp ${value}`);
   };
@@ -60,9 +64,7 @@ function makeResidues(prime, gaps) {
     exp: exponential,
     log: (u) => {
       const found = remembered(`log ${u}`, drawn);
-      for (const k of u ? [1, 2, 3, 4, -1, -2, -3, -4] : []) {
-        remembered(`exp ${times(found, residue(k))}`, () => power(u, k));
-      }
+      if (u) knowExponentials(found, u, WHOLE);
       return found;
     },
     tanh: (u) => {
@@ -70,15 +72,24 @@ function makeResidues(prime, gaps) {
       return times(residue(square - 1), inverse((square + 1) % prime));
     },
     sinh: (u) => times((exponential(u) + prime - inverse(exponential(u))) % prime, inverse(2)),
+    cosh: (u) => times((exponential(u) + inverse(exponential(u))) % prime, inverse(2)),
     sqrt: (u) => {
       const root = power(u, (prime + 1) / 4);
       return times(root, root) === u ? root : remembered(`sqrt ${u}`, drawn);
     },
     pi: () => remembered("pi", () => power(drawn(), 2)),
-    cosh: (u) => times((exponential(u) + inverse(exponential(u))) % prime, inverse(2)),
+  };
+  /** The fraction with small numbers that a residue stands for. */
+  const fraction = (value, bound = 2000) => {
+    let [before, now, s, t] = [prime, value, 0, 1];
+    while (now > bound) {
+      const quotient = Math.floor(before / now);
+      [before, now, s, t] = [now, before - quotient * now, t, s - quotient * t];
+    }
+    return t && Math.abs(t) <= bound ? (t < 0 ? [-now, -t] : [now, t]) : null;
   };
   return {
-    prime, inverse, residue, drawn,
+    prime, inverse, residue, drawn, fraction,
     number: (p, q) => times(residue(p), inverse(residue(q))),
     add: (a, b) => (a + b) % prime,
     subtract: (a, b) => (a - b + prime) % prime,

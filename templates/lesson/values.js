@@ -224,6 +224,16 @@ function spread(array, shape) {
   return data;
 }
 
+/** The entries of both, spread over each other; undefined if they do not fit. */
+function together(array, other) {
+  const shape = array.shape.map((n, axis) => Math.max(n, other.shape[axis]));
+  try {
+    return [spread(array, shape), spread(other, shape)];
+  } catch (error) {
+    if (!(error instanceof NoValue)) throw error;
+  }
+}
+
 /** The inverse of one matrix, by Gauss and Jordan. */
 function inverted(matrix, n, arithmetic) {
   const { times, subtract, divide } = arithmetic, one = arithmetic.number(1, 1), zero = arithmetic.number(0, 1);

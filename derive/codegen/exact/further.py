@@ -59,23 +59,31 @@ def average(np_: StandIn, array: Any, axis: Any = None, weights: Any = None) -> 
     return np_.mean(array, axis)
 
 
+def _identity(np_: StandIn, n: int, **_: Any) -> Any:
+    return np_.array(np.eye(n, dtype=np.int64))
+
+
+def _largest(np_: StandIn, array: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np_.largest(array, axis, keepdims, None)
+
+
 FURTHER: dict[str, Callable[..., Any]] = {
     **{name: _rearranging(name) for name in REARRANGING},
+    "amax": _largest,
     "arange": lambda np_, *numbers, **_: np.arange(*numbers),
     "average": average,
     "clip": clip,
-    "eye": lambda np_, n, **_: np_.array(np.eye(n, dtype=np.int64)),
+    "eye": _identity,
     "full_like": lambda np_, array, value, **_: np_.full(array.shape, value),
     "heaviside": lambda np_, array, at: np_.where(array > 0, 1, np_.where(array == 0, at, 0)),
-    "identity": lambda np_, n, **_: np_.array(np.eye(n, dtype=np.int64)),
+    "identity": _identity,
     "inner": lambda np_, left, right: np_.product(left, right.T),
-    "max": lambda np_, array, axis=None, keepdims=False: np_.largest(array, axis, keepdims, None),
+    "max": _largest,
     "ones_like": lambda np_, array, **_: np_.ones(array.shape),
     "size": lambda np_, array, axis=None: np.size(np_.entries(array), axis),
     "tensordot": tensordot,
 }
 """Name → function of the stand-in and the arguments."""
-FURTHER["amax"] = FURTHER["max"]
 
 IMPORTS = ("abc", "collections", "copy", "dataclasses", "enum", "functools", "itertools", "operator")
 """Modules of Python's own that code written by hand may use."""

@@ -10,7 +10,7 @@ import builtins
 import importlib
 from functools import lru_cache, partial
 from types import CodeType, SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -44,8 +44,6 @@ class Proxy:
 class Namespace:
     """What `np` is inside the module."""
 
-    further: ClassVar[dict[str, Any]] = FURTHER
-
     def __init__(self, owner: StandIn) -> None:
         self.empty, self.zeros, self.ones, self.asarray = owner.empty, owner.zeros, owner.ones, owner.asarray
         self.full, self.array = owner.full, owner.asarray
@@ -55,16 +53,23 @@ class Namespace:
         self._owner = owner
 
     def __getattr__(self, name: str) -> Any:
-        if name in PASSED:
+        if name in PASSED or name in FUNCTIONS:
             return getattr(np, name)
-        if name in FUNCTIONS:
-            return partial(self._of_lists, getattr(np, name))
         known = ABSOLUTE.get(name, name)
         if known in UFUNCS:
             return Proxy(self._owner, getattr(np, known))
-        if name in self.further:
-            return partial(self.further[name], self._owner)
         raise NotUnderstoodError(f"np.{name}")
+
+
+class ByHand(Namespace):
+    """What `np` is inside code that people write, who use more of it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in FUNCTIONS:
+            return partial(self._of_lists, getattr(np, name))
+        if name in FURTHER:
+            return partial(FURTHER[name], self._owner)
+        return super().__getattr__(name)
 
     def _of_lists(self, function: Any, *values: Any, **options: Any) -> Any:
         """A function that NumPy hands on to the stand-in for arrays of it, also where these stand in a list."""
@@ -113,7 +118,6 @@ class Contained(Namespace):
     """What `np` is inside a module that may have been written by anyone: nothing of NumPy itself is called."""
 
     float64, float32, ndarray = np.dtype("float64"), np.dtype("float32"), _Array
-    further: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, owner: StandIn, hooks: Hooks) -> None:
         super().__init__(owner)
@@ -207,7 +211,7 @@ def run(text: str, stand_in: StandIn, name: str, contained: bool = False) -> dic
         return exact(f"{left}/{right}") if whole else left / right
 
     counting = Hooks(stand_in.meter, stand_in.exact, quotient)
-    numpy = Contained(stand_in, counting) if contained else Namespace(stand_in)
+    numpy = Contained(stand_in, counting) if contained else ByHand(stand_in)
 
     def import_(module: str, *_: Any) -> Any:
         if module == "numpy" or (module == "math" and not contained):  # whose functions have NumPy's names

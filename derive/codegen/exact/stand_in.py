@@ -31,13 +31,13 @@ def _rational(value: Any) -> sp.Rational:
 class StandIn:
     """The object that a module under audit gets for `import numpy`; N is the number of samples.
 
-    With `whole` it also takes arrays of zeros and ones from elsewhere, such as a mask that was a comparison.
+    With `masks` it also takes arrays of zeros and ones from elsewhere, such as a mask that was a comparison.
     """
 
     def __init__(
-        self, neurons: Neurons, samples: int, dtype: str, meter: Meter | None = None, *, whole: bool = False
+        self, neurons: Neurons, samples: int, dtype: str, meter: Meter | None = None, *, masks: bool = False
     ) -> None:
-        self.whole = whole
+        self.masks = masks
         self.neurons = neurons
         self.samples = samples
         self.meter = meter or Meter()
@@ -102,7 +102,7 @@ class StandIn:
         if isinstance(value, self.exact):
             return value.view(np.ndarray)
         if isinstance(value, np.ndarray) and value.dtype != bool and value.ndim:
-            if self.whole and np.isin(value, (0, 1)).all():
+            if self.masks and np.isin(value, (0, 1)).all():
                 return value.astype(np.int64)
             raise NotUnderstoodError("numbers that come from neither the data nor the parameters")
         if isinstance(value, np.ndarray) and value.dtype == bool:

@@ -33,9 +33,6 @@ EARLY = ("delta", "da")
 """The derivatives that come before those by the parameters; 1/N may stand behind them."""
 
 
-NO_SLICE = "a slice such as x[:] is not read; name one layer or one index"
-
-
 def translated(formula: str, conventions: Conventions) -> str:
     """`formula`, an equation, as the grammar writes it.
 
@@ -76,6 +73,8 @@ def _side(text: str, conventions: Conventions) -> str:
     for name in activations:  # sigma'(z) is dsigma(z), as f'(z) is df(z)
         text = re.sub(rf"\b({name}(?:\d*|\[[^\[\]]*\]))'(?=\s*[(\[])", r"d\1", text)
     tree = parse(with_df(" ".join(text.split())), "formula")
+    if any(isinstance(node, ast.Slice) for node in ast.walk(tree)):
+        raise FormulaError("a slice such as x[:] is not read; name one layer or one index")
     symbols |= {f"d{name}": f"d{symbols[name]}" for name in activations}
     return ast.unparse(_Translator(conventions, symbols).visit(tree))
 
@@ -105,9 +104,6 @@ class _Translator(ast.NodeTransformer):
                 labelled = ast.Subscript(_name(base), self._label(base, node.slice), ast.Load())
                 return self._meant(base, labelled)
         return ast.Subscript(self.visit(node.value), self.visit(node.slice), ast.Load())
-
-    def visit_Slice(self, node: ast.Slice) -> ast.expr:
-        raise FormulaError(NO_SLICE)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         match node:
@@ -190,8 +186,6 @@ class _Translator(ast.NodeTransformer):
 
     def _label(self, base: str, label: ast.expr) -> ast.expr:
         """A label in the grammar's count."""
-        if any(isinstance(node, ast.Slice) for node in ast.walk(label)):
-            raise FormulaError(NO_SLICE)
         names = {node.id for node in ast.walk(label) if isinstance(node, ast.Name)}
         shift = 0 if names else -self.conventions.input_layer
         shift += self.conventions.parameters == "out of" and base in (*PARAMETERS, "w")

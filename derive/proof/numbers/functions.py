@@ -30,6 +30,7 @@ SMALL = 1000
 PARTS = 12
 MULTIPLES = [sign * m for m in (1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 48) for sign in (1, -1)]
 """exp at m/12 of a known argument is known too."""
+WHOLE = [m // PARTS for m in MULTIPLES if m % PARTS == 0]
 
 
 def is_activation(function: Any) -> bool:
@@ -209,17 +210,20 @@ class ResidueFunctions:
             return 1
         if ("exp", value) not in self.known:
             root, part = self.draw.randrange(2, PRIME - 1), value * inverse(PARTS) % PRIME
-            for m in MULTIPLES:
-                self.known.setdefault(("exp", part * m % PRIME), pow(root, m, PRIME))
+            self.know_exponentials(part, root, MULTIPLES)
         return self.known[("exp", value)]
 
     def logarithm(self, value: int) -> int:
         """The logarithm, of which the exponential is known, and that of its multiples."""
         found = self.drawn(("log", value))
-        for m in MULTIPLES if value else ():
-            if m % PARTS == 0:
-                self.known.setdefault(("exp", found * (m // PARTS) % PRIME), pow(value, m // PARTS, PRIME))
+        if value:
+            self.know_exponentials(found, value, WHOLE)
         return found
+
+    def know_exponentials(self, at: int, base: int, multiples: list[int]) -> None:
+        """exp(m * at) = base**m for these m, unless another value was drawn already."""
+        for m in multiples:
+            self.known.setdefault(("exp", at * m % PRIME), pow(base, m, PRIME))
 
     def drawn(self, key: tuple[Any, ...]) -> int:
         where = (key, 0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -26,6 +27,7 @@ SIZES = (3, (2, 4, 3, 5))
 TRIES = 24
 FAR, CLOSE = 1e-6, 1e-9
 EXACT_TRIES, FINE = 6, 991
+REAL: dict[Term, Any] = {leaf(name): np.full((1, 1, 1), float(value)) for name, value in CONSTANTS.items()}
 DEEPEST = 8
 """In deeper networks exact fractions grow too long."""
 ORDERED = (">", "<", ">=", "<=", "where", "max", "min", "abs", "sign")
@@ -44,14 +46,8 @@ class RealFunctions(SmallFunctions):
 
 def differ(architecture: Architecture, layout: Layout, answer: Term, truth: Term) -> bool:
     """Whether both are finite real matrices of one shape that are far from equal."""
-    for seed in range(TRIES):
-        try:
-            data = _drawn(RealFunctions, architecture, layout, seed)
-            given, right = (np.asarray(_value(data, term), dtype=float) for term in (answer, truth))
-        except (TypeError, ValueError, ArithmeticError, KeyError, NoExactValueError):
-            continue  # a root of a negative number, or nothing that is a number
-        finite = given.shape == right.shape and np.isfinite(given).all()
-        if finite and np.max(np.abs(given - right)) > FAR * (1 + np.max(np.abs(right))):
+    for given, right in _pairs(architecture, layout, answer, truth):
+        if given.shape == right.shape and np.max(np.abs(given - right)) > FAR * (1 + np.max(np.abs(right))):
             return True
     return False
 
@@ -59,14 +55,12 @@ def differ(architecture: Architecture, layout: Layout, answer: Term, truth: Term
 def multiple(architecture: Architecture, layout: Layout, answer: Term, of: Term) -> float | None:
     """k with answer = k * of in real numbers, whatever they are; None if there is none."""
     found: list[float] = []
-    for seed in range(TRIES):
+    for given, right in _pairs(architecture, layout, answer, of):
         try:
-            data = _drawn(RealFunctions, architecture, layout, seed)
-            values = (np.asarray(_value(data, term), dtype=float) for term in (answer, of))
-            given, right = np.broadcast_arrays(*values)
-        except (TypeError, ValueError, ArithmeticError, KeyError, NoExactValueError):
-            continue
-        if not np.isfinite(given).all() or not right.any():
+            given, right = np.broadcast_arrays(given, right)
+        except ValueError:
+            return None
+        if not right.any():
             continue
         k = float(np.sum(given * right) / np.sum(right * right))
         if np.max(np.abs(given - k * right)) > CLOSE * np.max(np.abs(given)):
@@ -74,6 +68,18 @@ def multiple(architecture: Architecture, layout: Layout, answer: Term, of: Term)
         found.append(k)
     same = found and max(found) - min(found) <= CLOSE * abs(found[0])
     return found[0] if same else None
+
+
+def _pairs(architecture: Architecture, layout: Layout, left: Term, right: Term) -> Iterator[tuple[Any, Any]]:
+    """The values of both in one draw after another, where the left one is finite."""
+    for seed in range(TRIES):
+        try:
+            data = _drawn(RealFunctions, architecture, layout, seed)
+            values = [np.asarray(_value(data, term), dtype=float) for term in (left, right)]
+        except (TypeError, ValueError, ArithmeticError, KeyError, NoExactValueError):
+            continue  # a root of a negative number, or nothing that is a number
+        if np.isfinite(values[0]).all():
+            yield values[0], values[1]
 
 
 class Fine(SmallFunctions):
@@ -109,9 +115,8 @@ def agree(architecture: Architecture, layout: Layout, answer: Term, truth: Term)
 
 def _value(data: SmallData, term: Term) -> Any:
     """The value of a term with every function as what it is."""
-    own: dict[Term, Any] = {leaf(name): np.full((1, 1, 1), float(value)) for name, value in CONSTANTS.items()}
-    own |= {part: _each(part.head, _value(data, part.parts[0])) for part in term.walk() if part.head in ELEMENTWISE}
-    return data.value(term, own)
+    own = {part: _each(part.head, _value(data, part.parts[0])) for part in term.walk() if part.head in ELEMENTWISE}
+    return data.value(term, REAL | own)
 
 
 def _each(name: str, array: Any) -> Any:

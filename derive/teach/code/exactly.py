@@ -38,7 +38,7 @@ def entries(
     truth = drawn(architecture, samples, seed, neurons)
     if kink:
         kink.put(truth.data, neurons.pin(kink.kink))
-    stand_in = StandIn(neurons, samples, architecture.dtype, Meter(allowed(architecture, samples)), whole=True)
+    stand_in = StandIn(neurons, samples, architecture.dtype, Meter(allowed(architecture, samples)), masks=True)
     try:
         with quietly():
             function = run(source.text, stand_in, "audited")[source.function]

@@ -9,6 +9,7 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 
+from derive.proof.grading.terms import split_name
 from derive.teach.code.observed import AUDITED, plain
 
 KEY = re.compile(r"(?:.*_)?(?:d|∂|grad|nabla)?_?([A-Za-z]+?)_?(\d*)(?:_grad)?")
@@ -74,7 +75,7 @@ def _is_rows(value: Any, rows: int = 2) -> bool:
 
 def _named(found: Mapping[Path, Any], order: list[str]) -> dict[str, Any]:
     """The gradients whose places have names; those of one letter stand in the order of the layers."""
-    letters = {name.rstrip("0123456789") for name in order}
+    letters = {split_name(name)[0] for name in order}
     by_name: dict[str, Any] = {}
     by_letter: dict[str, list[Any]] = {}
     for path, value in found.items():
@@ -90,7 +91,7 @@ def _named(found: Mapping[Path, Any], order: list[str]) -> dict[str, Any]:
                 by_letter.setdefault(letter, []).append(value)
             break
     for letter, values in by_letter.items():
-        names = [name for name in order if name.rstrip("0123456789") == letter]
+        names = [name for name in order if split_name(name)[0] == letter]
         if len(names) == len(values):
             by_name |= dict(zip(names, values, strict=True))
     return {name: by_name[name] for name in order if name in by_name}
@@ -99,10 +100,10 @@ def _named(found: Mapping[Path, Any], order: list[str]) -> dict[str, Any]:
 def _orders(order: list[str]) -> Iterator[list[str]]:
     """The names in the orders in which people return them, the parameters' own first."""
     yield order
-    kinds = list(dict.fromkeys(name.rstrip("0123456789") for name in order))
-    layer = {name: int(name[len(name.rstrip("0123456789")) :]) for name in order}
+    layer = {name: split_name(name)[1] for name in order}
+    kinds = list(dict.fromkeys(split_name(name)[0] for name in order))
     for chosen in permutations(kinds) if len(kinds) <= MOST_KINDS else [tuple(kinds)]:
-        kind = {name: chosen.index(name.rstrip("0123456789")) for name in order}
+        kind = {name: chosen.index(split_name(name)[0]) for name in order}
         for step in (1, -1):
             yield sorted(order, key=lambda name: (step * layer[name], kind[name]))
             yield sorted(order, key=lambda name: (kind[name], step * layer[name]))
