@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from derive.algebra.pointwise import FLOATS, at
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
 from derive.proof.formulas.grammar import ELEMENTWISE
@@ -38,10 +39,10 @@ class RealFunctions(SmallFunctions):
     """Functions as what they are, in floating point."""
 
     def named(self, formula: sp.Expr, z: Any) -> Any:
-        return float(formula.subs(Z, sp.Float(float(z))))
+        return at(formula, FLOATS, {str(Z): float(z)})
 
     def value(self, layer: int, order: int, z: Any) -> Any:
-        return float(self.activations[layer - 1].initial.diff(Z, order).subs(Z, sp.Float(float(z))))
+        return self.named(self.activations[layer - 1].initial.diff(Z, order), z)
 
 
 def differ(architecture: Architecture, layout: Layout, answer: Term, truth: Term) -> bool:
@@ -71,14 +72,14 @@ def multiple(architecture: Architecture, layout: Layout, answer: Term, of: Term)
 
 
 def _pairs(architecture: Architecture, layout: Layout, left: Term, right: Term) -> Iterator[tuple[Any, Any]]:
-    """The values of both in one draw after another, where the left one is finite."""
+    """The values of both in one draw after another, where they are finite."""
     for seed in range(TRIES):
         try:
             data = _drawn(RealFunctions, architecture, layout, seed)
             values = [np.asarray(_value(data, term), dtype=float) for term in (left, right)]
         except (TypeError, ValueError, ArithmeticError, KeyError, NoExactValueError):
             continue  # a root of a negative number, or nothing that is a number
-        if np.isfinite(values[0]).all():
+        if all(np.isfinite(value).all() for value in values):
             yield values[0], values[1]
 
 
