@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from derive.codegen.exact.frame import CHECKPOINTING, FRAME, WRITERS, defined, syntax, written_for
+from derive.codegen.exact.functions import FUNCTIONS
 from derive.codegen.exact.metered import METHODS
 from derive.codegen.exact.operations import BINARY, CHOICES, COMPARISONS, UNARY
-from derive.codegen.exact.stand_in import FUNCTIONS
 from derive.codegen.forms.kernels import called
 from derive.model.architecture import Architecture
 

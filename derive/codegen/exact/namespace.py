@@ -16,11 +16,12 @@ import numpy as np
 import sympy as sp
 
 from derive.codegen.exact.frame import CHECKPOINTING, parsed
+from derive.codegen.exact.functions import FUNCTIONS
 from derive.codegen.exact.further import BUILTINS, FURTHER, IMPORTS
 from derive.codegen.exact.meter import NotUnderstoodError
 from derive.codegen.exact.metered import Everything, Hooks, Loops, hook, hooks, unwritable
 from derive.codegen.exact.operations import BINARY, CHOICES, COMPARISONS, UNARY
-from derive.codegen.exact.stand_in import FUNCTIONS, StandIn
+from derive.codegen.exact.stand_in import StandIn
 
 PASSED = ("dtype", "ndarray", "newaxis", "float64", "float32", "inf", "finfo", "argwhere", "errstate")
 

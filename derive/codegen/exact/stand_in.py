@@ -15,6 +15,8 @@ import numpy as np
 import sympy as sp
 
 from derive.algebra.residues import PRIME, inverse, matmul
+from derive.codegen.exact.arrays import exact_array
+from derive.codegen.exact.functions import FUNCTIONS
 from derive.codegen.exact.meter import SINGLY, TOGETHER, Meter, NotUnderstoodError
 from derive.codegen.exact.neurons import Local, Neurons, combined
 from derive.codegen.exact.operations import BINARY, CHOICES, COMPARISONS, GROWING, RESIDUES, UNARY
@@ -42,54 +44,7 @@ class StandIn:
         self.samples = samples
         self.meter = meter or Meter()
         self._met: set[sp.Expr] = set()
-        owner = self
-
-        class Exact(np.ndarray[Any, Any]):
-            """An int64 array of residues and handles that claims the module's dtype."""
-
-            @property
-            def dtype(self) -> Any:
-                return np.dtype(dtype)
-
-            def astype(self, *_: Any, **__: Any) -> Any:
-                return owner.array(self.view(np.ndarray).copy())
-
-            def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-                return owner.ufunc(ufunc, method, inputs, options)
-
-            def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Any:
-                return owner.function(function, inputs, options)
-
-            def dot(self, other: Any, out: Any = None) -> Any:
-                return owner.product(self, other, out)
-
-            def sum(self, axis: Any = None, keepdims: Any = False, out: Any = None) -> Any:  # type: ignore[override]
-                return owner.total(self, axis, keepdims, out)
-
-            def max(self, axis: Any = None, keepdims: Any = False, out: Any = None) -> Any:  # type: ignore[override]
-                return owner.largest(self, axis, keepdims, out)
-
-            def mean(self, axis: Any = None, keepdims: Any = False) -> Any:  # type: ignore[override]
-                return owner.mean(self, axis, keepdims)
-
-            def __getitem__(self, key: Any) -> Any:
-                found = super().__getitem__(key)
-                return (
-                    found if isinstance(found, np.ndarray) else np.asarray(found).view(Exact)
-                )  # an entry is exact too
-
-            def __setitem__(self, key: Any, value: Any) -> None:
-                entries = self.view(np.ndarray)
-                owner.meter.together(entries[key])
-                entries[key] = owner.entries(value)
-
-            def __index__(self) -> int:
-                raise NotUnderstoodError("an array or a decimal number as an index")
-
-            def __bool__(self) -> bool:
-                raise NotUnderstoodError("a decision that depends on the value of an array")
-
-        self.exact = Exact
+        self.exact = exact_array(self, dtype)
 
     # Making arrays.
 
@@ -284,12 +239,6 @@ class StandIn:
         self.meter.spend(1 + left.size * right.size / max(right.shape[0] if right.ndim else 1, 1) / TOGETHER)
         return self.written(matmul(left, right), out)
 
-    def inner(self, left: Any, right: Any) -> Any:
-        """The sum of the products of all entries of two arrays of one shape."""
-        if np.shape(left) != np.shape(right):
-            raise NotUnderstoodError(f"np.vdot of shapes {np.shape(left)} and {np.shape(right)}")
-        return self.product(left.reshape(-1), right.reshape(-1))
-
     def total(self, array: Any, axis: Any, keepdims: bool, out: Any) -> Any:
         self.meter.together(array)
         return self.written(self.resolved(array).sum(axis=axis, keepdims=keepdims) % PRIME, out)
@@ -334,10 +283,6 @@ class StandIn:
         self.meter.together(target)
         np.copyto(target.view(np.ndarray), self.entries(source), where=np.asarray(where, bool))
 
-    def concatenate(self, arrays: Any) -> Any:
-        self.meter.spend(1 + sum(getattr(a, "size", 1) for a in arrays) / TOGETHER)
-        return self.array(np.concatenate([self.entries(a) for a in arrays]))
-
     def einsum(self, subscripts: str, *operands: Any) -> Any:
         """Products summed over the letters that are not in the result, each letter along one axis."""
         inputs, arrow, output = subscripts.replace(" ", "").partition("->")
@@ -354,23 +299,3 @@ class StandIn:
             self.meter.together(product, factor)
             product = product * factor % PRIME
         return self.array(product.sum(axis=tuple(range(len(output), len(order)))) % PRIME)
-
-
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "dot": lambda np_, left, right, out=None: np_.product(left, right, out),
-    "vdot": StandIn.inner,
-    "where": StandIn.where,
-    "copyto": StandIn.copyto,
-    "shape": lambda np_, array: array.shape,
-    "ndim": lambda np_, array: array.ndim,
-    "zeros_like": lambda np_, array, **_: np_.zeros(array.shape),
-    "empty_like": lambda np_, array, **_: np_.empty(array.shape),
-    "concatenate": lambda np_, arrays: np_.concatenate(arrays),
-    "ravel": lambda np_, array: np_.array(np_.entries(array).ravel()),
-    "sum": lambda np_, array, axis=None, dtype=None, keepdims=False: np_.total(array, axis, keepdims, None),
-    "mean": lambda np_, array, axis=None, dtype=None, keepdims=False: np_.mean(array, axis, keepdims),
-    "transpose": lambda np_, array: array.T,
-    "outer": lambda np_, left, right: np_.product(left.reshape(-1, 1), right.reshape(1, -1)),
-    "einsum": lambda np_, subscripts, *operands: np_.einsum(subscripts, *operands),
-    "reshape": lambda np_, array, shape: array.reshape(shape),
-}
