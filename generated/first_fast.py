@@ -35,7 +35,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:e396733f6e9f304c61453752aa7db8d88f116eeea5ee6029294c51555b7ef04e"
+DIGEST = "sha256:9ba58f52656c9a1cf159016213de094ea4e609cbf0036686f6812ead70fd9a33"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -66,8 +66,12 @@ def unpack(theta):
 
 def pack(parameters):
     """One new vector with all the entries of `parameters`, in the order of `Parameters`."""
+    try:
+        parameters = Parameters(*parameters)
+    except TypeError as error:
+        raise ValueError(f"parameters are not {', '.join(Parameters._fields)}, an array each: {error}") from None
     theta = np.empty(PARAMETER_COUNT, DTYPE)
-    for name, view, values in zip(Parameters._fields, unpack(theta), parameters, strict=True):
+    for name, view, values in zip(Parameters._fields, unpack(theta), parameters):
         if np.shape(values) != view.shape:
             raise ValueError(f"{name} has shape {np.shape(values)}; expected {view.shape}")
         view[...] = _real(name, values)
@@ -79,7 +83,7 @@ def initialize(rng=None):
 
     That is lecun_normal; no two neurons start alike. `rng` is None, an integer seed or a numpy Generator.
     """
-    rng = np.random.default_rng(rng)
+    rng = _generator(rng)
     theta = np.zeros(PARAMETER_COUNT, DTYPE)
     parameters = unpack(theta)
     parameters.W1[...] = rng.standard_normal((n1, n0)) / np.sqrt(n0)
@@ -285,6 +289,17 @@ class State:
 
     def __init__(self, theta):
         self.gradient = np.empty_like(theta)
+        self._unprepared()
+
+    def __getstate__(self):
+        return self.gradient
+
+    def __setstate__(self, kept):
+        """A copy begins without views and buffers: copies of views would show other memory than these."""
+        self.gradient = kept
+        self._unprepared()
+
+    def _unprepared(self):
         self.gradients = unpack(self.gradient)
         self.X = self.Y = self.theta = self.parameters = self.sweep = None
         self.parts = ()
@@ -322,6 +337,7 @@ def step(theta, state, X, Y, learning_rate=0.1):
 
     If that is not finite, nothing is updated. The very arrays of the last step are not checked again.
     """
+    _started(state)
     if X is not state.X or Y is not state.Y:
         state.X, state.Y = X, Y = _data(X, Y)
     value = _step(theta, state, X, Y, _rate(learning_rate))
@@ -516,18 +532,23 @@ def train(
             continue
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{name} is {value!r}; expected an integer of at least 1")
+    epochs, batch_size = int(epochs), int(batch_size)  # a np.int8 could not count them
     if not _rate(learning_rate) > 0:
         raise ValueError(f"learning_rate is {learning_rate!r}; expected a positive number")
+    learning_rate = float(learning_rate)
     if patience is not None and validation is None:
         raise ValueError(f"patience is {patience!r} without validation; expected validation=(X, Y) to watch")
+    if callback is not None and not callable(callback):
+        raise ValueError(f"callback is {type(callback)}; expected a function of an epoch and the history")
     if validation is not None:
         try:
-            validation = _data(*validation)
+            inputs, targets = validation
+            validation = _data(inputs, targets)
         except (TypeError, ValueError) as error:
             raise ValueError(f"validation is no pair (X, Y) that can be used: {error}") from None
     if checkpoint_seconds is not None and (checkpoint is None or not _is_number(checkpoint_seconds)):
         raise ValueError(f"checkpoint_seconds is {checkpoint_seconds!r}; expected a number >= 0, and a checkpoint")
-    seed, rng = rng, np.random.default_rng(rng)
+    seed, rng = rng, _generator(rng)
     state = new_state(theta)
     data = X, Y
     ahead = min(max(1, GATHERED // (n0 * batch_size)) * batch_size, len(X))
@@ -543,9 +564,9 @@ def train(
             "X": _checksum(X),
             "Y": _checksum(Y),
             "validation": None if validation is None else [_checksum(a) for a in validation],
-            "epochs": int(epochs),
-            "batch_size": int(batch_size),
-            "learning_rate": float(learning_rate),
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
             "patience": None if patience is None else int(patience),
             "rng": None if seed is None else json.dumps(rng.bit_generator.state, default=np.ndarray.tolist),
         }
@@ -601,6 +622,7 @@ def check_gradient(theta, X, Y):
     About 1e-9 in float64 where the loss is smooth; it takes two evaluations of the loss for each parameter.
     """
     theta = _theta(theta)
+    _finite(theta, "theta")
     gradient = loss_and_gradient(theta, X, Y)[1]
     numerical = np.empty_like(gradient)
     for i in range(PARAMETER_COUNT):
@@ -610,7 +632,7 @@ def check_gradient(theta, X, Y):
         below[i] -= h
         numerical[i] = (loss(above, X, Y) - loss(below, X, Y)) / (above[i] - below[i])
     scale = max(np.abs(gradient).max(), np.abs(numerical).max())
-    return float(np.abs(gradient - numerical).max() / scale) if scale > 0 else 0.0
+    return float(np.abs(gradient - numerical).max() / scale) if scale != 0 else 0.0
 
 
 # The door: shapes are checked and other real dtypes converted once, with a message that says what is wrong.
@@ -621,7 +643,7 @@ def _real(name, value):
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} cannot be made an array: {error}") from None
-    if array is not value and np.ma.is_masked(value):
+    if array is not value and any(map(np.ma.is_masked, value if isinstance(value, (list, tuple)) else [value])):
         raise ValueError(f"{name} is a masked array with entries missing; expected a number in every entry")
     return array if array.dtype == DTYPE else _converted(name, array, value)
 
@@ -675,6 +697,19 @@ def _data(X, Y):
     return X, Y
 
 
+def _generator(rng):
+    """The generator that `rng` is or is the seed of."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise ValueError(f"rng is {rng!r:.30}; expected None, an integer >= 0 or a numpy Generator") from None
+
+
+def _started(state):
+    if not isinstance(state, State):
+        raise ValueError(f"state is {type(state)}; expected what new_state(theta) of this module gives")
+
+
 def _finite(array, name):
     for k in range(0, len(array), 4096):  # it may be a memmap
         part = array[k : k + 4096]
@@ -685,14 +720,19 @@ def _finite(array, name):
 
 
 def _is_number(value):
-    """Whether it is a finite number, and not negative."""
-    return isinstance(value, (int, float, np.integer, np.floating)) and 0 <= value < np.inf
+    """Whether it is a number that a float holds, and not negative."""
+    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
+        return False
+    try:
+        return 0 <= float(value) < np.inf
+    except OverflowError:  # an integer beyond all floats
+        return False
 
 
 def _rate(learning_rate):
     if not _is_number(learning_rate):
         raise ValueError(f"learning_rate is {learning_rate!r}; expected a positive number")
-    return learning_rate
+    return float(learning_rate)  # a np.float16 would make few digits of its products
 
 
 # Checkpoints: what `train` needs to go on where it was stopped, in a .npz file that is whole at every moment.
@@ -736,6 +776,9 @@ class _Checkpoint:
             file = open(self.path, "rb")
         except FileNotFoundError:
             return None
+        except OSError as error:
+            what = f"the checkpoint cannot be read ({error.strerror or error}); expected a file, or none yet"
+            raise OSError(error.errno, what, self.path) from None
         try:
             with file, np.load(file, allow_pickle=False) as saved:
                 if sum(part.file_size for part in saved.zip.infolist()) > os.path.getsize(self.path):

@@ -35,7 +35,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:2b7bdde162c0a3473973b9761d122f05f3fdc967849217620dfb84adc982eff0"
+DIGEST = "sha256:36b0c5e0b9cbe7884f360c9c8c8f6b3ac71904c42e5b0ecf118d28633fe98f3e"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -72,8 +72,12 @@ def unpack(theta):
 
 def pack(parameters):
     """One new vector with all the entries of `parameters`, in the order of `Parameters`."""
+    try:
+        parameters = Parameters(*parameters)
+    except TypeError as error:
+        raise ValueError(f"parameters are not {', '.join(Parameters._fields)}, an array each: {error}") from None
     theta = np.empty(PARAMETER_COUNT, DTYPE)
-    for name, view, values in zip(Parameters._fields, unpack(theta), parameters, strict=True):
+    for name, view, values in zip(Parameters._fields, unpack(theta), parameters):
         if np.shape(values) != view.shape:
             raise ValueError(f"{name} has shape {np.shape(values)}; expected {view.shape}")
         view[...] = _real(name, values)
@@ -85,7 +89,7 @@ def initialize(rng=None):
 
     That is lecun_normal; no two neurons start alike. `rng` is None, an integer seed or a numpy Generator.
     """
-    rng = np.random.default_rng(rng)
+    rng = _generator(rng)
     theta = np.zeros(PARAMETER_COUNT, DTYPE)
     parameters = unpack(theta)
     parameters.W1[...] = rng.standard_normal((n1, n0)) / np.sqrt(n0)
@@ -444,6 +448,17 @@ class State:
 
     def __init__(self, theta):
         self.gradient = np.empty_like(theta)
+        self._unprepared()
+
+    def __getstate__(self):
+        return self.gradient
+
+    def __setstate__(self, kept):
+        """A copy begins without views and buffers: copies of views would show other memory than these."""
+        self.gradient = kept
+        self._unprepared()
+
+    def _unprepared(self):
         self.gradients = unpack(self.gradient)
         self.X = self.Y = self.theta = self.parameters = self.sweep = None
         self.parts = ()
@@ -481,6 +496,7 @@ def step(theta, state, X, Y, learning_rate=0.1):
 
     If that is not finite, nothing is updated. The very arrays of the last step are not checked again.
     """
+    _started(state)
     if X is not state.X or Y is not state.Y:
         state.X, state.Y = X, Y = _data(X, Y)
     value = _step(theta, state, X, Y, _rate(learning_rate))
@@ -710,18 +726,23 @@ def train(
             continue
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{name} is {value!r}; expected an integer of at least 1")
+    epochs, batch_size = int(epochs), int(batch_size)  # a np.int8 could not count them
     if not _rate(learning_rate) > 0:
         raise ValueError(f"learning_rate is {learning_rate!r}; expected a positive number")
+    learning_rate = float(learning_rate)
     if patience is not None and validation is None:
         raise ValueError(f"patience is {patience!r} without validation; expected validation=(X, Y) to watch")
+    if callback is not None and not callable(callback):
+        raise ValueError(f"callback is {type(callback)}; expected a function of an epoch and the history")
     if validation is not None:
         try:
-            validation = _data(*validation)
+            inputs, targets = validation
+            validation = _data(inputs, targets)
         except (TypeError, ValueError) as error:
             raise ValueError(f"validation is no pair (X, Y) that can be used: {error}") from None
     if checkpoint_seconds is not None and (checkpoint is None or not _is_number(checkpoint_seconds)):
         raise ValueError(f"checkpoint_seconds is {checkpoint_seconds!r}; expected a number >= 0, and a checkpoint")
-    seed, rng = rng, np.random.default_rng(rng)
+    seed, rng = rng, _generator(rng)
     state = new_state(theta)
     data = X, Y
     ahead = min(max(1, GATHERED // (n0 * batch_size)) * batch_size, len(X))
@@ -737,9 +758,9 @@ def train(
             "X": _checksum(X),
             "Y": _checksum(Y),
             "validation": None if validation is None else [_checksum(a) for a in validation],
-            "epochs": int(epochs),
-            "batch_size": int(batch_size),
-            "learning_rate": float(learning_rate),
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
             "patience": None if patience is None else int(patience),
             "rng": None if seed is None else json.dumps(rng.bit_generator.state, default=np.ndarray.tolist),
         }
@@ -795,6 +816,7 @@ def check_gradient(theta, X, Y):
     About 1e-9 in float64 where the loss is smooth; it takes two evaluations of the loss for each parameter.
     """
     theta = _theta(theta)
+    _finite(theta, "theta")
     gradient = loss_and_gradient(theta, X, Y)[1]
     numerical = np.empty_like(gradient)
     for i in range(PARAMETER_COUNT):
@@ -804,7 +826,7 @@ def check_gradient(theta, X, Y):
         below[i] -= h
         numerical[i] = (loss(above, X, Y) - loss(below, X, Y)) / (above[i] - below[i])
     scale = max(np.abs(gradient).max(), np.abs(numerical).max())
-    return float(np.abs(gradient - numerical).max() / scale) if scale > 0 else 0.0
+    return float(np.abs(gradient - numerical).max() / scale) if scale != 0 else 0.0
 
 
 # The door: shapes are checked and other real dtypes converted once, with a message that says what is wrong.
@@ -815,7 +837,7 @@ def _real(name, value):
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} cannot be made an array: {error}") from None
-    if array is not value and np.ma.is_masked(value):
+    if array is not value and any(map(np.ma.is_masked, value if isinstance(value, (list, tuple)) else [value])):
         raise ValueError(f"{name} is a masked array with entries missing; expected a number in every entry")
     return array if array.dtype == DTYPE else _converted(name, array, value)
 
@@ -869,6 +891,19 @@ def _data(X, Y):
     return X, Y
 
 
+def _generator(rng):
+    """The generator that `rng` is or is the seed of."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise ValueError(f"rng is {rng!r:.30}; expected None, an integer >= 0 or a numpy Generator") from None
+
+
+def _started(state):
+    if not isinstance(state, State):
+        raise ValueError(f"state is {type(state)}; expected what new_state(theta) of this module gives")
+
+
 def _finite(array, name):
     for k in range(0, len(array), 4096):  # it may be a memmap
         part = array[k : k + 4096]
@@ -879,14 +914,19 @@ def _finite(array, name):
 
 
 def _is_number(value):
-    """Whether it is a finite number, and not negative."""
-    return isinstance(value, (int, float, np.integer, np.floating)) and 0 <= value < np.inf
+    """Whether it is a number that a float holds, and not negative."""
+    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
+        return False
+    try:
+        return 0 <= float(value) < np.inf
+    except OverflowError:  # an integer beyond all floats
+        return False
 
 
 def _rate(learning_rate):
     if not _is_number(learning_rate):
         raise ValueError(f"learning_rate is {learning_rate!r}; expected a positive number")
-    return learning_rate
+    return float(learning_rate)  # a np.float16 would make few digits of its products
 
 
 # Checkpoints: what `train` needs to go on where it was stopped, in a .npz file that is whole at every moment.
@@ -930,6 +970,9 @@ class _Checkpoint:
             file = open(self.path, "rb")
         except FileNotFoundError:
             return None
+        except OSError as error:
+            what = f"the checkpoint cannot be read ({error.strerror or error}); expected a file, or none yet"
+            raise OSError(error.errno, what, self.path) from None
         try:
             with file, np.load(file, allow_pickle=False) as saved:
                 if sum(part.file_size for part in saved.zip.infolist()) > os.path.getsize(self.path):

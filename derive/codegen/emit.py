@@ -53,13 +53,13 @@ class Stated(Protocol):
         """What was proved, in lines for people."""
 
 
-TARGET_CHECKS = {
-    "unit": "((Y >= 0) & (Y <= 1)).all()",
-    "distribution": "(Y.min() >= 0 and np.abs(Y.sum(axis=1) - 1).max() < 1e-5)",
-    "count": "(Y >= 0).all()",
-    "sign": "(np.abs(Y) == 1).all()",
+WRONG_TARGETS = {
+    "unit": "(Y < 0) | (Y > 1)",
+    "distribution": "(Y < 0) | (np.abs(Y.sum(axis=1, keepdims=True) - 1) >= 1e-5)",
+    "count": "Y < 0",
+    "sign": "np.abs(Y) != 1",
 }
-"""For every kind of targets but the real ones, what they have to satisfy."""
+"""For every kind of targets but the real ones, which entries are none."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ def _inputs(architecture: Architecture) -> dict[str, Any]:
         "pass_weights": ", weights" * architecture.sample_weights,
         "swept": ", _weights(weights, len(X))" * architecture.sample_weights,
         "penalty": architecture.penalty.words,
-        "target_check": TARGET_CHECKS.get(architecture.loss.targets, ""),
+        "target_wrong": WRONG_TARGETS.get(architecture.loss.targets, ""),
         "target_words": TARGETS[architecture.loss.targets],
     }
 

@@ -69,6 +69,7 @@ class _Comparison:
         self.drawn = {"rng": masks} if masks else {}
         self.module |= {"_mask": _next_mask, "_targets": lambda Y: None, "_weights": lambda weights, N: weights}
         self.module |= {"_finite": lambda array, name: None, "_rate": lambda learning_rate: learning_rate}
+        self.module |= {"_generator": lambda rng: rng}
 
     def arguments(self) -> tuple[Any, ...]:
         """theta, X, Y and what else the module takes, theta as a copy that may be written to."""

@@ -27,7 +27,7 @@ FRAME = (
     *("Parameters", "State", "_buffers", "_buffers_one", "scheduled", "_orthogonal"),
     *("DivergedError", "_overflow", "_diverged"),
     *("_real", "_theta", "_in_place", "_matrix", "_data", "_finite", "_prepare"),
-    *("_one_hot", "_targets", "_weights", "_mask", "_converted", "_is_number", "_rate"),
+    *("_one_hot", "_targets", "_weights", "_mask", "_converted", "_is_number", "_rate", "_generator", "_started"),
     *("_Checkpoint", "_remove", "_checksum"),
     *("PART", "GATHERED"),
 )
@@ -35,7 +35,7 @@ FRAME = (
 
 DOOR = (
     *("_theta", "_in_place", "_matrix", "_data", "_finite", "_one_hot", "_weights", "_mask"),
-    *("_prepare", "_rate", "float"),
+    *("_prepare", "_rate", "_generator", "_started", "float"),
 )
 """Calls that do nothing to good input; each function has to make those that derive writes."""
 
