@@ -35,7 +35,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:2334552cb78fe52eb0b0b58025aee4e8c0811c5d4c6c5d435baeba7e01a2bbac"
+DIGEST = "sha256:b7e48f4172070290373eb7693e4f1f6653db5352ec6fd2c1cf4b910abd5670bf"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -1010,7 +1010,10 @@ class _Checkpoint:
     """
 
     def __init__(self, path, seconds, samples, training, arrays, state, rng):
-        self.path = os.path.realpath(os.fsdecode(path))
+        try:
+            self.path = os.path.realpath(os.fsdecode(path))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"checkpoint is {path!r:.60}; expected the path of a file: {error}") from None
         self.seconds, self.samples, self.training = seconds, samples, training
         self.arrays, self.state, self.rng = arrays, state, rng
 
@@ -1037,17 +1040,21 @@ class _Checkpoint:
         return order
 
     def read(self, curves):
+        if os.path.exists(self.path) and not os.path.isfile(self.path):
+            raise ValueError(f"{self.path} is no file; expected the path of a checkpoint, or of none yet")
         try:
             file = open(self.path, "rb")
         except FileNotFoundError:
             return None
         except OSError as error:
-            what = f"the checkpoint cannot be read ({error.strerror or error}); expected a file, or none yet"
+            what = f"the checkpoint cannot be read ({error.strerror or error})"
             raise OSError(error.errno, what, self.path) from None
         try:
             with file, np.load(file, allow_pickle=False) as saved:
                 if sum(part.file_size for part in saved.zip.infolist()) > os.path.getsize(self.path):
                     raise ValueError("it is compressed")
+                if len(saved.files) != len({*saved.files}):
+                    raise ValueError("it has two arrays of one name")
                 rest = json.loads(saved["rest"].tobytes())
                 other = [key for key, value in self.training.items() if rest["training"].get(key) != value]
                 for name, array in self.arrays.items() if not other else ():
@@ -1071,11 +1078,15 @@ class _Checkpoint:
     def restore(self, rest, curves):
         """Put the state and the generator back; raises some error for numbers that `train` cannot go on with."""
         done, total, lowest, history, drawn = rest["numbers"]
+        finite = "best", "opening" if done else "theta"  # theta may overflow within an epoch
         rates = [total, lowest, *(value for name in curves for value in history[name])]
         whole = [done, history.get("best_epoch", 0)]
         if {*map(type, rates)} != {float} or {*map(type, whole)} != {int}:
             raise ValueError("its numbers have other types")
-        if len({len(history[name]) for name in curves}) != 1 or not 0 <= done < self.samples:
+        if any(np.isnan(rates)) or not all(np.isfinite(self.arrays[name]).all() for name in finite):
+            raise ValueError("its numbers are not finite")
+        lengths = {len(history[name]) for name in curves}
+        if len(lengths) != 1 or not 0 <= done < self.samples or history.get("best_epoch", -1) >= max(lengths):
             raise ValueError("its numbers do not fit")
         if not all(0 <= number < 2**53 for number in whole):
             raise ValueError("its numbers count nothing")
@@ -1087,7 +1098,10 @@ class _Checkpoint:
     def write(self, *numbers):
         """Put a new file, once it is complete and on the disk, in the place of the old one."""
         rest = {"training": self.training, "numbers": numbers, "generator": self.rng.bit_generator.state}
-        text = json.dumps(rest, default=np.ndarray.tolist)
+        lost = [key for key, values in numbers[3].items() if not isinstance(key, str) or not _is_kept(values)]
+        if lost:
+            raise ValueError(f"history[{lost[0]!r:.60}] cannot be kept; expected lists of numbers or texts, by name")
+        text = json.dumps(rest, default=_listed)
         try:
             for left in reversed(range(9)):
                 try:
@@ -1101,10 +1115,18 @@ class _Checkpoint:
             raise OSError(error.errno, what, self.path) from None
         self.written = time.monotonic()
 
+    def permit(self, temporary):
+        """Let those read the new file who may read the old one, and no others."""
+        try:
+            os.chmod(temporary, os.stat(self.path).st_mode & 0o777)
+        except OSError:  # there is no old one, or nothing is known of permissions
+            pass
+
     def replace(self, text):
         temporary = f"{self.path}.{os.urandom(8).hex()}.tmp"
         try:
             with open(temporary, "xb") as file:
+                self.permit(temporary)
                 with zipfile.ZipFile(file, "w") as archive:  # as np.savez does; closed on a full disk too
                     for name, array in {"rest": np.frombuffer(text.encode(), np.uint8), **self.arrays}.items():
                         with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
@@ -1122,6 +1144,20 @@ class _Checkpoint:
                 os.close(folder)
         except OSError:  # not every system has a way to
             pass
+
+
+def _listed(array):
+    """An array, or a number of NumPy's, as JSON holds it."""
+    return array.tolist()
+
+
+def _is_kept(value):
+    """Whether JSON gives back the same value; a number of NumPy's comes back as the same number of Python's."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_kept(each) for key, each in value.items())
+    if isinstance(value, list):
+        return all(map(_is_kept, value))
+    return value is None or isinstance(value, (str, int, float, np.bool_, np.integer, np.float32, np.float16))
 
 
 def _remove(path):

@@ -50,9 +50,11 @@ def update(architecture: Architecture, style: str) -> dict[str, Any]:
             body += calls
             scratch = max(scratch, temporaries, key=len)
     clipped = clip_lines(architecture, style)
+    drawing = ["rng"] * any(options.dropout for options in architecture.layers)
     fetched = [f"{state} = state.{state}" for state in vectors]
     return {
         "states": program.states,
+        "kept": ", ".join(f"self.{name}" for name in (*program.states, *drawing, "gradient")),
         "vectors": vectors,
         "counters": program.counters,
         "scratch": scratch,

@@ -6,7 +6,6 @@ import copy
 import pickle
 from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -176,16 +175,6 @@ def test_check_gradient_never_praises_what_is_no_number(style: str) -> None:
     says(lambda: module.check_gradient(np.full_like(theta, np.nan), X, Y), r"theta\[0\] is nan; expected a finite")
     with np.errstate(all="ignore"):
         assert np.isnan(module.check_gradient(theta, X, np.full((7, 2), 1e200)))
-
-
-@both_styles
-@pytest.mark.parametrize("path", ["folder", ""])
-def test_a_folder_is_no_checkpoint(style: str, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "folder").mkdir()
-    monkeypatch.chdir(tmp_path)
-    module = made(style)
-    with pytest.raises(OSError, match=r"the checkpoint cannot be read \(.*\); expected a file, or none yet"):
-        module.train(module.initialize(0), X, Y, epochs=1, checkpoint=path)
 
 
 # What targets have to be: the message says where and what came.

@@ -28,7 +28,7 @@ FRAME = (
     *("DivergedError", "_overflow", "_diverged"),
     *("_real", "_theta", "_in_place", "_matrix", "_data", "_finite", "_prepare"),
     *("_one_hot", "_targets", "_weights", "_mask", "_converted", "_is_number", "_rate", "_generator", "_started"),
-    *("_Checkpoint", "_remove", "_checksum"),
+    *("_Checkpoint", "_remove", "_checksum", "_listed", "_is_kept"),
     *("PART", "GATHERED"),
 )
 """What emitted modules have around their equations, all of them or those that need it."""
