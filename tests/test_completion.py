@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from derive.cli import COMMANDS, main
-from derive.model.tables import ACTIVATIONS, INITIALIZATIONS, LOSSES, OPTIMIZERS, SCHEDULES
+from derive.model.tables import ACTIVATIONS, INITIALIZATIONS, LOSSES, OPTIMIZERS, ROW_ACTIVATIONS, SCHEDULES
+
+NAMES = (*ACTIVATIONS, *ROW_ACTIVATIONS)
 
 
 @pytest.fixture
@@ -41,15 +43,15 @@ def test_commands_and_names(offered, shell):
     found = values(offered("", shell=shell))
     assert sorted(value.partition("\t")[0] for value in found) == sorted(COMMANDS)
     assert values(offered("generate", "--activation", "soft", shell=shell)) == [
-        name for name in ACTIVATIONS if name.startswith("soft")
+        name for name in NAMES if name.startswith("soft")
     ]
 
 
 @pytest.mark.parametrize(
     ("option", "names"),
     [
-        ("--activation", ACTIVATIONS),
-        ("--output", ACTIVATIONS),
+        ("--activation", NAMES),
+        ("--output", NAMES),
         ("--loss", LOSSES),
         ("--optimizer", OPTIMIZERS),
         ("--schedule", SCHEDULES),

@@ -18,7 +18,7 @@ from derive.model.architecture import Architecture, Update
 from derive.model.definition import read_definition
 from derive.model.errors import DeriveError, shorten
 from derive.model.specification import SETTINGS, read_specification
-from derive.model.tables import ACTIVATIONS, DTYPES, INITIALIZATIONS, LOSSES, OPTIMIZERS, SCHEDULES
+from derive.model.tables import ACTIVATIONS, DTYPES, INITIALIZATIONS, LOSSES, OPTIMIZERS, ROW_ACTIVATIONS, SCHEDULES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -34,6 +34,8 @@ def _named_option(option: str, table: Iterable[str], help_: str) -> Callable[[Co
     return click.option(option, metavar="NAME", shell_complete=one_of(names), help=f"{help_}: {', '.join(names)}.")
 
 
+NAMES = (*ACTIVATIONS, *ROW_ACTIVATIONS)
+
 OPTIONS = (
     click.argument("specification", metavar="[SPEC.toml]", required=False, type=FILE),
     click.option("--layers", metavar="N-N-N", help="Sizes from input to output, as in 64-32-10."),
@@ -41,13 +43,13 @@ OPTIONS = (
         "--activation",
         "hidden",
         metavar="NAME[,NAME]",
-        shell_complete=some_of(ACTIVATIONS),
-        help=f"Of the hidden layers, one for all or one for each [{HIDDEN}]. Known: {', '.join(ACTIVATIONS)}.",
+        shell_complete=some_of(NAMES),
+        help=f"Of the hidden layers, one for all or one for each [{HIDDEN}]. Known: {', '.join(NAMES)}.",
     ),
     click.option(
         "--output",
         metavar="NAME[,NAME]",
-        shell_complete=some_of(ACTIVATIONS),
+        shell_complete=some_of(NAMES),
         help=f"Of the last layer; a list is for the last layers [{OUTPUT}].",
     ),
     click.option(
