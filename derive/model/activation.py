@@ -14,6 +14,7 @@ from derive.model.errors import DeriveError, FormulaError, shorten, unknown
 from derive.model.limits import LIMITS
 from derive.model.names import identifier
 from derive.model.reader import parse
+from derive.model.scalars import constant
 from derive.model.tables import ACTIVATIONS, ROW_ACTIVATIONS
 
 if TYPE_CHECKING:
@@ -190,9 +191,7 @@ def _constant(where: str, key: object, value: object) -> float:
     key = identifier(key, "constant", where)
     if key == "z":
         raise DeriveError(f"{where}: z is the argument, so no constant can be called z")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e100:
-        raise DeriveError(f"{where}: the constant {key} has to be a finite number, not {shorten(value)}")
-    return float(value)
+    return constant(where, key, value)
 
 
 def _words(expression: str) -> set[str]:

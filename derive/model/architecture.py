@@ -17,6 +17,7 @@ from derive.model.loss import Loss, loss_function
 from derive.model.names import identifier
 from derive.model.penalty import Penalty
 from derive.model.penalty import penalty as read_penalty
+from derive.model.scalars import real, whole
 from derive.model.tables import DTYPES, NORMALIZATIONS, OPTIMIZERS
 from derive.model.training import DEFAULT_PACE, DEFAULT_START, Pace, Start, clip_norm, every_layer
 
@@ -40,9 +41,11 @@ class Update:
             if key not in known:
                 raise unknown("constant", key, known, f"optimizer {self.name!r}")
             most = 1 if key == "bias_correction" else MAX_CONSTANT
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+            number = real(value)
+            if number is None or not 0 <= number <= most:
                 shown = "be 0 or 1" if most == 1 else "lie in [0, 1)"
                 raise DeriveError(f"optimizer {self.name!r}: {key} has to {shown}, not {shorten(value)}")
+            given[key] = number
         merged = tuple((key, float(given.get(key, default))) for key, default in known.items())
         object.__setattr__(self, "constants", merged)
 
@@ -235,12 +238,15 @@ def _sizes(values: Iterable[int]) -> tuple[int, ...]:
         raise DeriveError(
             f"sizes: {len(sizes)} given; at least two (input and output) and at most {MAX_LAYERS + 1} are needed"
         )
+    found = []
     for position, size in enumerate(sizes):
-        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_WIDTH:
+        units = whole(size)
+        if units is None or not 1 <= units <= MAX_WIDTH:
             raise DeriveError(
                 f"sizes: entry {position} is {shorten(size)}; every size is a whole number from 1 to {MAX_WIDTH}"
             )
-    return sizes
+        found.append(units)
+    return tuple(found)
 
 
 def _one_meaning_a_name(functions: tuple[Activation, ...]) -> None:

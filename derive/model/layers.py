@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from derive.model.errors import DeriveError, shorten, unknown
+from derive.model.scalars import real, whole
 from derive.model.tables import NORMALIZATIONS
 
 
@@ -26,12 +27,14 @@ class LayerOptions:
         known = isinstance(self.normalization, str) and self.normalization in ("", *NORMALIZATIONS)
         if not known:
             raise unknown("normalization", self.normalization, NORMALIZATIONS)
-        if isinstance(self.dropout, bool) or not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
+        dropout = real(self.dropout)
+        if dropout is None or not 0 <= dropout < 1:
             raise DeriveError(f"dropout is {shorten(self.dropout)}; expected a probability from 0 up to but not 1")
-        if not isinstance(self.residual, int) or self.residual < 0:
+        residual = int(self.residual) if isinstance(self.residual, bool) else whole(self.residual)
+        if residual is None or residual < 0:
             raise DeriveError(f"residual is {shorten(self.residual)}; expected true, or the number of layers around")
-        object.__setattr__(self, "dropout", float(self.dropout))
-        object.__setattr__(self, "residual", int(self.residual))
+        object.__setattr__(self, "dropout", float(dropout))
+        object.__setattr__(self, "residual", residual)
 
     @property
     def plain(self) -> bool:

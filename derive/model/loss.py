@@ -18,6 +18,7 @@ from derive.model.definition import read_definition
 from derive.model.errors import DeriveError, FormulaError, shorten, unknown
 from derive.model.limits import LIMITS
 from derive.model.names import identifier
+from derive.model.scalars import MAX_CONSTANT, RANGES, constant, ranged
 from derive.model.tables import LOSSES, TARGETS
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Loss:
         if not isinstance(self.expression, str):
             raise DeriveError(f"{where}: the expression has to be text, not {shorten(self.expression)}")
         constants = self.constants.items() if isinstance(self.constants, Mapping) else self.constants
-        object.__setattr__(self, "constants", tuple((str(key), value) for key, value in constants))
+        object.__setattr__(self, "constants", tuple((str(key), self._constant(str(key), v)) for key, v in constants))
         if len(self.constants) > LIMITS["constants"].most:
             raise DeriveError(f"{where}: {LIMITS['constants'].exceeded(len(self.constants))}")
         if not isinstance(self.targets, str) or self.targets not in TARGETS:
@@ -70,12 +71,6 @@ class Loss:
             return
         if self.name in LOSSES and self.expression != read_definition(LOSSES[self.name].definition).expression:
             raise DeriveError(f"{where} is built in as {LOSSES[self.name].definition}; give your own another name")
-        for key, value in self.constants:
-            identifier(key, "constant", where)
-            if key in ("a", "y") or isinstance(value, bool) or not isinstance(value, int | float):
-                raise DeriveError(f"{where}: the constant {key} is {shorten(value)}; a and y are taken, others numbers")
-            if not abs(value) < 1e100:
-                raise DeriveError(f"{where}: the constant {key} has to be a finite number, not {shorten(value)}")
         try:
             with budget(where):
                 self._check()
@@ -84,6 +79,14 @@ class Loss:
 
     def __str__(self) -> str:
         return self.name
+
+    def _constant(self, key: str, value: object) -> float:
+        where = f"loss {shorten(self.name)}"
+        identifier(key, "constant", where)
+        if key in ("a", "y"):
+            raise DeriveError(f"{where}: a is the output and y the target, so no constant can be called {key}")
+        number = constant(where, key, value)
+        return ranged(where, key, number, MAX_CONSTANT) if self.name in LOSSES and key in RANGES else number
 
     def _check(self) -> None:
         a, _ = VARIABLES()

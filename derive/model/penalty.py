@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from derive.model.errors import DeriveError, shorten, unknown
+from derive.model.scalars import MAX_CONSTANT, real
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,10 @@ class Penalty:
     def __post_init__(self) -> None:
         for key in ("l2", "l1"):
             value = getattr(self, key)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e100:
+            number = real(value)
+            if number is None or not 0 <= number < MAX_CONSTANT:
                 raise DeriveError(f"penalty: {key} has to be a number of at least 0, not {shorten(value)}")
-            object.__setattr__(self, key, float(value))
+            object.__setattr__(self, key, float(number))
         for key in ("half", "over_samples"):
             if not isinstance(getattr(self, key), bool):
                 raise DeriveError(f"penalty: {key} is {shorten(getattr(self, key))}; expected true or false")

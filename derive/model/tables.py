@@ -131,7 +131,10 @@ TARGETS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class LossRow:
-    """A loss: c of one unit in terms of its output a and target y, then its constants; and a key of TARGETS."""
+    """A loss: c of one unit in terms of its output a and target y, then its constants; and a key of TARGETS.
+
+    `model.scalars.RANGES` says what its constants have to be.
+    """
 
     definition: str
     targets: str = "real"

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from derive.model.errors import DeriveError, shorten, unknown
+from derive.model.scalars import LARGEST, ranged, real, whole
 from derive.model.tables import INITIALIZATIONS, SCHEDULES, Initialization, Schedule
-
-LARGEST = 1e6  # of any of these constants
-
-RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
-    "every": ("be a whole number of at least 1", lambda value: value >= 1 and value == int(value)),
-    "factor": ("lie in (0, 1]", lambda value: 0 < value <= 1),
-    "minimum": ("be at least 0", lambda value: value >= 0),
-    "power": ("be positive", lambda value: value > 0),
-    "scale": ("be positive", lambda value: value > 0),
-    "warm_up": ("be a whole number of at least 0", lambda value: value >= 0 and value == int(value)),
-}
-"""What each constant has to be, in words and as a test."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +31,7 @@ class Choice:
         for key, value in given.items():
             if key not in known:
                 raise unknown("constant", key, known, where) if known else _takes_none(where, key)
-            said, fits = RANGES[key]
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not abs(value) <= LARGEST or not fits(value):
-                raise DeriveError(f"{where}: {key} has to {said}, not {shorten(value)}")
+            given[key] = ranged(where, key, value)
         merged = tuple((key, float(given.get(key, default))) for key, default in known.items())
         object.__setattr__(self, "constants", merged)
 
@@ -105,22 +91,24 @@ def clip_norm(value: object) -> float | None:
     """The norm beyond which a gradient is shortened: a positive number, or None where none is."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LARGEST:
+    number = real(value)
+    if number is None or not 0 < number <= LARGEST:
         raise DeriveError(
             f"clip: the largest norm of a gradient has to be a positive number up to {LARGEST:g}, not {shorten(value)}"
         )
-    return float(value)
+    return float(number)
 
 
 def every_layer(value: object) -> int | None:
     """How many layers apart the activations are that a step keeps; None where it keeps all."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    number = whole(value)
+    if number is None or number < 1:
         raise DeriveError(
             f"checkpoint_every: {shorten(value)} is not a whole number of at least 1; 2 keeps every second activation"
         )
-    return value
+    return number
 
 
 def training_lines(
