@@ -57,7 +57,8 @@ class Samples:
     @property
     def relative(self) -> Any:
         """The weights divided by their mean, with which a module's loss is the weighted mean."""
-        return self.weights / self.weights.mean()
+        weights = self.weights / self.weights.max()  # the sum of the largest floats would overflow
+        return weights / weights.mean()
 
 
 def epochs(
@@ -67,44 +68,62 @@ def epochs(
     samples: Samples,
     rng: np.random.Generator,
     *,
-    count: int,
+    numbers: range,
+    whole: int,
     batch_size: int,
     learning_rate: float,
 ) -> Iterator[float]:
-    """Train `theta`, in place, for at most `count` epochs; yields the mean loss of each as it ends.
+    """Train `theta`, in place, for the epochs of these `numbers`; yields the mean loss of each as it ends.
 
-    The loss of a batch is its weighted mean: a sample of weight 2 counts as two. Raises ValueError for a loss or
-    parameters that are not finite, and says in which epoch (from 0).
+    The schedule of the learning rate, if there is one, goes over epochs 0 to `whole` - 1. The loss of an epoch is the
+    weighted mean over all samples: weights are divided by their mean once, not in each batch, so that the gradients
+    of the batches have the right sizes in relation to each other. Raises ValueError for a loss or parameters that
+    are not finite, and says in which epoch.
     """
-    N = len(samples.X)
-    for epoch in range(count):
-        rate = module.scheduled(learning_rate, epoch, count) if hasattr(module, "scheduled") else learning_rate
+    N, relative = len(samples.X), samples.relative
+    for epoch in numbers:
+        rate = module.scheduled(learning_rate, epoch, whole) if hasattr(module, "scheduled") else learning_rate
         order = rng.permutation(N)
         total = 0.0
         for start in range(0, N, batch_size):
-            batch = samples.batch(order[start : start + batch_size])
+            rows = order[start : start + batch_size]
             with np.errstate(over="ignore", invalid="ignore"):
-                total += len(batch.X) * module.step(theta, state, batch.X, batch.Y, rate, batch.relative)
+                total += len(rows) * module.step(theta, state, samples.X[rows], samples.Y[rows], rate, relative[rows])
             if not np.isfinite(total):
                 break
         if not (np.isfinite(total) and np.isfinite(theta).all()):
-            raise ValueError(
-                f"training diverged in epoch {epoch}: the loss or the parameters are no longer finite; "
-                "standardize the inputs or use a smaller learning_rate_init"
-            )
+            raise _diverged(f"in epoch {epoch}", "standardize the inputs or use a smaller learning_rate_init")
         yield total / N
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Where L-BFGS-B ended: parameters, loss, iterations; why it `stopped`, "" if it converged."""
+
+    theta: Any
+    loss: float
+    iterations: int
+    stopped: str
 
 
 def minimized(
     module: ModuleType, theta: Any, samples: Samples, *, iterations: int, evaluations: int, tol: float
-) -> tuple[Any, float, int, bool]:
-    """L-BFGS-B on all samples at once: the parameters, the loss there, the iterations, and whether it converged."""
+) -> Minimum:
+    """L-BFGS-B on all samples at once. Raises ValueError for a loss or parameters that are not finite."""
     from scipy.optimize import minimize
 
     data = (samples.X, samples.Y, samples.relative)
     limits = {"maxiter": iterations, "maxfun": evaluations, "gtol": tol}
-    result = minimize(module.loss_and_gradient, theta, data, jac=True, method="L-BFGS-B", options=limits)
-    return result.x, float(result.fun), int(result.nit), result.status != 1  # 1: a limit was reached
+    with np.errstate(over="ignore", invalid="ignore"):
+        result = minimize(module.loss_and_gradient, theta, data, jac=True, method="L-BFGS-B", options=limits)
+    if not (np.isfinite(result.fun) and np.isfinite(result.x).all()):
+        raise _diverged(f"after {result.nit} iterations", "standardize the inputs")
+    stopped = "" if result.status == 0 else str(result.message).strip(": ")
+    return Minimum(result.x, float(result.fun), int(result.nit), stopped)
+
+
+def _diverged(when: str, remedy: str) -> ValueError:
+    return ValueError(f"training diverged {when}: the loss or the parameters are no longer finite; {remedy}")
 
 
 @dataclass

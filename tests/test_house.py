@@ -22,7 +22,7 @@ EXCEPTIONS = {("derive.codegen.audit", "derive.proof.certificate")}
 
 JINJA = ("derive.codegen.emit", "derive.teach")
 OPTIONAL = {
-    "sklearn": ("derive.sklearn", "derive.sklearn.estimator", "derive.commands.demo"),
+    "sklearn": ("derive.sklearn", "derive.sklearn.data", "derive.sklearn.estimator", "derive.commands.demo"),
     "scipy": ("derive.fitting",),
     "torch": ("derive.interop",),
     "onnx": ("derive.interop.onnx_export",),

@@ -86,7 +86,7 @@ class Loss:
         if key in ("a", "y"):
             raise DeriveError(f"{where}: a is the output and y the target, so no constant can be called {key}")
         number = constant(where, key, value)
-        return ranged(where, key, number, MAX_CONSTANT) if self.name in LOSSES and key in RANGES else number
+        return ranged(where, key, value, MAX_CONSTANT) if self.name in LOSSES and key in RANGES else number
 
     def _check(self) -> None:
         a, _ = VARIABLES()

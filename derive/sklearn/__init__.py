@@ -19,13 +19,15 @@ except ImportError:
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
 
 from derive.fitting import Samples
 from derive.model.activation import Activation
 from derive.model.errors import DeriveError, shorten
 from derive.model.loss import loss_function
-from derive.sklearn.estimator import Network, known
+from derive.sklearn.data import listed_classes, same_labels, several_labels
+from derive.sklearn.estimator import Network
+from derive.sklearn.settings import known
 
 __all__ = ["DerivedClassifier", "DerivedRegressor"]
 
@@ -58,25 +60,34 @@ class DerivedClassifier(ClassifierMixin, Network):
 
     def _targets(self, y: Any, fresh: bool, classes: Any = None) -> Any:
         check_classification_targets(y)
+        given = None if classes is None else listed_classes(classes)
         if fresh:
-            seen = unique_labels(y) if classes is None else unique_labels(classes)
-            several = type_of_target(y).startswith("multilabel")
-            self._binarizer = LabelBinarizer().fit(y if several else seen)
+            seen = unique_labels(y) if given is None else given
+            self._binarizer = LabelBinarizer().fit(y if several_labels(y) else seen)
             self.classes_ = seen
-        elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
-            raise ValueError(f"classes is {shorten(classes)}, but {shorten(self.classes_)} came before; give the same")
+        elif given is not None and not np.array_equal(self.classes_, given):
+            raise DeriveError(f"classes is {shorten(classes)}, but {shorten(self.classes_)} came before; give the same")
+        same_labels(self._binarizer, y)
         strange = np.setdiff1d(unique_labels(y), self.classes_)
         if len(strange):
-            raise ValueError(
-                f"y has the classes {shorten(list(strange))}, which are not among {shorten(self.classes_)}"
+            raise DeriveError(
+                f"y has the classes {shorten(strange.tolist())}, which are not among {shorten(self.classes_)}"
             )
         return self._binarizer.transform(y)
 
+    def _strata(self, Y: Any) -> Any:
+        if self._binarizer.y_type_.startswith("multilabel"):
+            return None
+        return Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
+
     @available_if(_by_epochs)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """One epoch on these samples. The first call needs all the `classes`, unless y holds several labels each."""
-        if not hasattr(self, "theta_") and classes is None and not type_of_target(y).startswith("multilabel"):
-            raise ValueError("the first call of partial_fit needs classes, an array of all that will come")
+        """One epoch on these samples. The first call needs all the `classes`, unless y holds several labels each.
+
+        What is said of DerivedRegressor.partial_fit holds here too.
+        """
+        if not hasattr(self, "theta_") and classes is None and not several_labels(y):
+            raise DeriveError("the first call of partial_fit needs classes, an array of all that will come")
         return self._partial_fit(X, y, sample_weight, classes)
 
     def predict(self, X: Any) -> Any:
@@ -99,7 +110,7 @@ class DerivedClassifier(ClassifierMixin, Network):
 
     def _score(self, samples: Samples) -> float:
         found = self._classes(self.module_.predict(self.theta_, samples.X))
-        return float(accuracy_score(self._classes(samples.Y), found, sample_weight=samples.weights))
+        return float(accuracy_score(self._classes(samples.Y), found, sample_weight=samples.relative))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -171,12 +182,16 @@ class DerivedRegressor(RegressorMixin, Network):
         if fresh:
             self._flat = y.ndim == 1
         elif self._flat != (y.ndim == 1):
-            raise ValueError(f"y has shape {y.shape}, which does not go with the y that came before")
+            before = "(N,)" if self._flat else "(N, outputs)"
+            raise DeriveError(f"y has shape {y.shape}, but one of shape {before} came before; give the same")
         return y.reshape(len(y), -1).astype(np.float64)
 
     @available_if(_by_epochs)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """One epoch on these samples."""
+        """One epoch on these samples, whose weights count in relation to each other.
+
+        The learning-rate schedule is that of a fit of `max_iter` epochs, or of as many calls as there have been.
+        """
         return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X: Any) -> Any:
@@ -186,7 +201,7 @@ class DerivedRegressor(RegressorMixin, Network):
 
     def _score(self, samples: Samples) -> float:
         found = self.module_.predict(self.theta_, samples.X)
-        return float(r2_score(samples.Y, found, sample_weight=samples.weights))
+        return float(r2_score(samples.Y, found, sample_weight=samples.relative))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

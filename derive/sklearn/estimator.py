@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
 from types import ModuleType
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from derive.fitting import Samples, Watch, epochs, minimized, module_of, moments_of, restored, source_of
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
-from derive.model.errors import DeriveError, shorten
+from derive.model.errors import DeriveError
 from derive.model.specification import from_toml, to_toml
+from derive.sklearn.data import no_mask, weighted
+from derive.sklearn.settings import Settings, checked, known
 
-ALIASES = {"logistic": "sigmoid", "invscaling": "inverse_scaling", "squared_error": "least_squares"}
-"""scikit-learn's name → derive's, where they differ; both are understood."""
-
-LARGEST_BATCH = 200  # of batch_size="auto", as in scikit-learn
+LEARNT = ("loss_", "loss_curve_", "best_loss_", "n_iter_", "validation_scores_", "best_validation_score_")
+"""What a fit finds out beside the parameters. Not every one finds all of it, and none leaves that of another."""
 
 
 class Network(BaseEstimator):
@@ -76,80 +77,107 @@ class Network(BaseEstimator):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on X (N, n_0) and y, (N,) or (N, outputs); `sample_weight` (N,) holds a weight >= 0 for each sample.
 
-        Raises ValueError for data or settings that cannot be used; warns with a ConvergenceWarning if `max_iter`
-        ends the training.
+        Raises ValueError for data or settings that cannot be used, and if the training diverges; the estimator is then
+        what it was before. Warns with a ConvergenceWarning if the training ends early. A KeyboardInterrupt leaves
+        what the epochs that were over have learnt.
         """
-        continued = self.warm_start and hasattr(self, "theta_")
-        X, y = self._validated(X, y, reset=True)
-        Y = self._targets(y, fresh=not continued)
-        samples = self._weighted(X, Y, sample_weight)
-        self._prepare(samples, fresh=not continued)
-        if self.solver == "lbfgs":
-            self._fit_whole(samples)
-        else:
-            self._fit_batches(samples)
+        settings = checked(self)
+        with self._kept():
+            fresh = not (settings.warm_start and hasattr(self, "theta_"))
+            for name in LEARNT:
+                self.__dict__.pop(name, None)
+            samples = self._samples(X, y, sample_weight, fresh=fresh, reset=True)
+            self._prepare(samples, settings, fresh)
+            self._moments = {}
+            stopped = (self._fit_whole if self.solver == "lbfgs" else self._fit_batches)(samples, settings)
+        if stopped:
+            warnings.warn(stopped, ConvergenceWarning, stacklevel=2)
         return self
 
-    def _fit_whole(self, samples: Samples) -> None:
-        if self.early_stopping:
-            raise DeriveError("early_stopping=True needs a solver that goes by epochs, such as 'adam', not 'lbfgs'")
-        self.theta_, self.loss_, self.n_iter_, converged = minimized(
+    def _fit_whole(self, samples: Samples, settings: Settings) -> str:
+        """Train by L-BFGS; why it ended early, "" if it did not."""
+        found = minimized(
             self.module_,
             self.theta_,
             samples,
-            iterations=self.max_iter,
-            evaluations=self.max_fun,
-            tol=self.tol,
+            iterations=settings.max_iter,
+            evaluations=settings.max_fun,
+            tol=settings.tol,
         )
-        self._check_converged(converged)
+        self.theta_, self.loss_, self.n_iter_ = found.theta, found.loss, found.iterations
+        return found.stopped and (
+            f"lbfgs stopped after {self.n_iter_} iterations: {found.stopped}; increase max_iter or scale the data"
+        )
 
-    def _fit_batches(self, samples: Samples) -> None:
+    def _fit_batches(self, samples: Samples, settings: Settings) -> str:
+        """Train by epochs; why that ended early, "" if it did not."""
         held_out = None
-        if self.early_stopping:
-            samples, held_out = self._split(samples)
+        if settings.early_stopping:
+            samples, held_out = self._split(samples, settings)
             self.validation_scores_: list[float] = []
-        self.loss_curve_: list[float] = []
-        state = self.module_.new_state(self.theta_)
-        watch, best = Watch(self.tol, self.n_iter_no_change), self.theta_
-        for value in self._epochs(state, samples, self.max_iter):
-            self.loss_curve_.append(value)
+        theta, best = self.theta_.copy(), self.theta_
+        state = self.module_.new_state(theta)
+        watch = Watch(settings.tol, settings.n_iter_no_change)
+        for value in self._epochs(theta, state, samples, settings, range(settings.max_iter)):
+            self._learnt(theta, value)
             if held_out is None:
                 watch.improves(-value)
             else:
                 self.validation_scores_.append(self._score(held_out))
                 if watch.improves(self.validation_scores_[-1]):
-                    best = self.theta_.copy()
+                    best = self.theta_
             if watch.over:
                 break
-        self.n_iter_, self.loss_ = len(self.loss_curve_), self.loss_curve_[-1]
         self._moments = moments_of(self.module_, state)
         if held_out is not None:
             self.theta_, self.best_validation_score_ = best, watch.best
-        self.best_loss_ = min(self.loss_curve_)
-        self._check_converged(watch.over)
+        still = f"stopped after {self.n_iter_} iterations, and the loss was still falling"
+        return "" if watch.over else f"{still}; increase max_iter or scale the data"
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
-        if self.early_stopping:
+        settings = checked(self)
+        if settings.early_stopping:
             raise DeriveError("partial_fit goes through the data once and cannot stop early; use fit")
-        fresh = not hasattr(self, "theta_")
-        X, y = self._validated(X, y, reset=fresh)
-        Y = self._targets(y, fresh=fresh, classes=classes)
-        samples = self._weighted(X, Y, sample_weight)
-        self._prepare(samples, fresh=fresh)
-        if fresh:
-            self.loss_curve_, self.n_iter_ = [], 0
-        state = restored(self.module_, self.theta_, getattr(self, "_moments", {}))
-        (self.loss_,) = self._epochs(state, samples, 1)
-        self._moments = moments_of(self.module_, state)
-        self.loss_curve_.append(self.loss_)
-        self.n_iter_ += 1
-        self.best_loss_ = min(self.loss_curve_)
+        with self._kept():
+            fresh = not hasattr(self, "theta_")
+            samples = self._samples(X, y, sample_weight, fresh=fresh, reset=fresh, classes=classes)
+            self._prepare(samples, settings, fresh)
+            theta, done = self.theta_.copy(), len(getattr(self, "loss_curve_", ()))
+            state = restored(self.module_, theta, self._moments)
+            (value,) = self._epochs(theta, state, samples, settings, range(done, done + 1))
+            self._moments = moments_of(self.module_, state)
+            self._learnt(theta, value)
         return self
 
-    def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+    def _learnt(self, theta: Any, value: float) -> None:
+        """Take note of what an epoch has learnt, and of its loss."""
+        if not hasattr(self, "loss_curve_"):
+            self.loss_curve_: list[float] = []
+        self.theta_, self.loss_ = theta.copy(), value
+        self.best_loss_ = min(value, getattr(self, "best_loss_", value))
+        self.loss_curve_.append(value)
+        self.n_iter_ = len(self.loss_curve_)
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """After an error the estimator is what it was; after an interruption too, unless an epoch of a fit is over."""
+        before = {name: deepcopy(value) if name == "_generator" else value for name, value in vars(self).items()}
+        try:
+            yield
+        except BaseException as error:
+            learnt = "loss_" in vars(self) and self.theta_ is not before.get("theta_")
+            if isinstance(error, Exception) or not learnt:
+                self.__dict__.clear()
+                self.__dict__.update(before)
+            raise
+
+    def _samples(self, X: Any, y: Any, sample_weight: Any, fresh: bool, reset: bool, classes: Any = None) -> Samples:
+        """The samples as the module takes them."""
         numeric = isinstance(self, RegressorMixin)
+        no_mask(X=X, y=y, sample_weight=sample_weight)
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=numeric, reset=reset)
-        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+        y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+        return weighted(X, self._targets(y, fresh, classes), sample_weight)
 
     def _targets(self, y: Any, fresh: bool, classes: Any = None) -> Any:
         """Y as the module takes it, (N, outputs)."""
@@ -163,96 +191,74 @@ class Network(BaseEstimator):
         """What early stopping watches on the samples that are held out; more is better."""
         raise NotImplementedError
 
-    def _weighted(self, X: Any, Y: Any, sample_weight: Any) -> Samples:
-        """The samples with their weights; those of weight 0 are left out, as if they were not there."""
-        self._check_settings()
-        if sample_weight is None:
-            return Samples(X, Y, np.ones(len(X)))
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        if (weights < 0).any() or not weights.any():
-            raise DeriveError("sample_weight has to be >= 0 for every sample, and more than 0 for at least one")
-        return Samples(X, Y, weights).batch(weights > 0)
+    def _strata(self, Y: Any) -> Any:
+        """The class of each sample, (N,), where early stopping holds out some of each; None where there are none."""
+        return None
 
-    def _check_settings(self) -> None:
-        for key, least in (("max_iter", 1), ("n_iter_no_change", 1), ("max_fun", 1)):
-            value = getattr(self, key)
-            if isinstance(value, bool) or value != int(value) or value < least:
-                raise DeriveError(f"{key} is {shorten(value)}; expected a whole number of at least {least}")
-        if not 0 < self.learning_rate_init < np.inf:
-            raise DeriveError(f"learning_rate_init is {shorten(self.learning_rate_init)}; expected a positive number")
-        size = self.batch_size
-        if size != "auto" and (isinstance(size, str | bool) or size != int(size) or size < 1):
-            raise DeriveError(f"batch_size is {shorten(size)}; expected 'auto' or a whole number of at least 1")
-
-    def _prepare(self, samples: Samples, fresh: bool) -> None:
+    def _prepare(self, samples: Samples, settings: Settings, fresh: bool) -> None:
         """Settle architecture, parameters and generator, or check that those there are for these data."""
-        specification = to_toml(self._architecture(samples.X.shape[1], samples.Y.shape[1]))
+        specification = to_toml(self._architecture(samples.X.shape[1], samples.Y.shape[1], settings))
+        module = module_of(specification)
         if fresh:
             seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
             self._generator = np.random.default_rng(seed)
             self._moments = {}
-            self.theta_ = module_of(specification).initialize(self._generator)
-        elif len(self.theta_) != module_of(specification).PARAMETER_COUNT:
+            self.theta_ = module.initialize(self._generator)
+        elif shapes(module) != shapes(self.module_):
             raise DeriveError(
-                f"the data or settings ask for {module_of(specification).PARAMETER_COUNT} parameters, but "
-                f"{len(self.theta_)} were trained before; start again from a clone"
+                f"the data or settings ask for layers of {list(module.SIZES)} units and {module.PARAMETER_COUNT} "
+                f"parameters, but {list(self.module_.SIZES)} and {self.module_.PARAMETER_COUNT} were trained before; "
+                "start again from a clone"
             )
         elif specification != self.specification_:
             self._moments = {}  # of another optimiser, perhaps
         self.specification_ = specification
         self.n_outputs_ = samples.Y.shape[1]
-        self.n_layers_ = len(self.module_.SIZES)
+        self.n_layers_ = len(module.SIZES)
         self.out_activation_ = self._output(self.n_outputs_)[0]
 
-    def _architecture(self, inputs: int, outputs: int) -> Architecture:
-        sizes = self.hidden_layer_sizes
-        hidden = [int(n) for n in (sizes if isinstance(sizes, Iterable) else [sizes])]
-        given = self.activation
-        functions = [given] * len(hidden) if isinstance(given, str | Activation) else list(given)
+    def _architecture(self, inputs: int, outputs: int, settings: Settings) -> Architecture:
         last, loss = self._output(outputs)
         return Architecture(
-            (inputs, *hidden, outputs),
-            [*(known(f) for f in functions), last],
+            (inputs, *settings.hidden, outputs),
+            (*settings.functions, last),
             loss=loss,
             optimizer="sgd" if self.solver == "lbfgs" else self.solver,
-            penalty={"l2": float(self.alpha)},
+            penalty={"l2": settings.alpha},
             sample_weights=True,
             initialization=self.initialization,
             schedule=known(self.learning_rate),
             clip=self.clip,
         )
 
-    def _epochs(self, state: Any, samples: Samples, count: int) -> Iterable[float]:
-        N = len(samples.X)
-        size = min(LARGEST_BATCH, N) if self.batch_size == "auto" else min(int(self.batch_size), N)
-        data = (self.module_, self.theta_, state, samples, self._generator)
-        return epochs(*data, count=count, batch_size=size, learning_rate=float(self.learning_rate_init))
+    def _epochs(self, theta: Any, state: Any, samples: Samples, settings: Settings, numbers: range) -> Iterable[float]:
+        return epochs(
+            self.module_,
+            theta,
+            state,
+            samples,
+            self._generator,
+            numbers=numbers,
+            whole=max(settings.max_iter, numbers.stop),
+            batch_size=settings.batch(len(samples.X)),
+            learning_rate=settings.learning_rate_init,
+        )
 
-    def _split(self, samples: Samples) -> tuple[Samples, Samples]:
-        one_label = isinstance(self, ClassifierMixin) and type_of_target(samples.Y) != "multilabel-indicator"
-        classes = samples.Y.argmax(axis=1) if samples.Y.shape[1] > 1 else samples.Y[:, 0]
+    def _split(self, samples: Samples, settings: Settings) -> tuple[Samples, Samples]:
         rows = train_test_split(
             np.arange(len(samples.X)),
-            test_size=self.validation_fraction,
+            test_size=settings.validation_fraction,
             random_state=int(self._generator.integers(2**31)),
-            stratify=classes if one_label else None,
+            stratify=self._strata(samples.Y),
         )
         if len(rows[1]) < 2:
             raise DeriveError("fewer than 2 samples are held out: increase validation_fraction or give more samples")
         return samples.batch(rows[0]), samples.batch(rows[1])
 
-    def _check_converged(self, converged: bool) -> None:
-        if not converged:
-            warnings.warn(
-                f"stopped after {self.n_iter_} iterations, and the loss was still falling; increase max_iter "
-                "or scale the data",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-
     def _outputs(self, X: Any) -> Any:
         """The output of the network, (N, outputs)."""
         check_is_fitted(self)
+        no_mask(X=X)
         return self.module_.predict(self.theta_, validate_data(self, X, dtype=np.float64, reset=False))
 
     @property
@@ -273,17 +279,19 @@ class Network(BaseEstimator):
     @property
     def coefs_(self) -> list[Any]:
         """The weights as scikit-learn has them: for each layer (n_(l-1), n_l), so W_l transposed."""
-        return [view.T for name, view in self._parameters() if name.startswith("W")]
+        return [W.T for W in self._of_layers("W")]
 
     @property
     def intercepts_(self) -> list[Any]:
         """The biases: for each layer (n_l,)."""
-        return [view for name, view in self._parameters() if name.startswith("b")]
+        return self._of_layers("b")
 
-    def _parameters(self) -> list[tuple[str, Any]]:
-        return list(self.module_.unpack(self.theta_)._asdict().items())
+    def _of_layers(self, letter: str) -> list[Any]:
+        parameters = self.module_.unpack(self.theta_)
+        return [getattr(parameters, f"{letter}{label}") for label in range(1, self.n_layers_)]
 
 
-def known(value: Any) -> Any:
-    """derive's name for what may be scikit-learn's."""
-    return ALIASES.get(value, value) if isinstance(value, str) else value
+def shapes(module: ModuleType) -> dict[str, tuple[int, ...]]:
+    """The shapes of a module's parameters by their names."""
+    parameters = module.unpack(np.zeros(module.PARAMETER_COUNT))
+    return {name: view.shape for name, view in parameters._asdict().items()}
