@@ -15,6 +15,9 @@ from derive.algebra.update import update_program
 from derive.codegen.emit import emit, load
 from derive.model.specification import from_toml
 
+LARGE = 1e6
+"""Of a parameter: beyond this a finite one may still be too large for the loss to have a value."""
+
 
 @lru_cache(maxsize=64)
 def source_of(specification: str) -> str:
@@ -78,7 +81,8 @@ def epochs(
     The schedule of the learning rate, if there is one, goes over epochs 0 to `whole` - 1. The loss of an epoch is the
     weighted mean over all samples: weights are divided by their mean once, not in each batch, so that the gradients
     of the batches have the right sizes in relation to each other. Raises ValueError for a loss or parameters that
-    are not finite, and says in which epoch.
+    are not finite, and says in which epoch; that of an epoch is the loss before its last update, so it is looked at
+    again after it where the parameters have become large.
     """
     N, relative = len(samples.X), samples.relative
     for epoch in numbers:
@@ -87,11 +91,16 @@ def epochs(
         total = 0.0
         for start in range(0, N, batch_size):
             rows = order[start : start + batch_size]
+            batch = samples.X[rows], samples.Y[rows], relative[rows]
             with np.errstate(over="ignore", invalid="ignore"):
-                total += len(rows) * module.step(theta, state, samples.X[rows], samples.Y[rows], rate, relative[rows])
+                total += len(rows) * module.step(theta, state, *batch[:2], rate, batch[2])
             if not np.isfinite(total):
                 break
-        if not (np.isfinite(total) and np.isfinite(theta).all()):
+        with np.errstate(over="ignore", invalid="ignore"):
+            sound = np.isfinite(total) and np.isfinite(theta).all()
+            if sound and np.abs(theta).max() > LARGE:
+                sound = np.isfinite(module.loss(theta, *batch))
+        if not sound:
             raise _diverged(f"in epoch {epoch}", "standardize the inputs or use a smaller learning_rate_init")
         yield total / N
 
