@@ -1,7 +1,7 @@
 """Work that somebody's code takes part in, in a process of its own: what it does to Python or NumPy ends there.
 
 A fork of this process does the work and sends back JSON, nothing that would be run when it is read. It is ended when
-its time is over, with its threads and the processes that it started, whatever it does against being stopped from inside.
+its time is over, with its threads and the processes that it started, whatever it does against being stopped inside.
 Where processes do not fork, the work is done in this one.
 """
 
@@ -23,11 +23,8 @@ from typing import Any, NoReturn
 from derive.teach.code.texts import printable
 from derive.teach.code.timed import Clock
 
-FORKS = hasattr(os, "fork") and sys.platform not in (
-    "darwin",
-    "emscripten",
-    "wasi",
-)  # libraries of macOS do not bear it
+FORKS = hasattr(os, "fork") and sys.platform not in ("darwin", "emscripten", "wasi")
+"""Whether a process can go on as two; libraries of macOS do not bear it."""
 GRACE = 1.0
 """Seconds after the end of the code's time in which it may still be stopped from inside, which shows the line."""
 PATIENCE = 20.0
