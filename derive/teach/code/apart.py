@@ -87,11 +87,11 @@ def _work(work: Callable[[], Any], clock: Clock, shared: mmap, answered: int, pr
         os.dup2(printed, 1)
         os.dup2(printed, 2)
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
-        sys.stdout = sys.stderr = open(2, "w", 1, "utf-8", "backslashreplace", closefd=False)  # noqa: SIM115
+        sys.stdout = sys.stderr = shown = open(2, "w", 1, "utf-8", "backslashreplace", closefd=False)  # noqa: SIM115
         clock.apart = True
         clock.tell = lambda left: _tell(shared, PATIENCE if left is None else left + GRACE)
         data = dumps(work()).encode()
-        sys.stderr.flush()
+        shown.flush()
         while data:
             data = data[write(answered, data) :]
     finally:

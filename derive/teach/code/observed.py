@@ -66,7 +66,7 @@ def attempt(source: Source, work: Callable[[], T]) -> T | Failure:
 def described(error: BaseException, source: Source) -> str:
     """The type of an error, its text and its line in the file, on one line; the code may have made its class."""
     try:
-        return f"{one_line(f'{type(error).__name__}: {error}')}{where(error, source)}"
+        return f"{one_line(f'{type(error).__name__}: {error}').removesuffix(':')}{where(error, source)}"
     except TooLongError:
         raise
     except BaseException:
