@@ -1,4 +1,4 @@
-"""Code written by hand may do what it likes: its audit ends in time, with a verdict or one line, and nothing is left."""
+"""Code written by hand may do what it likes: its audit ends in time, with a verdict or one line, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -119,17 +119,17 @@ def test_numbers_beyond_all_floats_are_no_gradient(tmp_path, returned):
 
 
 def test_an_array_that_is_far_too_large_is_not_converted():
-    huge = np.broadcast_to(np.int8(0), 2**62)  # no memory has room for it as floats
+    huge = np.broadcast_to(np.int8(0), 2**45)  # no memory has room for it as floats
     assert numbers(huge, 6).size == 0
     assert numbers(huge[:MOST_ENTRIES], 6).size == MOST_ENTRIES
     assert numbers(huge[: MOST_ENTRIES + 1], MOST_ENTRIES + 1).size == MOST_ENTRIES + 1
 
 
-def test_an_array_that_the_next_call_overwrites_is_kept_as_it_was(tmp_path):
-    reused = RIGHT.replace("d.sum(0)}", "np.copyto(KEPT, d.sum(0)) or KEPT}") + "\nKEPT = np.zeros(3)\n"
-    network = Architecture((2, 3), ("identity",))
-    (tmp_path / "own.py").write_text(reused)
-    assert {v.verdict for v in audit_function(tmp_path / "own.py", network).verdicts} <= {"proved", "undecided"}
+def test_an_array_that_the_next_call_overwrites_is_kept_as_it_was():
+    reused = np.zeros(3)
+    kept = numbers(reused, 3)
+    reused += 1
+    assert not kept.any()
 
 
 # What it does to Python, to NumPy and to the process.
@@ -137,7 +137,7 @@ def test_an_array_that_the_next_call_overwrites_is_kept_as_it_was(tmp_path):
 
 CHANGES = {
     "np.add = None; np.array = None": "after it was run derive met TypeError",
-    "import sys; sys.setrecursionlimit(60)": "",
+    "import inspect, sys; sys.setrecursionlimit(len(inspect.stack(0)) + 12)": "",
     "import builtins; builtins.len = None": "after it was run derive met",
     "import sys; sys.modules.clear()": "",
     "import sys; sys.stdout = sys.stderr = None": "import sys",
