@@ -29,8 +29,8 @@ class ChunkLostError(WorkersLostError):
 
     def __init__(self) -> None:
         super().__init__(
-            "a chunk was lost with its worker, or in a restart, and cannot be made again, as one that was put there by "
-            "scatter or persist; make arrays from what can be read again, such as files"
+            "a chunk was lost, with its worker, in a restart or with the client that kept it, and cannot be made "
+            "again, as one put there by scatter or persist; make arrays from what can be read again, such as files"
         )
 
 
