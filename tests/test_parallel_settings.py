@@ -84,7 +84,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("settings", REFUSED, ids=lambda settings: str(settings)[:40])
+@pytest.mark.parametrize("settings", REFUSED, ids=", ".join)
 def test_settings_are_refused_in_the_words_of_the_module(unread, settings):
     with pytest.raises(ValueError, match=r"expected|can be used") as theirs:
         MODULE.train(THETA, X, Y, **settings)
