@@ -103,6 +103,14 @@ def test_what_the_scheduler_does_not_know_is_not_waited_for_longer_than_the_time
     assert list(Cluster(client, 0.2).places([there])) == [there.key]
 
 
+def test_a_question_that_is_cancelled_is_one_without_an_answer(client):
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(TimeoutError), Cluster(client, 1.0)._reaching():
+        client.sync(cancelled)
+
+
 @each_function
 def test_a_client_that_is_closed_or_asynchronous(function, workers):
     with Client(workers, set_as_default=False) as closed:

@@ -159,6 +159,8 @@ class Cluster:
                 ) from None
             if isinstance(error, required("distributed", "dask").CancelledError):
                 raise ChunkLostError from None
+            if isinstance(error, UnboundLocalError):  # what `sync` raises for a call cancelled as its way is closed
+                raise TimeoutError from None
             raise
 
     def _open(self) -> bool:
