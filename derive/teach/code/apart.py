@@ -80,7 +80,10 @@ def _work(work: Callable[[], Any], clock: Clock, shared: mmap, answered: int, pr
     leave, write, dumps = os._exit, os.write, json.dumps  # as they are before the code is run
     try:
         from fcntl import F_DUPFD_CLOEXEC, fcntl
+        from resource import RLIMIT_CPU, setrlimit
 
+        most = int(MOST_SECONDS) * (os.cpu_count() or 1)
+        setrlimit(RLIMIT_CPU, (most, most))  # so that it ends, too, if the process that would end it is killed
         os.setsid()  # Ctrl-C in the terminal is not for the code, and what it does to its group is not for others
         answered, printed = (fcntl(pipe, F_DUPFD_CLOEXEC, 3) for pipe in (answered, printed))
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
