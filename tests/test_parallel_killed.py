@@ -205,8 +205,10 @@ def test_data_that_cannot_be_read_again(workers):
 def test_a_scheduler_that_is_gone():
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
         data = chunks(20, 0), chunks(3, 100)
-        Timer(2.0, cluster.close).start()
+        closing = Timer(2.0, cluster.close)
+        closing.start()
         with pytest.raises(WorkersLostError, match="scheduler is gone") as raised:
             train(MODULE, MODULE.initialize(0), *data, epochs=10_000, client=client)
+        closing.join()
         assert len(raised.value.history["loss"]) < 10_000
         assert raised.value.theta.dtype == MODULE.DTYPE
