@@ -105,13 +105,13 @@ def test_networks_that_cannot_be_read(network, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"activations": ["prelu", "identity"]}, "no module in PyTorch"),
+        ({"activations": ["swish", "identity"]}, "layer 1: activation 'swish' has no module in PyTorch"),
         ({"activations": ["gaussian", "identity"]}, "no module in PyTorch"),
-        ({"activations": ["tanh", "identity"], "layers": [{"normalization": "rms_norm"}, {}]}, "a normalization"),
+        ({"activations": ["tanh", "identity"], "layers": [{}, {"residual": 2}]}, "layer 2 has a residual connection"),
     ],
 )
 def test_modules_that_pytorch_has_no_network_for(settings, message):
-    module = module_of((2, 3, 1), **settings)
+    module = module_of((2, 3, 2), **settings)
     with pytest.raises(DeriveError, match=message):
         to_torch(module, module.initialize(0))
 
