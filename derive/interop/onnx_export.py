@@ -23,6 +23,7 @@ from derive.codegen.statements.lower import lower, lower_scalar
 from derive.codegen.statements.schedule import leaves
 from derive.commands.files import write_whole
 from derive.extras import required
+from derive.interop.tensors import vector
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.model.expression import Z
@@ -171,7 +172,7 @@ def to_onnx(module: ModuleType, theta: Any, path: str | Path | None = None) -> A
     onnx = required("onnx", "onnx")
     architecture = from_toml(module.SPEC)
     graph = _Graph(onnx, architecture.dtype)
-    parameters = module.unpack(theta)._asdict()
+    parameters = module.unpack(vector(theta))._asdict()
     scope = {name: name for name in ("X", *parameters)}
     sizes = {f"n{layer}": n for layer, n in enumerate(architecture.sizes)}
     for statement in _predict(architecture):

@@ -186,7 +186,8 @@ def _check_plain(torch: Any, module: Any, where: str, kind: Any) -> None:
     for hook in (*module._forward_pre_hooks.values(), *module._forward_hooks.values()):
         homes = [base.__module__ for base in type(hook).__mro__ if base.__module__ in REMOVED]
         right = f"call {REMOVED[homes[0]]} first" if homes else "remove it first, with the remove() of its handle"
-        raise DeriveError(f"{where} has a hook, {shorten(hook)}, which cannot be read; {right}")
+        name = getattr(hook, "__name__", type(hook).__name__)
+        raise DeriveError(f"{where} has a hook, {name}, which cannot be read; {right}")
 
 
 def _grouped(parts: Iterable[_Part]) -> list[list[_Part]]:
