@@ -16,9 +16,10 @@ def write_whole(path: Path, text: str | bytes) -> None:
     The mode of an existing file is kept, and a symbolic link still points to the same file afterwards.
     If anything fails, `path` is as it was and nothing else is left behind. Raises DeriveError.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(path)
     data = text.encode() if isinstance(text, str) else text
     try:
+        target = Path(os.path.realpath(path))
         before = _mode(target)
         if before is not None and not stat.S_ISREG(before):  # a device or a pipe has nothing to keep whole
             target.write_bytes(data)
@@ -28,6 +29,8 @@ def write_whole(path: Path, text: str | bytes) -> None:
         _replace(target, data, stat.S_IMODE(before) if before is not None else None)
     except OSError as error:
         raise DeriveError(f"{path}: cannot be written: {_reason(error, target)}") from None
+    except ValueError as error:  # a name that no file can have
+        raise DeriveError(f"{path}: cannot be written: {error}") from None
 
 
 def check_writable(path: Path) -> None:
