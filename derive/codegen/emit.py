@@ -37,7 +37,7 @@ from derive.codegen.sweep import memory, sweep
 from derive.codegen.training import initial, layer_of, scheduled
 from derive.codegen.updates import update
 from derive.model.architecture import Architecture
-from derive.model.budget import for_own_functions
+from derive.model.budget import for_high_powers
 from derive.model.errors import unknown
 from derive.model.limits import LIMITS
 from derive.model.sources import read_text
@@ -84,7 +84,7 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
     if style not in STYLES:
         raise unknown("style", style, STYLES)
     architecture = derivation.architecture
-    with for_own_functions(architecture):
+    with for_high_powers(architecture):
         context = _context(derivation, style, certificate)
     template = environment().get_template(f"{style}.py.jinja")
     kernels = used(template.render(context, kernels=()), architecture.dtype)

@@ -12,13 +12,16 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import _bootstrap
 from typing import TYPE_CHECKING, Any
 
+import sympy as sp
+
 from derive.model.errors import DeriveError
 from derive.model.limits import LIMITS
-from derive.model.tables import ACTIVATIONS, LOSSES, ROW_ACTIVATIONS
 
 if TYPE_CHECKING:
     from derive.model.architecture import Architecture
 
+MAX_POWERS = 24
+"""So much may the exponents in a formula add up to without a budget."""
 IMPORT = _bootstrap._find_and_load.__code__  # type: ignore[attr-defined]
 """What Python runs for an import of a module that is not there yet, from beginning to end."""
 
@@ -27,12 +30,19 @@ class _SpentError(BaseException):
     """Not an Exception, so that nobody on the way takes it for an error of his own."""
 
 
-def for_own_functions(architecture: Architecture) -> AbstractContextManager[None]:
-    """A budget for what functions of the user's own set off in SymPy; derive's own are known to come to an end."""
-    activations = (function.name for function in architecture.activations)
-    if architecture.loss.name in LOSSES and all(name in ACTIVATIONS or name in ROW_ACTIVATIONS for name in activations):
+def for_high_powers(architecture: Architecture) -> AbstractContextManager[None]:
+    """A budget for what functions with high powers set off in SymPy: what is short may be long when multiplied out.
+
+    Others have none, since counting takes about as long as what is counted.
+    """
+    formulas = (architecture.loss.formula, *(f.formula for f in architecture.activations if f.elementwise))
+    if all(_powers(formula) <= MAX_POWERS for formula in formulas):
         return nullcontext()
     return budget("the functions in it", "work", 2 + architecture.depth)
+
+
+def _powers(formula: sp.Expr) -> sp.Rational:
+    return sum(abs(power.exp) for power in formula.atoms(sp.Pow) if power.exp.is_Rational)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ MAX_POWER = 60
 HYPERBOLIC = (sp.tanh, sp.sinh, sp.cosh)
 MAX_EXPONENTIALS = 24
 """So many exponentials and hyperbolic functions may stand in an expression whose normal form is looked for."""
-MAX_TERMS = 10_000
+MAX_TERMS = 3_500
 """So many terms may stand in a normal form, counted before they are multiplied out; those of the table have 3,056."""
 
 

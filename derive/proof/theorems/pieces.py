@@ -20,7 +20,7 @@ from derive.algebra.gradient import Derivation, adjoint_name, differentiate
 from derive.algebra.notation import N, named, opaque, size
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
-from derive.model.budget import for_own_functions
+from derive.model.budget import for_high_powers
 from derive.model.expression import Z
 from derive.model.kinks import between, branch, kinks_of
 from derive.proof.certificate import Verdict
@@ -49,7 +49,7 @@ def in_pieces(architecture: Architecture) -> bool:
 
 def every_pattern(derivation: Derivation) -> Verdict:
     """The verdict that on every pattern each entry of each gradient is SymPy's derivative of the loss."""
-    with for_own_functions(derivation.architecture):
+    with for_high_powers(derivation.architecture):
         return _every_pattern(*_shallow(derivation))
 
 
