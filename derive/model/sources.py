@@ -13,11 +13,16 @@ from derive.model.limits import LIMITS, Limit
 
 STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 """Where somebody has opened a pipe already, so that reading it does not wait for ever."""
-PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
-DOTTED = re.compile(rf"(?<![\w.-]){PART}(?:[ \t]*+\.[ \t]*+{PART}){{{LIMITS['key'].most}}}")
-"""A key of more parts than any has; tomllib's memory grows with their square."""
+PART = r"""(?:[\w-]++|"(?:[^"\\\n]++|\\.)*+"?+|'[^'\n]*+'?+)"""
+NEXT = rf"(?:[ \t]*+\.[ \t]*+{PART})"
+TOKENS = re.compile(
+    rf'''#[^\n]*+|"""(?:[^"\\]++|\\[\s\S]|"(?!""))*+"*+|{"'" * 3}(?:[^']++|'(?!''))*+'*+'''
+    rf"|(?P<long>{PART}{NEXT}{{{LIMITS['key'].most}}})|{PART}{NEXT}*+"
+)
+"""Comments, texts and keys. What is never closed is a token too, up to its end: so no place is looked at twice.
 
-
+`long` is a key of more parts than any has; tomllib's memory grows with their square.
+"""
 TOO_LONG = 10 ** LIMITS["digits"].most
 
 
@@ -57,14 +62,20 @@ def plain(text: str, what: str) -> str:
     return text
 
 
-def toml_table(text: str, where: str) -> dict[str, Any]:
-    """The table that TOML `text` writes; `where` opens the error message."""
-    if dotted := DOTTED.search(text):
-        raise DeriveError(f"{where}: not valid TOML: {shorten(dotted[0])}: {LIMITS['key'].exceeded()}")
+def toml_table(text: str, where: str, limit: Limit = LIMITS["specification"]) -> dict[str, Any]:
+    """The table that TOML `text` writes, at most as long as the limit says; `where` opens the error message."""
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > limit.most:
+        raise DeriveError(f"{where}: {limit.exceeded(size)}")
+    for token in TOKENS.finditer(text):
+        if token["long"]:
+            raise DeriveError(f"{where}: not valid TOML: {shorten(token[0])}: {LIMITS['key'].exceeded()}")
     try:
         table = tomllib.loads(text.removeprefix("\ufeff"))
-    except ValueError as error:  # a TOMLDecodeError, or a number with thousands of digits
+    except tomllib.TOMLDecodeError as error:
         raise DeriveError(f"{where}: not valid TOML: {str(error)[:200]}") from None
+    except ValueError:  # thousands of decimal digits, of which Python speaks in its own words
+        raise DeriveError(f"{where}: not valid TOML: {LIMITS['digits'].exceeded()}") from None
     except RecursionError:
         raise DeriveError(f"{where}: not valid TOML: nested too deeply") from None
     values: list[Any] = [table]
