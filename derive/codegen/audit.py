@@ -48,16 +48,17 @@ def audit(
     architecture: Architecture | None = None,
     progress: Progress | None = None,
     to_the_end: bool = True,
+    where: str = "",
 ) -> Certificate:
     """The verdicts about an emitted module: its text, or the path of its file.
 
     `architecture` is what it should compute; by default what its own SPEC says. A module that uses more of Python
     than derive's own do is not run, so nothing in it can open files or import anything. With `to_the_end=False` the
-    audit ends with the first round that finds a fault.
+    audit ends with the first round that finds a fault. `where` is the file that a text was read from, for messages.
     """
-    is_path = isinstance(source, Path) or "\n" not in source
+    is_path = isinstance(source, Path) or not (where or "\n" in source)
     text = read_module(Path(source)) if is_path else str(source)
-    stated = constants(text, str(source) if is_path else "the module")
+    stated = constants(text, where or (str(source) if is_path else "the module"))
     specified = from_toml(stated["SPEC"], "SPEC")
     architecture = architecture or specified
     if architecture.parameter_count > LIMITS["audited"].most:

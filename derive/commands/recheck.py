@@ -47,27 +47,27 @@ def recheck(path: Path, module: Path, report: Progress) -> tuple[Check, ...]:
         detail = f"{module} has {found}, the certificate speaks of {shorten(content['digest'], 90)}"
         return (*checks, Check("digest", False, detail))
     checks.append(Check("digest", True, found))
-    redone = REDONE[content["kind"]](text, report)
+    redone = REDONE[content["kind"]](text, str(module), report)
     return (*checks, *_compared(content, json.loads(redone.to_json())))
 
 
-def _audited(text: str, report: Progress) -> Certificate:
+def _audited(text: str, where: str, report: Progress) -> Certificate:
     from derive.codegen.audit import audit
 
-    return audit(text, None, progress=lambda what, done: report(what, 0.4 + 0.6 * done))
+    return audit(text, None, progress=lambda what, done: report(what, 0.4 + 0.6 * done), where=where)
 
 
-def _proved_and_audited(text: str, report: Progress) -> Certificate:
+def _proved_and_audited(text: str, where: str, report: Progress) -> Certificate:
     from derive.algebra.gradient import differentiate
     from derive.model.specification import from_toml
     from derive.proof.prove import prove
 
-    audited = _audited(text, report)
+    audited = _audited(text, where, report)
     report("proving the formulas", 0.1)
     return prove(differentiate(from_toml(audited.specification, "SPEC"))).with_audit(audited)
 
 
-REDONE: dict[str, Callable[[str, Progress], Certificate]] = {
+REDONE: dict[str, Callable[[str, str, Progress], Certificate]] = {
     "audit": _audited,
     "proof and audit": _proved_and_audited,
 }

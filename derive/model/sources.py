@@ -11,7 +11,7 @@ from typing import Any
 from derive.model.errors import DeriveError, shorten
 from derive.model.limits import LIMITS, Limit
 
-STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+STREAM = re.compile(r"/dev/stdin|(/dev|/proc/self)/fd/[0-9]+")
 """Where somebody has opened a pipe already, so that reading it does not wait for ever."""
 PART = r"""(?:[\w-]++|"(?:[^"\\\n]++|\\.)*+"?+|'[^'\n]*+'?+)"""
 NEXT = rf"(?:[ \t]*+\.[ \t]*+{PART})"
@@ -26,8 +26,11 @@ TOKENS = re.compile(
 TOO_LONG = 10 ** LIMITS["digits"].most
 
 
-def check_regular(path: Path) -> None:
-    """Raise DeriveError for what is no file with an end: a folder, a device, a pipe that nobody may write into."""
+def check_regular(path: Path, *, streams: bool = True) -> None:
+    """Raise DeriveError for what is no file with an end: a folder, a device, a pipe that nobody may write into.
+
+    With `streams=False` also for a pipe that is open, which can be read only once.
+    """
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
@@ -35,7 +38,7 @@ def check_regular(path: Path) -> None:
         raise DeriveError(f"{path}: cannot be read: {reason}") from None
     if stat.S_ISDIR(mode):
         raise DeriveError(f"{path}: cannot be read: it is a folder; name a file in it")
-    if not stat.S_ISREG(mode) and not str(path).startswith(STREAMS):
+    if not stat.S_ISREG(mode) and not (streams and STREAM.fullmatch(str(path))):
         raise DeriveError(f"{path}: cannot be read: it is a device or a pipe, and no file")
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 
+import numpy as np
 import pytest
 
 from derive import Architecture, audit, differentiate, emit
 from derive.model.errors import DeriveError
 from derive.model.sources import toml_table
 from derive.proof.seal import read_certificate
-from tests.hostile.test_corpus import refused
+from tests.hostile.test_corpus import LAYERS, refused
 
 NETWORK = Architecture((2, 3, 1), ("tanh", "identity"))
 
@@ -60,3 +62,53 @@ def test_a_certificate_of_many_keys_and_one_twice(tmp_path, bounded):
     path.write_text(json.dumps(dict.fromkeys(map(str, range(100_000)), 0))[:-1] + ', "a": 0, "a": 1}')
     with pytest.raises(DeriveError, match="the key 'a' stands twice"):
         read_certificate(path)
+
+
+def test_a_module_is_read_up_to_its_limit(derive, tmp_path, bounded):
+    (tmp_path / "large.py").touch()
+    os.truncate(tmp_path / "large.py", 60 << 30)
+    for arguments in ([], LAYERS, ["--rounding"]):
+        result = derive("audit", "large.py", *arguments)
+        assert (result.status, result.out) == (2, "")
+        assert "large.py: too many bytes in a module; at most 4000000" in result.err
+
+
+@pytest.mark.parametrize(
+    "name", ["/proc/self/fd/../../../dev/zero", "/dev/stdin/../zero", "/dev/fd/../zero", "/dev/fd/0/../../zero"]
+)
+def test_a_device_behind_the_name_of_a_stream(derive, tmp_path, bounded, name):
+    refused(derive, tmp_path, ["audit", name, *LAYERS], "cannot be read: ")
+    assert "too many bytes" not in derive("audit", name, *LAYERS).err
+
+
+def piped(text: str) -> str:
+    """The name of an open pipe with this text in it."""
+    read, write = os.pipe()
+    with os.fdopen(write, "w") as file:
+        file.write(text)
+    return f"/dev/fd/{read}"
+
+
+def test_a_module_in_a_pipe_is_read_once(derive, tmp_path):
+    text = emit(differentiate(NETWORK), "readable")
+    assert derive("audit", piped(text), *LAYERS).status == 0
+    assert "the name open" in derive("audit", piped(f"{text}\nopen('x', 'w')\n"), *LAYERS).out
+    refused(derive, tmp_path, ["audit", piped("print(1)\n"), *LAYERS], "it is a device or a pipe")
+    np.savez("at.npz", theta=np.zeros(13), X=np.zeros((1, 2)), Y=np.zeros((1, 1)))
+    assert derive("audit", piped(text), "--rounding", "--data", "at.npz").status == 0
+
+
+def test_an_archive_is_no_pipe(derive, tmp_path, bounded):
+    (tmp_path / "net.py").write_text(emit(differentiate(NETWORK), "readable"))
+    zeros = os.open("/dev/zero", os.O_RDONLY)
+    for name in (f"/dev/fd/{zeros}", piped("PK")):
+        result = derive("audit", "net.py", "--rounding", "--data", name)
+        assert result.status == 2
+        assert f"{name}: cannot be read: it is a device or a pipe" in result.err
+    os.close(zeros)
+
+
+def test_a_module_without_a_line_break_is_no_path(tmp_path):
+    (tmp_path / "other.py").write_text(emit(differentiate(NETWORK), "readable"))
+    with pytest.raises(DeriveError, match=r"^net.py: SPEC is missing"):
+        audit("x = 1", where="net.py")

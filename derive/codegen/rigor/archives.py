@@ -20,7 +20,7 @@ def unpacked(path: Path, room: Callable[[str], int], names: tuple[str, ...] | No
 
     Raises DeriveError for what is no such archive, whatever is wrong with it.
     """
-    check_regular(path)
+    check_regular(path, streams=False)
     try:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():

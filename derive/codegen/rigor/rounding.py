@@ -54,16 +54,18 @@ def rounding(
     architecture: Architecture | None = None,
     data: Path | None = None,
     progress: Progress | None = None,
+    where: str = "",
 ) -> Rounding:
     """Bounds for the module with this text, or at this path, at the data of the file or at random data.
 
+    `where` is the file that a text was read from, for messages.
     The module is run. Raises DeriveError if python-flint is missing or the data do not fit.
     """
     flint()
     report = progress or (lambda what, done: None)
-    is_path = isinstance(source, Path) or "\n" not in source
+    is_path = isinstance(source, Path) or not (where or "\n" in source)
     text = read_module(Path(source)) if is_path else str(source)
-    stated = constants(text, str(source) if is_path else "the module")
+    stated = constants(text, where or (str(source) if is_path else "the module"))
     architecture = architecture or from_toml(stated["SPEC"], "SPEC")
     report("running the module", 0.0)
     module = _loaded(text)
@@ -101,7 +103,7 @@ def _trusts() -> tuple[str, ...]:
 def _loaded(text: str) -> ModuleType:
     try:
         with redirect_stdout(sys.stderr):
-            return load(text)
+            return load(f"{text}\n")  # with a line break it is no path
     except (Exception, SystemExit) as error:
         raise DeriveError(f"the module cannot be run: {type(error).__name__}: {error}") from None
 
