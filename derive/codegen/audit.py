@@ -25,7 +25,7 @@ from derive.codegen.exact.frame import changed, constants
 from derive.codegen.exact.meter import NotUnderstoodError
 from derive.codegen.exact.rounds import Round, rounds_of
 from derive.model.architecture import Architecture
-from derive.model.errors import DeriveError
+from derive.model.errors import DeriveError, shorten
 from derive.model.limits import LIMITS
 from derive.model.specification import from_toml, to_toml
 from derive.proof.certificate import Certificate, Verdict
@@ -100,7 +100,7 @@ def _header(text: str, stated: dict[str, Any], architecture: Architecture) -> Ve
     fits = stated["SIZES"] == architecture.sizes
     note = "" if intact else "the text was changed after it was emitted"
     if not fits:
-        note = f"SIZES is {stated['SIZES']}, the specification says {architecture.sizes}"
+        note = f"SIZES is {shorten(stated['SIZES'])}, the specification says {shorten(architecture.sizes)}"
     return Verdict(
         "digest", "the text is what derive emitted", "proved" if intact and fits else "refuted", "SHA-256", note=note
     )

@@ -64,6 +64,8 @@ LIMITS: dict[str, Limit] = {
     "cases": Limit(2, "cases that depend on cases in an expression"),
     "steps": Limit(1_500_000, "steps of computation for a formula"),
     # Modules under audit
+    "lines": Limit(150_000, "lines and semicolons in a module"),
+    "words": Limit(1_500_000, "words and signs in a module"),
     "run": Limit(3_000_000, "steps of computation"),
     "whole": Limit(1000, "bits in a whole number"),
     "weight": Limit(2000, "as the size of an expression"),

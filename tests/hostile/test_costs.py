@@ -112,3 +112,46 @@ def test_a_module_without_a_line_break_is_no_path(tmp_path):
     (tmp_path / "other.py").write_text(emit(differentiate(NETWORK), "readable"))
     with pytest.raises(DeriveError, match=r"^net.py: SPEC is missing"):
         audit("x = 1", where="net.py")
+
+
+MODULES = {
+    "lines": ("a\n" * 200_000, "200011 lines and semicolons in a module; at most 150000"),
+    "semicolons": ("a;" * 200_000 + "a", "200011 lines and semicolons in a module; at most 150000"),
+    "names": ("x = (" + "a," * 800_000 + ")", "words and signs in a module; at most 1500000"),
+    "minus signs": ("-" * 1_400_000 + "1", "not Python: nested too deeply"),
+    "not": ("not " * 900_000 + "1", "not Python: nested too deeply"),
+    "branches": ("if a: 0\n" + "elif a: 0\n" * 100_000, "not Python: nested too deeply"),
+    "digits": ("x = " + "9" * 5000, "not Python, line 11: too many bits in a whole number; at most 1000"),
+    "a bracket": ("x = (", "not Python, line 11: '(' was never closed"),
+    "a mapping as SIZES": ("SIZES = {[]: 1}", "SIZES is not a literal"),
+    "a text as SIZES": ("SIZES = '\x1b[31m" + "x" * 100_000 + "'", "expected a tuple of whole numbers"),
+    "fractions as SIZES": ("SIZES = (2, 1.5)", r"SIZES is (2, 1.5); expected a tuple of whole numbers"),
+    "truth as SIZES": ("SIZES = (2, True)", r"SIZES is (2, True); expected a tuple of whole numbers"),
+    "a mapping as SPEC": ("SPEC = {[]: 1}", "SPEC is not a literal"),
+    "bytes as SPEC": ("SPEC = b'name'", "SPEC is b'name'; expected TOML text"),
+    "a list as DIGEST": ("DIGEST = []", "DIGEST is []; expected text"),
+    "a number as NAME": ("NAME = 1", "NAME is 1; expected text"),
+    "a sum as NAME": ("NAME = {1} + 1", "NAME is not a literal"),
+}
+"""What follows the constants of a module, and why it is not read further."""
+
+
+@pytest.mark.parametrize("case", MODULES)
+def test_a_module_of_more_than_derive_writes(derive, tmp_path, bounded, case):
+    code, words = MODULES[case]
+    (tmp_path / "net.py").write_text(f"SPEC = ''\nSIZES = (2,)\nDIGEST = ''\n\n\n\n\n\n\n\n{code}\n")
+    refused(derive, tmp_path, ["audit", "net.py"], words)
+
+
+def test_what_is_missing_is_said_before_anything_is_parsed(monkeypatch):
+    monkeypatch.setattr("derive.codegen.exact.frame.syntax", None)
+    with pytest.raises(DeriveError, match=r"^net.py: DIGEST is missing"):
+        audit("SPEC = ''\nSIZES = ()\nx = 1 +\n", where="net.py")
+
+
+def test_sizes_that_differ_are_shortened():
+    text = emit(differentiate(NETWORK), "readable").replace("n2 = (2, 3, 1)", f"n2 = ({'1, ' * 50_000})")
+    (verdict,) = (v for v in audit(text, to_the_end=False).verdicts if v.label == "digest")
+    assert verdict.note.startswith("SIZES is (1, 1, ")
+    assert verdict.note.endswith("..., the specification says (2, 3, 1)")
+    assert len(verdict.note) < 200
