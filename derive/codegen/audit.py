@@ -25,7 +25,7 @@ from derive.codegen.exact.frame import changed, constants
 from derive.codegen.exact.meter import NotUnderstoodError
 from derive.codegen.exact.rounds import Round, rounds_of
 from derive.model.architecture import Architecture
-from derive.model.errors import DeriveError, shorten
+from derive.model.errors import DeriveError, shorten, shown
 from derive.model.limits import LIMITS
 from derive.model.specification import from_toml, to_toml
 from derive.proof.certificate import Certificate, Verdict
@@ -132,7 +132,7 @@ def _checked(text: str, architecture: Architecture, each: Round) -> list[Verdict
     except NotUnderstoodError as error:
         return [Verdict("module", claim, "undecided", validity=validity, note=f"it uses {error}")]
     except Exception as error:  # whatever foreign code raises is a finding about it
-        note = f"it raises {type(error).__name__}: {error}"
+        note = shown(f"it raises {type(error).__name__}: {error}", 400)
         return [Verdict("module", claim, "refuted", validity=validity, note=note)]
     return [Verdict(f.label, f.claim, "proved" if f.same else "refuted", MODULO, validity, note=f.note) for f in found]
 

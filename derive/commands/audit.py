@@ -12,7 +12,7 @@ from derive.commands.files import check_readable
 from derive.commands.options import FILE, JSON, Request, architecture_options
 from derive.commands.rounding import show_with_bounds
 from derive.commands.verdicts import show
-from derive.model.errors import DeriveError
+from derive.model.errors import DeriveError, shown
 from derive.model.limits import LIMITS
 from derive.model.sources import check_regular, read_text
 
@@ -81,7 +81,7 @@ def audit(
         from derive.teach.code.layouts import Convention
 
         check_regular(module, streams=False)
-        click.echo(f"{module}: not a module of derive; running this file, with all that it does", err=True)
+        click.echo(f"{shown(module)}: not a module of derive; running this file, with all that it does", err=True)
         convention = Convention(layout, "sum" if summed else "mean", weights)
         return show(audit_function(module, architecture, function, convention), as_json)
     if rounding:
@@ -89,7 +89,7 @@ def audit(
         from derive.codegen.rigor.rounding import rounding as bounded
 
         flint()
-        click.echo(f"{module}: running this file in floating point, with all that it does", err=True)
+        click.echo(f"{shown(module)}: running this file in floating point, with all that it does", err=True)
     with progress() as report:
         bounds = bounded(text, architecture, data, report, str(module)) if rounding else None
         report("reading the module", 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 
 import click
 
-from derive.model.errors import DeriveError
+from derive.model.errors import DeriveError, shown
 
 SHORTFALL, UNUSABLE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 1, 2, 70, 130, 141
 """Exit statuses: a formula falls short, input that cannot be used, a fault of ours, Ctrl-C, nobody reads."""
@@ -56,10 +57,14 @@ def guarded(command: Callable[[], int]) -> int:
 
 def complain(message: str, status: int) -> int:
     """Write `derive: message` as one line of printable characters to stderr; returns `status`."""
-    line = " ".join(message.split())
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in line)
-    click.echo(f"derive: {shown}", err=True)
+    click.echo(f"derive: {shown(message, 1000)}", err=True)
     return status
+
+
+def echo_json(text: str) -> None:
+    """Write JSON to stdout; what is not printable in its texts is escaped, which means the same."""
+    safe = (c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text.removesuffix("\n"))
+    click.echo("".join(safe))
 
 
 def _with_usage(error: click.ClickException) -> str:
