@@ -10,6 +10,7 @@ import click
 
 from derive.commands.complete import a_file, one_of
 from derive.commands.console import progress
+from derive.commands.destination import output
 from derive.commands.files import check_writable, write_whole
 from derive.commands.options import FILE, Request, architecture_options
 from derive.commands.pipeline import proved_and_audited, unchecked
@@ -47,9 +48,7 @@ def generate(style: str, no_audit: bool, certificate: Path | None, destination: 
         raise unknown("style", style, STYLES, "--style")
     request = Request(**given)
     architecture = request.architecture()
-    path = None if destination == "-" else Path(destination or f"{architecture.name}.py")
-    if path is not None:
-        _check_destination(path, request.specification)
+    path = output(destination, f"{architecture.name}.py", request)
     if certificate is not None:
         _check_certificate(certificate, no_audit, path, request.specification)
     module = None
@@ -75,9 +74,3 @@ def _check_certificate(path: Path, no_audit: bool, module: Path | None, specific
     for other, what in ((module, "module"), (specification, "specification")):
         if other is not None and path.resolve() == other.resolve():
             raise DeriveError(f"--certificate: {path} is the {what} itself; name another file")
-
-
-def _check_destination(path: Path, specification: Path | None) -> None:
-    check_writable(path)
-    if specification is not None and path.exists() and path.samefile(specification):
-        raise DeriveError(f"{path}: is the specification itself; name another file with -o")
