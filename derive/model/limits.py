@@ -36,7 +36,7 @@ LIMITS: dict[str, Limit] = {
     "module": Limit(4_000_000, "bytes in a module"),
     "certificate": Limit(5_000_000, "bytes in a certificate"),
     "answers": Limit(5_000_000, "bytes in a record of answers"),
-    "archive": Limit(2**30, "bytes in the arrays of an archive"),
+    "archive": Limit(2**24, "bytes in an array of data"),
     # Lists
     "layers": Limit(1000, "layers in a network"),
     "formulas": Limit(500, "formulas in a text"),
