@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import click
 
-from derive.model.errors import DeriveError, shown
+from derive.model.errors import DeriveError, short_path, shown
 
 SHORTFALL, UNUSABLE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 1, 2, 70, 130, 141
 """Exit statuses: a formula falls short, input that cannot be used, a fault of ours, Ctrl-C, nobody reads."""
@@ -46,7 +46,7 @@ def guarded(command: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that the interpreter can flush at exit
         return BROKEN_PIPE
     except OSError as error:
-        name = f"{error.filename}: " if error.filename else ""
+        name = f"{short_path(error.filename)}: " if error.filename else ""
         return complain(f"{name}{error.strerror or error}", UNUSABLE)
     except Exception as error:
         if os.environ.get("DERIVE_DEBUG"):

@@ -11,7 +11,7 @@ import click
 from derive.commands.complete import a_file, one_of
 from derive.commands.console import progress
 from derive.commands.destination import output
-from derive.commands.files import check_writable, write_whole
+from derive.commands.files import check_writable, write_all
 from derive.commands.options import FILE, Request, architecture_options
 from derive.commands.pipeline import proved_and_audited, unchecked
 from derive.model.errors import DeriveError, unknown
@@ -58,12 +58,12 @@ def generate(style: str, no_audit: bool, certificate: Path | None, destination: 
         else:
             module = proved_and_audited(architecture, style, report)
             source = module.source
+    texts = {} if path is None else {path: source}
+    if certificate is not None and module is not None:
+        texts[certificate] = module.proof.with_audit(module.audit).to_json()
+    write_all(texts)
     if path is None:
         sys.stdout.buffer.write(source.encode())
-    else:
-        write_whole(path, source)
-    if certificate is not None and module is not None:
-        write_whole(certificate, module.proof.with_audit(module.audit).to_json())
     return 0
 
 

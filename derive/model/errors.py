@@ -44,3 +44,9 @@ def shown(text: object, limit: int = 5000) -> str:
     line = " ".join(str(text)[: 2 * limit].split())
     escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     return escaped if len(escaped) <= limit else escaped[: limit - 3] + "..."
+
+
+def short_path(path: object, limit: int = 200) -> str:
+    """A path for a message: its beginning and its end if it is a long one."""
+    text = str(path)
+    return text if len(text) <= limit else f"{text[: limit // 2 - 3]}...{text[-limit // 2 :]}"

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from derive.model.errors import DeriveError, shorten
+from derive.model.errors import DeriveError, short_path, shorten
 from derive.model.limits import LIMITS, Limit
 
 STREAM = re.compile(r"/dev/stdin|(/dev|/proc/self)/fd/[0-9]+")
@@ -34,12 +34,17 @@ def check_regular(path: Path, *, streams: bool = True) -> None:
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise DeriveError(f"{path}: cannot be read: {reason}") from None
+        raise unreadable(path, error) from None
     if stat.S_ISDIR(mode):
-        raise DeriveError(f"{path}: cannot be read: it is a folder; name a file in it")
+        raise unreadable(path, "it is a folder; name a file in it")
     if not stat.S_ISREG(mode) and not (streams and STREAM.fullmatch(str(path))):
-        raise DeriveError(f"{path}: cannot be read: it is a device or a pipe, and no file")
+        raise unreadable(path, "it is a device or a pipe, and no file")
+
+
+def unreadable(path: Path, why: str | OSError | ValueError) -> DeriveError:
+    """The error about a file that cannot be read."""
+    reason = why.strerror if isinstance(why, OSError) else why
+    return DeriveError(f"{short_path(path)}: cannot be read: {reason}")
 
 
 def read_text(path: Path, limit: Limit) -> str:
@@ -49,12 +54,12 @@ def read_text(path: Path, limit: Limit) -> str:
         with path.open("rb") as file:
             data = file.read(limit.most + 1)
         if len(data) > limit.most:
-            raise DeriveError(f"{path}: {limit.exceeded()}")
+            raise DeriveError(f"{short_path(path)}: {limit.exceeded()}")
         return "\n".join(data.decode("utf-8").replace("\r\n", "\n").split("\r"))
     except OSError as error:
-        raise DeriveError(f"{path}: cannot be read: {error.strerror}") from None
+        raise unreadable(path, error) from None
     except UnicodeDecodeError:
-        raise DeriveError(f"{path}: cannot be read: it is not UTF-8 text") from None
+        raise unreadable(path, "it is not UTF-8 text") from None
 
 
 def plain(text: str, what: str) -> str:

@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from derive.commands import files
+from derive.model.errors import DeriveError
 from tests.hostile.test_corpus import refused
 
 
@@ -72,3 +74,75 @@ def test_a_link_to_the_specification_is_the_specification(derive, tmp_path):
     named(tmp_path, "net")
     os.link(tmp_path / "s.toml", tmp_path / "net.tex")
     refused(derive, tmp_path, ["explain", "s.toml", "--format", "latex"], "is the specification itself")
+
+
+# Several files at once
+
+
+def test_a_certificate_that_cannot_be_written_leaves_the_module_as_it_was(derive, tmp_path):
+    (tmp_path / "g.py").write_text("old\n")
+    refused(
+        derive,
+        tmp_path,
+        ["generate", "--layers", "2-1", "-o", "g.py", "--certificate", "/dev/full"],
+        "/dev/full: cannot be written: No space left on device",
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["g.py"]
+    result = derive("generate", "--layers", "2-1", "-o", "-", "--certificate", "/dev/full")
+    assert (result.status, result.out) == (2, "")
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=repr)
+def test_all_files_or_none(tmp_path, monkeypatch, failing, error):
+    calls = []
+
+    def full(descriptor):
+        calls.append(descriptor)
+        if len(calls) == failing:
+            raise error
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    for name in ("a", "b"):
+        (tmp_path / name).write_text("old")
+    texts = {tmp_path / "a": "new", tmp_path / "b": b"new"}
+    with pytest.raises((DeriveError, KeyboardInterrupt)):
+        files.write_all(texts)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "old", "b": "old"}
+    files.write_all(texts)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "new", "b": "new"}
+
+
+def test_a_protected_file_is_found_before_any_work(derive, rooms, tmp_path, monkeypatch):
+    for name in ("net.py", "c.json"):
+        (tmp_path / name).write_text("old")
+    for protected in ("net.py", "c.json"):
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                files.os, "access", lambda path, mode, name=protected: mode != os.W_OK or os.path.basename(path) != name
+            )
+            refused(
+                derive,
+                tmp_path,
+                ["generate", "--layers", "2-1", "-o", "net.py", "--certificate", "c.json"],
+                f"{protected}: cannot be written: the file is write-protected",
+            )
+    assert rooms.asked == []
+
+
+# Long names
+
+
+@pytest.mark.parametrize("length", [1000, 5000])
+def test_a_path_of_thousands_of_characters_is_shortened(derive, tmp_path, length):
+    name = "/".join(["x" * 50] * (length // 50))
+    for arguments in (
+        ["generate", f"{name}.toml"],
+        ["audit", f"{name}.py"],
+        ["generate", "--layers", "2-1", "-o", f"{name}.py"],
+        ["generate", "--layers", "2-1", "--certificate", f"{name}.json"],
+        ["verify", "--certificate", f"{name}.json", "net.py"],
+        ["exercises", "--report", f"{name}.jsonl"],
+    ):
+        refused(derive, tmp_path, arguments, "xxx...xxx")
+        assert len(derive(*arguments).err) < 600
