@@ -62,10 +62,10 @@ def read_text(path: Path, limit: Limit) -> str:
         raise unreadable(path, "it is not UTF-8 text") from None
 
 
-def plain(text: str, what: str) -> str:
+def plain(text: str, what: str, but: str = "\n\t") -> str:
     """`text` if every character of it can be shown; what steers a terminal or turns the direction is refused."""
     for character in text:
-        if not character.isprintable() and character not in "\n\t":
+        if not character.isprintable() and character not in but:
             raise DeriveError(f"{what} has the character U+{ord(character):04X}, which cannot be shown")
     return text
 
