@@ -15,6 +15,8 @@ from derive.model.errors import DeriveError, short_path, shown
 SHORTFALL, UNUSABLE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 1, 2, 70, 130, 141
 """Exit statuses: a formula falls short, input that cannot be used, a fault of ours, Ctrl-C, nobody reads."""
 
+LONGEST = 1000
+"""Characters of a message."""
 Progress = Callable[[str, float], None]
 """(what is being done, the fraction of it that is done)."""
 
@@ -57,7 +59,10 @@ def guarded(command: Callable[[], int]) -> int:
 
 def complain(message: str, status: int) -> int:
     """Write `derive: message` as one line of printable characters to stderr; returns `status`."""
-    click.echo(f"derive: {shown(message, 1000)}", err=True)
+    line = shown(message, 10 * len(message) + 10)  # an escape has ten characters at most
+    if len(line) > LONGEST:  # the file is named in front, and the reason stands at the end
+        line = f"{line[: LONGEST // 2]}...{line[-LONGEST // 2 :]}"
+    click.echo(f"derive: {line}", err=True)
     return status
 
 

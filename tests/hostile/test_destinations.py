@@ -7,7 +7,9 @@ import os
 import pytest
 
 from derive.commands import files
+from derive.commands.console import complain
 from derive.model.errors import DeriveError
+from derive.model.specification import from_toml
 from tests.hostile.test_corpus import refused
 
 
@@ -146,3 +148,37 @@ def test_a_path_of_thousands_of_characters_is_shortened(derive, tmp_path, length
     ):
         refused(derive, tmp_path, arguments, "xxx...xxx")
         assert len(derive(*arguments).err) < 600
+
+
+LONG = "x" * 200_000
+HEAD = 'sizes = [2, 1]\nactivations = ["tanh"]\n'
+SPECIFICATIONS = {
+    "an activation": (f"activation.{LONG} = 1\n{HEAD}", "needs an expression, as in"),
+    "an activation with an escape": (f'activation."\\u001b{LONG}" = 1\n{HEAD}', "needs an expression, as in"),
+    "a key": (f"{HEAD}{LONG} = 1\n", "unknown key"),
+    "a constant": (
+        f'sizes = [2, 1]\nactivations = ["o"]\n[activation.o]\nexpression = "z"\n{LONG} = "x"\n',
+        "the constant",
+    ),
+    "a constant of a penalty": (f"{HEAD}penalty = {{{LONG} = 1}}\n", "unknown"),
+    "a constant of a schedule": (f'{HEAD}schedule = {{name = "step", {LONG} = 1}}\n', "unknown"),
+    "a constant of a loss": (f'{HEAD}loss = {{name = "o", expression = "(a - y)**2", {LONG} = "x"}}\n', "o"),
+}
+
+
+@pytest.mark.parametrize("case", SPECIFICATIONS)
+def test_a_long_name_in_a_specification_is_shortened(derive, tmp_path, case):
+    text, words = SPECIFICATIONS[case]
+    with pytest.raises(DeriveError) as error:
+        from_toml(text, "net.toml")
+    assert len(str(error.value)) < 500
+    (tmp_path / "net.toml").write_text(text)
+    refused(derive, tmp_path, ["generate", "net.toml"], words)
+
+
+def test_a_message_is_cut_in_the_middle(capsys):
+    assert complain(f"net.toml: {'x' * 10**6} is too long", 2) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("derive: net.toml: xxx")
+    assert message.endswith("xxx is too long\n")
+    assert len(message) < 1020
