@@ -71,7 +71,7 @@ interop: $(READY)
 	.venv-interop/bin/python -m pytest interop tests/test_sklearn.py tests/test_interop.py derive/sklearn
 
 dask: $(READY)
-	$(BIN)/python -m pytest tests/test_parallel.py tests/test_parallel_killed.py derive/parallel -m '' --durations=10
+	$(BIN)/python -m pytest tests/test_parallel*.py derive/parallel -m '' --durations=10
 
 # tox names each Python that is not on the PATH, and skips it.
 versions: $(READY)

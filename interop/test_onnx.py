@@ -9,10 +9,13 @@ import onnx
 import onnxruntime
 import pytest
 
+import derive
 from derive import Architecture, differentiate, emit, load
 from derive.interop import to_onnx
 from derive.model.activation import Activation
 from derive.model.errors import DeriveError
+from derive.model.expression import FUNCTIONS
+from derive.model.specification import from_toml
 from derive.model.tables import ACTIVATIONS
 
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -68,6 +71,64 @@ def test_small_arguments_keep_their_digits(name):
     np.testing.assert_allclose(session.run(None, {"X": x})[0], module.predict(theta, x), rtol=2e-15)
     if name == "elu":
         assert np.abs((np.exp(x) - 1) / np.expm1(x) - 1).max() > 1e-4
+
+
+def magnitudes(most: float) -> Any:
+    """Numbers of both signs from the smallest normal ones up to `most`, dense about 1, with 0, ±inf and NaN."""
+    rng = np.random.default_rng(0)
+    many = np.concatenate([10.0 ** rng.uniform(-307, np.log10(most), 2000), rng.uniform(0, 4, 2000), [1, most]])
+    return np.concatenate([many, -many, [0, np.inf, -np.inf, np.nan]]).reshape(-1, 1)
+
+
+HYPERBOLIC = {"sinh": (np.sinh, 710.47), "cosh": (np.cosh, 710.47), "asinh": (np.arcsinh, 1e308)}
+NO_KERNEL = {**HYPERBOLIC, "atan": (np.arctan, 1e308)}
+"""NumPy's function, which is right to 2e-16, and the largest argument of which it is finite."""
+
+
+@pytest.mark.parametrize("name", NO_KERNEL)
+def test_functions_without_a_float64_kernel(name):
+    module = load(emit(differentiate(Architecture((1, 1), [Activation("own", f"{name}(z)")]))))
+    function, most = NO_KERNEL[name]
+    model, x = to_onnx(module, np.array([1.0, 0.0])), magnitudes(most)
+    assert {"Sinh", "Cosh", "Asinh", "Atan"}.isdisjoint(node.op_type for node in model.graph.node)
+    found = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"X": x})[0]
+    np.testing.assert_allclose(found, function(x), rtol=2e-15)
+    assert np.isfinite(found[np.isfinite(x)]).all()
+    with pytest.raises(AssertionError):  # the comparison sees a difference in the fourteenth digit
+        np.testing.assert_allclose(found, function(x) * (1 + 1e-14), rtol=2e-15)
+
+
+@pytest.mark.parametrize("name", NO_KERNEL)
+def test_float32_has_kernels(name):
+    found, expected, model = outputs((3, 4, 2), "float32", activations=[Activation("own", f"{name}(z)"), "identity"])
+    assert name.title() in {node.op_type for node in model.graph.node}
+    assert error(found, expected) <= 1e-6
+
+
+EXPRESSIONS = (
+    "sinh(z/9) + cosh(z/9) + atan(z) + asinh(z) + sin(z)*cos(z) + erf(z) + tanh(z)",
+    "exp(-z**2) + log(1 + z**2) + sqrt(1 + z**2) + expm1(z/9) + log1p(z**2)",
+    "abs(z) + max(z, 0) + min(z, 1) + where(z > 1, z, z**2)",
+)
+
+
+def test_every_function_of_an_expression_is_tested():
+    assert all(f"{name}(" in " ".join(EXPRESSIONS) for name in FUNCTIONS)
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_every_function_of_an_expression(expression):
+    found, expected, _ = outputs((3, 4, 2), activations=[Activation("own", expression), "identity"])
+    assert error(found, expected) <= 1e-14
+
+
+def test_a_model_says_what_it_was_made_from():
+    module = load(emit(differentiate(Architecture((2, 3, 1), ["tanh", "identity"], name="small"))))
+    model = onnx.load_model_from_string(to_onnx(module, module.initialize(0)).SerializeToString())
+    assert (model.producer_name, model.producer_version) == ("derive", derive.__version__)
+    told = {entry.key: entry.value for entry in model.metadata_props}
+    assert told == {"specification": module.SPEC, "digest": module.DIGEST}
+    assert from_toml(told["specification"]) == Architecture((2, 3, 1), ["tanh", "identity"], name="small")
 
 
 def test_a_file_that_onnx_reads(tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import struct
+
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
@@ -31,3 +34,19 @@ def test_files_of_others(tmp_path):
         path.write_bytes(text)
         with pytest.raises(DeriveError, match=r"not a .safetensors file"):
             load_parameters(path, MODULE)
+
+
+@pytest.mark.parametrize("dtype", ["BF16", "F8_E4M3"])
+def test_numbers_that_numpy_does_not_have(tmp_path, dtype):
+    path = tmp_path / "theta.safetensors"
+    header = json.dumps({"W1": {"dtype": dtype, "shape": [2], "data_offsets": [0, 4 if dtype == "BF16" else 2]}})
+    path.write_bytes(struct.pack("<Q", len(header)) + header.encode() + b"\0" * (4 if dtype == "BF16" else 2))
+    with pytest.raises(DeriveError, match=f"theta.safetensors: numbers of dtype '{dtype}' are not read; expected F64"):
+        load_parameters(path, MODULE)
+
+
+def test_one_number_among_the_parameters(tmp_path):
+    module = load(emit(differentiate(Architecture((2, 3, 1), ["prelu", "identity"]))))
+    theta, path = module.initialize(0), tmp_path / "theta.safetensors"
+    save_parameters(path, module, theta)
+    np.testing.assert_array_equal(load_parameters(path, module), theta)

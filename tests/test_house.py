@@ -24,11 +24,11 @@ JINJA = ("derive.codegen.emit", "derive.teach")
 OPTIONAL = {
     "sklearn": ("derive.sklearn", "derive.sklearn.data", "derive.sklearn.estimator", "derive.commands.demo"),
     "scipy": ("derive.fitting",),
-    "torch": ("derive.interop",),
+    "torch": ("derive.interop.tensors", "derive.interop.torch_networks"),
     "onnx": ("derive.interop.onnx_export",),
     "dask": ("derive.parallel.chunks", "derive.parallel.shared"),
     "distributed": ("derive.parallel.chunks", "derive.parallel.workers"),
-    "safetensors": ("derive.interop",),
+    "safetensors": ("derive.interop.parameters",),
 }
 """What only an extra brings → the modules, all of them on the top floor, that may import it."""
 

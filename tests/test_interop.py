@@ -63,6 +63,70 @@ def test_files_that_cannot_be_used(tmp_path):
         load_parameters(path, MODULE)
 
 
+@pytest.mark.parametrize("names", [("W1.npy", "W1.npy"), ("W1.npy", "W1")])
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
+def test_an_array_that_is_there_twice(tmp_path, names):
+    """Which of the two would be read is an accident."""
+    path, theta = tmp_path / "theta.npz", MODULE.initialize(0)
+    save_parameters(path, MODULE, theta)
+    assert load_parameters(path, MODULE)[0] == theta[0]
+    with zipfile.ZipFile(path) as archive:
+        others = {name: archive.read(name) for name in archive.namelist() if name != "W1.npy"}
+        twice = archive.read("W1.npy")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in (*others.items(), *((name, twice) for name in names)):
+            archive.writestr(name, data)
+    with pytest.raises(DeriveError, match="'W1' is in it 2 times; expected each array once"):
+        load_parameters(path, MODULE)
+
+
+def test_one_number_among_the_parameters(tmp_path):
+    module = load(emit(differentiate(Architecture((2, 3, 1), ["prelu", "identity"]))))
+    theta, path = module.initialize(0), tmp_path / "theta.npz"
+    save_parameters(path, module, theta)
+    assert np.load(path)["slope1"].shape == ()
+    np.testing.assert_array_equal(load_parameters(path, module), theta)
+
+
+def test_numbers_that_are_too_large_for_the_module(tmp_path):
+    single = load(emit(differentiate(Architecture((2, 3, 1), ["tanh", "identity"], dtype="float32"))))
+    theta, path = MODULE.initialize(0), tmp_path / "theta.npz"
+    save_parameters(path, MODULE, theta)
+    np.testing.assert_array_equal(load_parameters(path, single), theta.astype("float32"))
+    theta[-1] = 1e300
+    save_parameters(path, MODULE, theta)
+    with pytest.raises(DeriveError, match=r"theta.npz: b2\[0\] is 1e\+300, which is too large for float32"):
+        load_parameters(path, single)
+
+
+@pytest.mark.parametrize("name", ["a\0.npz", "none\0/a.npz"])
+def test_a_name_that_no_file_can_have(tmp_path, name):
+    for call in (load_parameters, lambda path, module: save_parameters(path, module, module.initialize(0))):
+        with pytest.raises(DeriveError, match="embedded null"):
+            call(tmp_path / name, MODULE)
+
+
+def test_the_names_of_pytorch(tmp_path):
+    """Sorted as text, as some files have them: 0.bias, 0.weight, 10.bias, 10.weight, 2.bias, …"""
+    module = load(emit(differentiate(Architecture((2, *(2,) * 6, 1), ["tanh"] * 6 + ["identity"]))))
+    theta, path = np.arange(float(module.PARAMETER_COUNT)), tmp_path / "theta.npz"
+    names = [f"{2 * layer}.{kind}" for layer in range(7) for kind in ("weight", "bias")]
+    arrays = dict(zip(names, module.unpack(theta), strict=True))
+    np.savez(path, **{name: arrays[name] for name in sorted(names)})
+    np.testing.assert_array_equal(load_parameters(path, module), theta)
+    np.savez(path, **{name.replace("weight", "kernel"): array for name, array in arrays.items()})
+    with pytest.raises(DeriveError, match="W1 is missing; expected W1, b1"):
+        load_parameters(path, module)
+
+
+def test_names_of_pytorch_leave_no_room_for_more(tmp_path):
+    path = tmp_path / "theta.npz"
+    arrays = {"0.weight": np.zeros((3, 2)), "0.bias": np.zeros(3), "2.weight": np.zeros((1, 3))}
+    np.savez(path, **arrays, **{"2.bias": np.zeros(100_000)})
+    with pytest.raises(DeriveError, match=r"2\.bias' has 800128 bytes; at most 16 are expected"):
+        load_parameters(path, MODULE)
+
+
 def test_a_disk_that_cannot_be_written_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "theta.npz"
     theta = MODULE.initialize(0)

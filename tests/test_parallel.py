@@ -284,25 +284,6 @@ def test_arrays_that_cannot_be_used(client, X, Y, weights, message):
             attempt(module, module.initialize(0), X, Y, weights)
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"epochs": 0}, "epochs is 0"),
-        ({"chunks_per_step": 0.5}, "chunks_per_step is 0.5"),
-        ({"patience": 2}, "without validation"),
-        ({"learning_rate": -1}, "learning_rate is -1"),
-        ({"client": "tcp://here"}, "expected a dask.distributed.Client"),
-        ({"timeout": 0}, "timeout is 0"),
-        ({"epochs": 2}, "warm_up"),
-    ],
-)
-def test_settings_that_cannot_be_used(client, settings, message):
-    module = network(schedule={"name": "constant", "warm_up": 3})
-    _, cut = samples(module)
-    with pytest.raises(DeriveError, match=message):
-        train(module, module.initialize(0), *cut, **settings)
-
-
 def test_y_and_weights_are_cut_where_x_is(client):
     module = network(sample_weights=True)
     whole, (X, Y, weights) = samples(module)

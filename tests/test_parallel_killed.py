@@ -17,7 +17,6 @@ import pytest
 from dask.distributed import Client, LocalCluster
 
 from derive import Architecture, differentiate, emit, load
-from derive.model.errors import DeriveError
 from derive.parallel import loss_and_gradient, train
 from derive.parallel.workers import WorkersLostError
 
@@ -170,18 +169,46 @@ def test_all_workers_killed(workers, undisturbed):
     assert whole < raised.value.history["loss"][0]
 
 
+def test_a_client_that_is_restarted():
+    """Dask ends all workers and forgets all data; bare workers have to be started again from outside."""
+    made = Bare()
+    try:
+        with Client(made.cluster) as client:
+            before = set(ready(made, client))
+
+            def restart(epoch: int, history: dict[str, Any]) -> None:
+                if epoch == 3:
+                    client.restart(wait_for_workers=False)
+                    for process in made.started:
+                        process.wait()
+                    made.restart()
+
+            data = chunks(20, 0), chunks(3, 100)
+            expected, _ = train(MODULE, MODULE.initialize(0), *data, **OPTIONS)
+            theta, _ = train(MODULE, MODULE.initialize(0), *data, **OPTIONS, callback=restart)
+            assert theta.tobytes() == expected.tobytes()
+            assert not before & set(ready(made, client))
+    finally:
+        made.close()
+
+
 def test_data_that_cannot_be_read_again(workers):
     _, client = workers
     victims = ready(*workers)
     scattered = client.scatter([read(k, 20) for k in range(CHUNKS)])
     X = da.concatenate([da.from_delayed(dask.delayed(part), (ROWS, 20), dtype=float) for part in scattered])
-    with pytest.raises(DeriveError, match="scatter"):
+    with pytest.raises(WorkersLostError, match="scatter") as raised:
         train(MODULE, MODULE.initialize(0), X, chunks(3, 100), epochs=1000, callback=Killing(victims, 2))
+    assert 3 <= len(raised.value.history["loss"]) < 1000
 
 
 def test_a_scheduler_that_is_gone():
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
         data = chunks(20, 0), chunks(3, 100)
-        Timer(2.0, cluster.close).start()
-        with pytest.raises(DeriveError, match="scheduler is gone"):
+        closing = Timer(2.0, cluster.close)
+        closing.start()
+        with pytest.raises(WorkersLostError, match="scheduler is gone") as raised:
             train(MODULE, MODULE.initialize(0), *data, epochs=10_000, client=client)
+        closing.join()
+        assert len(raised.value.history["loss"]) < 10_000
+        assert raised.value.theta.dtype == MODULE.DTYPE

@@ -37,6 +37,7 @@ from derive.codegen.sweep import memory, sweep
 from derive.codegen.training import initial, layer_of, scheduled
 from derive.codegen.updates import update
 from derive.model.architecture import Architecture
+from derive.model.budget import for_own_functions
 from derive.model.errors import unknown
 from derive.model.limits import LIMITS
 from derive.model.sources import read_text
@@ -82,6 +83,17 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
     """
     if style not in STYLES:
         raise unknown("style", style, STYLES)
+    architecture = derivation.architecture
+    with for_own_functions(architecture):
+        context = _context(derivation, style, certificate)
+    template = environment().get_template(f"{style}.py.jinja")
+    kernels = used(template.render(context, kernels=()), architecture.dtype)
+    text = template.render(context, kernels=kernels)
+    return text.replace('\nDIGEST = ""\n', f'\nDIGEST = "{digest(text)}"\n', 1)
+
+
+def _context(derivation: Derivation, style: str, certificate: Stated | None) -> dict[str, Any]:
+    """What the template of the style is filled with."""
     architecture = derivation.architecture
     forward, gradient, helpers = specialize(derivation, helpers=True)
     without = architecture.undropped()
@@ -132,10 +144,7 @@ def emit(derivation: Derivation, style: str = "fast", certificate: Stated | None
         context |= swept | {"numbers": swept["numbers"] | context["update_numbers"]}
     context["memory"] = memory(architecture, context) if style == "fast" else ()
     context["inner"] = "_step" if style == "fast" else "step"
-    template = environment().get_template(f"{style}.py.jinja")
-    kernels = used(template.render(context, kernels=()), architecture.dtype)
-    text = template.render(context, kernels=kernels)
-    return text.replace('\nDIGEST = ""\n', f'\nDIGEST = "{digest(text)}"\n', 1)
+    return context
 
 
 def digest(text: str) -> str:

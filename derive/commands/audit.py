@@ -77,13 +77,15 @@ def audit(
     if rounding and not emitted(text):
         raise DeriveError(f"--rounding: {module} is no module that derive emitted")
     if architecture is not None and not emitted(text):
-        from derive.teach.code.handwritten import audit_function
+        from derive.teach.code.handwritten import audit_source
         from derive.teach.code.layouts import Convention
+        from derive.teach.code.observed import read_source
 
         check_regular(module, streams=False)
+        source = read_source(module, function)
         click.echo(f"{shown(module)}: not a module of derive; running this file, with all that it does", err=True)
         convention = Convention(layout, "sum" if summed else "mean", weights)
-        return show(audit_function(module, architecture, function, convention), as_json)
+        return show(audit_source(source, architecture, convention), as_json)
     if rounding:
         from derive.algebra.balls import flint
         from derive.codegen.rigor.rounding import rounding as bounded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from derive.model.errors import DeriveError, short_path
@@ -30,8 +30,8 @@ def write_all(texts: Mapping[Path, str | bytes]) -> None:
     try:
         for path, text in texts.items():
             data = text.encode() if isinstance(text, str) else text
-            target = Path(os.path.realpath(path))
-            with _named(path, target):
+            with _named(path):
+                target = Path(os.path.realpath(path))
                 before = _mode(target)
                 if before is not None and not stat.S_ISREG(before):  # a device or a pipe has nothing to keep whole
                     devices.append((path, data))
@@ -42,22 +42,26 @@ def write_all(texts: Mapping[Path, str | bytes]) -> None:
                 made.append((path, name, target))
                 _make(name, data, stat.S_IMODE(before) if before is not None else None)
         for path, data in devices:
-            with _named(path, path):
+            with _named(path):
                 path.write_bytes(data)
         for path, name, target in made:
-            with _named(path, target):
+            with _named(path):
                 name.replace(target)
     finally:  # also on Ctrl-C
         for _, name, _ in made:
-            name.unlink(missing_ok=True)
+            with suppress(OSError):  # most are gone: they have taken their places, or were never made
+                name.unlink()
 
 
 @contextmanager
-def _named(path: Path, target: Path) -> Iterator[None]:
+def _named(path: Path) -> Iterator[None]:
+    """An error becomes one that says which file could not be written."""
     try:
         yield
     except OSError as error:
-        raise DeriveError(f"{short_path(path)}: cannot be written: {_reason(error, target)}") from None
+        raise DeriveError(f"{short_path(path)}: cannot be written: {_reason(error, path)}") from None
+    except ValueError as error:  # a name that no file can have
+        raise DeriveError(f"{short_path(path)}: cannot be written: {error}") from None
 
 
 def check_writable(path: Path) -> None:
@@ -94,9 +98,9 @@ def _mode(path: Path) -> int | None:
         return None
 
 
-def _reason(error: OSError, target: Path) -> str:
+def _reason(error: OSError, path: Path) -> str:
     if isinstance(error, FileNotFoundError):
-        return f"the folder {short_path(target.parent)} does not exist"
+        return f"the folder {short_path(os.path.dirname(os.path.realpath(path)))} does not exist"
     return error.strerror or str(error)
 
 

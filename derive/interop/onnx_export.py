@@ -1,7 +1,8 @@
 """ONNX: the graph of a module's `predict`, node by node from the statements that the module is printed from.
 
 Whatever derive can emit can be exported, a user's own activation too. ONNX has no expm1 and log1p; they are
-composed so that they keep their precision for small arguments.
+composed so that they keep their precision for small arguments; so are functions of which onnxruntime, which is what
+runs these models, has no float64 kernel.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from derive import __version__
 from derive.algebra.gradient import differentiate
-from derive.codegen.forms.kernels import LARGEST, MIDDLE, tail
+from derive.codegen.forms.kernels import LARGEST, MIDDLE, near, tail
 from derive.codegen.forms.specialize import specialize
 from derive.codegen.statements.accurate import KNOWN
 from derive.codegen.statements.arrays import OPERATIONS, Assign, Node
@@ -23,6 +25,7 @@ from derive.codegen.statements.lower import lower, lower_scalar
 from derive.codegen.statements.schedule import leaves
 from derive.commands.files import write_whole
 from derive.extras import required
+from derive.interop.tensors import vector
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.model.expression import Z
@@ -87,8 +90,9 @@ class _Graph:
         if node.operation in ("name", "number") or (node.operation, node.text) == ("call", "float"):
             return self.constant(_number(node, sizes))
         inputs = [self.value(argument, scope, sizes) for argument in node.arguments]
-        if node.operation in COMPOSED:
-            return COMPOSED[node.operation](self, *inputs)
+        composed = {**COMPOSED, **(DOUBLE if self.dtype == np.float64 else {})}
+        if node.operation in composed:
+            return composed[node.operation](self, *inputs)
         if node.operation in KNOWN:
             kernel = KNOWN[node.operation]
             form = lower_scalar((kernel.form or kernel.body).xreplace({Z: sp.Symbol("z")}), {"z": ()})
@@ -119,9 +123,7 @@ def _normal_cdf(graph: _Graph, z: str, x: str) -> str:
     u = graph.node("Min", graph.node("Abs", z), graph.constant(LARGEST))
     beyond = graph.node("Add", u, graph.constant(MIDDLE))
     y = graph.node("Div", graph.node("Sub", u, graph.constant(MIDDLE)), beyond)
-    *lower, result = [graph.constant(float(c)) for c in tail()]
-    for coefficient in reversed(lower):
-        result = graph.node("Add", graph.node("Mul", result, y), coefficient)
+    result = _polynomial(graph, tail(), y)
     half = graph.node("Mul", graph.node("Mul", u, u), graph.constant(-0.5))
     left = graph.node("Mul", graph.node("Div", result, beyond), graph.node("Exp", half))
     right = graph.node("Sub", graph.constant(1), left)
@@ -132,6 +134,57 @@ def _erf(graph: _Graph, z: str) -> str:
     """erf(z) = 2 Phi(sqrt(2) z) - 1."""
     twice = _normal_cdf(graph, graph.node("Mul", z, graph.constant(2**0.5)), graph.constant(2))
     return graph.node("Sub", twice, graph.constant(1))
+
+
+def _cosh(graph: _Graph, x: str) -> str:
+    """With h = exp(|x|/2), h/2 h + 1/(2 h)/h: no overflow before cosh itself."""
+    half = graph.node("Mul", graph.node("Abs", x), graph.constant(0.5))
+    h = graph.node("Exp", half)
+    rising = graph.node("Mul", graph.node("Mul", h, graph.constant(0.5)), h)
+    return graph.node("Add", rising, graph.node("Div", graph.node("Div", graph.constant(0.5), h), h))
+
+
+def _sinh(graph: _Graph, x: str) -> str:
+    """sinh(x) = tanh(x/2) (cosh(x) + 1), which loses nothing near 0."""
+    half = graph.node("Tanh", graph.node("Mul", x, graph.constant(0.5)))
+    return graph.node("Mul", half, graph.node("Add", _cosh(graph, x), graph.constant(1)))
+
+
+def _odd(graph: _Graph, x: str, value: str) -> str:
+    """The odd function that is `value` for positive x; x itself where it is 0, of either sign, or NaN."""
+    zero = graph.constant(0)
+    right = graph.node("Where", graph.node("Greater", x, zero), value, x)
+    return graph.node("Where", graph.node("Less", x, zero), graph.node("Neg", value), right)
+
+
+def _asinh(graph: _Graph, x: str) -> str:
+    """With u = |x|, log1p(u + u**2/(1 + sqrt(1 + u**2))); log(u) + log(2) where 1 + u**2 is u**2."""
+    u, far, one = graph.node("Abs", x), graph.constant(2.0**28), graph.constant(1)
+    less = graph.node("Min", u, far)
+    square = graph.node("Mul", less, less)
+    below = graph.node("Add", graph.node("Sqrt", graph.node("Add", square, one)), one)
+    close = _log1p(graph, graph.node("Add", less, graph.node("Div", square, below)))
+    large = graph.node("Add", graph.node("Log", graph.node("Max", u, far)), graph.constant(float(np.log(2))))
+    return _odd(graph, x, graph.node("Where", graph.node("Less", u, far), close, large))
+
+
+def _atan(graph: _Graph, x: str) -> str:
+    """A polynomial at t = min(u, 1/u), u = |x|; for u > 1, atan(u) = pi/2 - atan(1/u)."""
+    u, one = graph.node("Abs", x), graph.constant(1)
+    t = graph.node("Min", u, graph.node("Div", one, u))
+    _, _, coefficients = near(sp.atan(Z))  # of t**0, t**2, … with y = 2 t**2 - 1
+    y = graph.node("Sub", graph.node("Mul", graph.node("Mul", t, t), graph.constant(2)), one)
+    small = graph.node("Mul", t, _polynomial(graph, coefficients, y))
+    large = graph.node("Sub", graph.constant(np.pi / 2), small)
+    return _odd(graph, x, graph.node("Where", graph.node("Greater", u, one), large, small))
+
+
+def _polynomial(graph: _Graph, coefficients: list[Any], y: str) -> str:
+    """Horner's rule; the coefficients are those of 1, y, y**2, …"""
+    *lower, result = [graph.constant(float(c)) for c in coefficients]
+    for coefficient in reversed(lower):
+        result = graph.node("Add", graph.node("Mul", result, y), coefficient)
+    return result
 
 
 COMPOSED: dict[str, Callable[..., str]] = {
@@ -145,6 +198,9 @@ COMPOSED: dict[str, Callable[..., str]] = {
     "max1": lambda graph, x: graph.node("ReduceMax", x, axes=[1], keepdims=0),
 }
 """Operations that are several operators, or one with settings."""
+
+DOUBLE: dict[str, Callable[..., str]] = {"sinh": _sinh, "cosh": _cosh, "asinh": _asinh, "atan": _atan}
+"""Operators of which onnxruntime has no float64 kernel."""
 
 
 def _number(node: Node, sizes: dict[str, int]) -> float:
@@ -165,19 +221,20 @@ def _number(node: Node, sizes: dict[str, int]) -> float:
 def to_onnx(module: ModuleType, theta: Any, path: str | Path | None = None) -> Any:
     """The ONNX model whose output Y is `module.predict(theta, X)`, for any number of rows of the input X.
 
-    It is checked by ONNX, and written to `path` if one is given. onnxruntime has no float64 kernels for sinh,
-    cosh, asinh and atan. Raises DeriveError.
+    It is checked by ONNX, and written to `path` if one is given. Its metadata hold the `specification` that the
+    module was emitted from and the `digest` of the module. Raises DeriveError.
     """
     onnx = required("onnx", "onnx")
     architecture = from_toml(module.SPEC)
     graph = _Graph(onnx, architecture.dtype)
-    parameters = module.unpack(theta)._asdict()
+    parameters = module.unpack(vector(theta))._asdict()
     scope = {name: name for name in ("X", *parameters)}
     sizes = {f"n{layer}": n for layer, n in enumerate(architecture.sizes)}
     for statement in _predict(architecture):
         scope[statement.target] = graph.value(statement.value, scope, sizes)
     graph.nodes.append(onnx.helper.make_node("Identity", [scope[f"a{architecture.depth}"]], ["Y"]))
     model = _model(onnx, architecture, graph, parameters)
+    onnx.helper.set_model_props(model, {"specification": module.SPEC, "digest": module.DIGEST})
     onnx.checker.check_model(model, full_check=True)
     if path is not None:
         write_whole(Path(path), model.SerializeToString())
@@ -205,4 +262,6 @@ def _model(onnx: Any, architecture: Architecture, graph: _Graph, parameters: dic
     initializers = [onnx.numpy_helper.from_array(array, name) for name, array in held.items()]
     body = onnx.helper.make_graph(graph.nodes, architecture.name, ends[:1], ends[1:], initializers)
     opsets = [onnx.helper.make_opsetid("", OPSET)]
-    return onnx.helper.make_model(body, opset_imports=opsets, ir_version=IR_VERSION, producer_name="derive")
+    return onnx.helper.make_model(
+        body, opset_imports=opsets, ir_version=IR_VERSION, producer_name="derive", producer_version=__version__
+    )

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import _bootstrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from derive.model.errors import DeriveError
 from derive.model.limits import LIMITS
+from derive.model.tables import ACTIVATIONS, LOSSES, ROW_ACTIVATIONS
+
+if TYPE_CHECKING:
+    from derive.model.architecture import Architecture
 
 IMPORT = _bootstrap._find_and_load.__code__  # type: ignore[attr-defined]
 """What Python runs for an import of a module that is not there yet, from beginning to end."""
@@ -23,16 +27,24 @@ class _SpentError(BaseException):
     """Not an Exception, so that nobody on the way takes it for an error of his own."""
 
 
+def for_own_functions(architecture: Architecture) -> AbstractContextManager[None]:
+    """A budget for what functions of the user's own set off in SymPy; derive's own are known to come to an end."""
+    activations = (function.name for function in architecture.activations)
+    if architecture.loss.name in LOSSES and all(name in ACTIVATIONS or name in ROW_ACTIVATIONS for name in activations):
+        return nullcontext()
+    return budget("the functions in it", "work", 2 + architecture.depth)
+
+
 @contextmanager
-def budget(what: str) -> Iterator[None]:
-    """Let the body call as many functions as the limit `steps` says. Raises DeriveError, which begins with `what`.
+def budget(what: str, limit: str = "steps", times: int = 1) -> Iterator[None]:
+    """Let the body call as many functions as the limit says, `times` over. Raises DeriveError, beginning with `what`.
 
     A budget within another one is the outer one's; under a profiler, which counts calls in the same way, there is none.
     """
     if sys.getprofile() is not None:
         yield
         return
-    left = LIMITS["steps"].most
+    left = LIMITS[limit].most * times
     importing = 0
     over = False
 
@@ -48,7 +60,7 @@ def budget(what: str) -> Iterator[None]:
     try:
         yield
     except _SpentError:
-        raise DeriveError(f"{what}: {LIMITS['steps'].exceeded()}; write it more simply") from None
+        raise DeriveError(f"{what}: {LIMITS[limit].exceeded()}; write it more simply") from None
     finally:
         over = True
         sys.setprofile(None)

@@ -38,7 +38,7 @@ LIMITS: dict[str, Limit] = {
     "answers": Limit(5_000_000, "bytes in a record of answers"),
     "archive": Limit(2**24, "bytes in an array of data"),
     # Lists
-    "layers": Limit(1000, "layers in a network"),
+    "layers": Limit(256, "layers in a network"),
     "formulas": Limit(500, "formulas in a text"),
     "equations": Limit(200, "equations in a derivation"),
     "verdicts": Limit(20_000, "formulas in a certificate"),
@@ -63,6 +63,9 @@ LIMITS: dict[str, Limit] = {
     "functions": Limit(16, "functions in an expression"),
     "cases": Limit(2, "cases that depend on cases in an expression"),
     "steps": Limit(1_500_000, "steps of computation for a formula"),
+    "file": Limit(20_000_000, "steps of computation for a file of formulas"),
+    "limit": Limit(20_000_000, "steps of computation for a limit"),
+    "work": Limit(8_000_000, "steps of computation for each layer"),
     # Modules under audit
     "lines": Limit(150_000, "lines and semicolons in a module"),
     "words": Limit(1_500_000, "words and signs in a module"),

@@ -21,17 +21,18 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from derive.model.architecture import Architecture
-from derive.model.errors import DeriveError, shorten
 from derive.parallel.chunks import Chunk, check_fit, chunked, gathered, persisted
+from derive.parallel.settings import check_settings, generator, parameters, rate, whole
 from derive.parallel.shared import Optimizer, Shared
+from derive.parallel.validation import watched
 from derive.parallel.workers import WorkersLostError, cluster
 
 __all__ = ["WorkersLostError", "loss_and_gradient", "persist", "train"]
@@ -46,7 +47,8 @@ def persist(X: Any, Y: Any, weights: Any = None, *, client: Any = None, timeout:
     For several calls of `loss_and_gradient`, which then moves no data; `train` does this by itself.
     """
     arrays = (X, Y) if weights is None else (X, Y, weights)
-    kept = persisted(cluster(client, timeout), chunked(*arrays))
+    used = cluster(client, timeout)
+    kept = persisted(used, chunked(used, *arrays))
     return tuple(gathered(array, [chunk.arrays[k] for chunk in kept], kept) for k, array in enumerate(arrays))
 
 
@@ -66,10 +68,12 @@ def loss_and_gradient(
     The sum over the chunks k of N_k/N times what the module's own function gives for chunk k of N_k rows; a penalty
     is counted once. The order of the sum is that of the chunks, whatever worker is done first. Chunks that are not
     persisted are read, used and let go. `rng` is for dropout: every chunk draws from a generator of its own.
-    Raises DeriveError for arrays that do not fit, and when no worker has been there for `timeout` seconds.
+    Raises DeriveError for arrays that do not fit, WorkersLostError when no worker has been there for `timeout`
+    seconds or the client is closed, and what reading a chunk raised.
     """
     network = Shared(module, cluster(client, timeout))
-    chunks = chunked(X, Y, weights)
+    module.unpack(theta)  # raises for what is no vector of parameters
+    chunks = chunked(network.cluster, X, Y, weights)
     check_fit(network.architecture, X, Y, weights)
     return network.loss_and_gradient(theta, chunks, rng)
 
@@ -98,65 +102,70 @@ def train(
     draws rows: shuffle the data before it is cut. `validation` is (X, Y), or (X, Y, weights), of Dask or of NumPy.
     All else is as in the module's own `train`.
 
-    A worker that is lost costs time and nothing else: its chunks are read again and the step is repeated. Raises
-    the module's DivergedError as its own `train` does, and WorkersLostError when no worker has been there for
-    `timeout` seconds.
+    A worker that is lost costs time and nothing else: its chunks are read again and the step is repeated, also when
+    all are restarted. Raises the module's DivergedError as its own `train` does, and WorkersLostError, with what is
+    trained so far, when no worker has been there for `timeout` seconds, when the client or its cluster is closed, and
+    when chunks are lost that cannot be read again.
     """
     network = Shared(module, cluster(client, timeout))
-    theta = module.pack(module.unpack(theta))
-    chunks = chunked(X, Y, weights)
+    theta = parameters(module, theta)
+    chunks = chunked(network.cluster, X, Y, weights)
     check_fit(network.architecture, X, Y, weights)
-    each = len(chunks) if chunks_per_step is None else chunks_per_step
-    _check_settings(network.architecture, epochs, each, learning_rate, validation, patience)
-    chunks, watched = persisted(network.cluster, chunks), _watched(network, validation)
-    rng = np.random.default_rng(rng)
+    epochs, learning_rate = whole("epochs", epochs), rate(learning_rate)
+    each = len(chunks) if chunks_per_step is None else whole("chunks_per_step", chunks_per_step)
+    patience = None if patience is None else whole("patience", patience)
+    check_settings(network.architecture, epochs, patience, validation, callback)
+    held, watch = watched(network, validation)
+    rng = generator(rng)
     optimizer = Optimizer(network.architecture, theta)
-    history: dict[str, Any] = {"loss": []} if watched is None else {"loss": [], "validation_loss": []}
+    history: dict[str, Any] = {"loss": []} if watch is None else {"loss": [], "validation_loss": []}
     lowest, best = np.inf, theta
+    with _handing_over(theta, history):
+        network.keep([*chunks, *held])
     for epoch in range(epochs):
-        rate = module.scheduled(learning_rate, epoch, epochs) if hasattr(module, "scheduled") else learning_rate
+        used = module.scheduled(learning_rate, epoch, epochs) if hasattr(module, "scheduled") else learning_rate
         opening = theta.copy()
         diverged = partial(_diverged, network, epoch, history, opening)
         order = rng.permutation(len(chunks)) if each < len(chunks) else np.arange(len(chunks))
         total = 0.0
-        try:
+        with _handing_over(opening, history):
             for step, start in enumerate(range(0, len(chunks), each)):
                 batch = [chunks[k] for k in sorted(order[start : start + each])]
                 value, gradient = network.loss_and_gradient(theta, batch, rng if network.drops else None)
                 if not abs(value) < np.inf:  # as NaN is not
                     raise diverged("the loss", step, theta, batch)
-                optimizer.step(theta, value, gradient, rate)
+                optimizer.step(theta, value, gradient, used)
                 total += sum(chunk.rows for chunk in batch) * value
             if not np.isfinite(theta).all():
                 raise diverged("theta", step, theta, batch)
             history["loss"].append(total / len(X))
-            if watched is not None:
-                value = watched(theta)
+            if watch is not None:
+                value = watch(theta)
                 if not abs(value) < np.inf:
                     raise diverged("the validation loss", step, theta, batch)
                 history["validation_loss"].append(value)
-        except WorkersLostError as error:
-            error.theta, error.history = opening, history
-            raise
         if patience is not None and history["validation_loss"][-1] < lowest:
             lowest, best, history["best_epoch"] = history["validation_loss"][-1], theta.copy(), epoch
         if callback is not None:
-            callback(epoch, history)
+            with _handing_over(theta, history):
+                callback(epoch, history)
         if patience is not None and epoch - history["best_epoch"] >= patience:
             break
     return (theta if patience is None else best), history
 
 
-def _watched(network: Shared, validation: Any) -> Callable[[Any], float] | None:
-    """The loss on the validation data, as a function of theta."""
-    if validation is None:
-        return None
-    if any(isinstance(array, np.ndarray | list) for array in validation):
-        return lambda theta: float(network.module.loss(theta, *validation))
-    cut = chunked(*validation)
-    check_fit(network.architecture, *validation)
-    chunks = persisted(network.cluster, cut)
-    return lambda theta: network.loss(theta, chunks)
+@contextmanager
+def _handing_over(theta: Any, history: dict[str, Any]) -> Iterator[None]:
+    """Within, a WorkersLostError gets these parameters, and the history of the epochs that are whole."""
+    try:
+        yield
+    except WorkersLostError as error:
+        if error.theta is None:  # as it may have them from a training within a callback
+            curves = [curve for name, curve in history.items() if name != "best_epoch"]
+            for curve in curves:
+                del curve[min(map(len, curves)) :]
+            error.theta, error.history = theta, history
+        raise
 
 
 def _diverged(
@@ -178,18 +187,3 @@ def _diverged(
     known = {"history": history, "epoch": epoch, "step": step, "layer": layer, "tensor": tensor}
     vars(error).update(known, theta=theta if np.isfinite(theta).all() else opening)
     return error
-
-
-def _check_settings(
-    architecture: Architecture, epochs: Any, each: Any, learning_rate: Any, validation: Any, patience: Any
-) -> None:
-    for name, value in {"epochs": epochs, "chunks_per_step": each, "patience": patience}.items():
-        if value is not None and (value != int(value) or value < 1):
-            raise DeriveError(f"{name} is {shorten(value)}; expected a whole number of at least 1")
-    warm_up = int(dict(architecture.schedule.constants)["warm_up"])
-    if epochs < warm_up:
-        raise DeriveError(f"epochs is {epochs!r}; expected at least {warm_up}, the schedule's warm_up")
-    if not 0 < learning_rate < np.inf:
-        raise DeriveError(f"learning_rate is {learning_rate!r}; expected a positive number")
-    if patience is not None and validation is None:
-        raise DeriveError(f"patience is {patience!r} without validation; expected validation=(X, Y) to watch")

@@ -16,9 +16,12 @@ from derive.parallel.workers import Cluster
 TOGETHER = 8  # results that are added up at a time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chunk:
-    """Some rows of the data: Delayed objects for X, Y and, if there are any, the weights; Futures that hold X."""
+    """Some rows of the data: Delayed objects for X, Y and, if there are any, the weights; Futures that hold X.
+
+    Each is equal to itself alone, so that it can be a key.
+    """
 
     start: int
     rows: int
@@ -37,18 +40,19 @@ class Chunk:
         return required("dask", "dask").annotate(**asked)
 
 
-def chunked(X: Any, Y: Any, weights: Any = None) -> list[Chunk]:
+def chunked(cluster: Cluster, X: Any, Y: Any, weights: Any = None) -> list[Chunk]:
     """The chunks of Dask arrays X (N, n_0), Y (N, n_L) or (N,), and weights (N,), without the empty ones.
 
-    Y and weights are cut where X is. Raises DeriveError for arrays that do not go together.
+    Y and weights are cut where X is. Raises DeriveError for arrays that do not go together, or with the cluster.
     """
+    futures_of = required("distributed", "dask").futures_of
     given = {"X": X, "Y": Y} | ({} if weights is None else {"weights": weights})
     for name, array in given.items():
         _check(name, array)
         if len(array) != len(X):
             raise DeriveError(f"X has {len(X)} rows and {name} has {len(array)}; expected one for every sample")
+        cluster.check_futures(name, futures_of(array))
     blocks = [_blocks(array.rechunk({0: X.chunks[0]})) for array in given.values()]
-    futures_of = required("distributed", "dask").futures_of
     starts = np.cumsum((0, *X.chunks[0]))
     found = [
         Chunk(int(start), int(rows), tuple(arrays), tuple(futures_of(arrays[0])))
@@ -107,8 +111,8 @@ def persisted(cluster: Cluster, chunks: Sequence[Chunk]) -> list[Chunk]:
     tasks = []
     for chunk in chunks:
         with chunk.placed(places, elsewhere=True):
-            tasks.append(delayed(_together, pure=False)(*chunk.arrays))
-    futures = cluster.client.compute(tasks)
+            tasks.append(delayed(_together, pure=False)(chunk.words, chunk.rows, *chunk.arrays))
+    futures = cluster.compute(tasks)
     cluster.places(futures)
     return [
         Chunk(chunk.start, chunk.rows, tuple(delayed(future)[k] for k in range(len(chunk.arrays))), (future,))
@@ -116,8 +120,23 @@ def persisted(cluster: Cluster, chunks: Sequence[Chunk]) -> list[Chunk]:
     ]
 
 
-def _together(*arrays: Any) -> tuple[Any, ...]:
+def _together(words: str, rows: int, *arrays: Any) -> tuple[Any, ...]:
+    check_rows(words, rows, *arrays)
     return arrays
+
+
+def check_rows(words: str, rows: int, *arrays: Any) -> None:
+    """Raise DeriveError if the arrays of a chunk are not as long as was declared, as after a `map_blocks` that cuts.
+
+    The share of the chunk in a sum over all rows would be wrong. Only a worker can see it.
+    """
+    for name, array in zip(("X", "Y", "weights"), arrays, strict=False):
+        found = np.shape(array)[:1]
+        if found != (rows,):
+            raise DeriveError(
+                f"{name} declares {rows} rows in its chunk of {words}, which holds {(*found, 'no')[0]}; "
+                f"call {name}.compute_chunk_sizes() first"
+            )
 
 
 def gathered(array: Any, blocks: Sequence[Any], chunks: Sequence[Chunk]) -> Any:

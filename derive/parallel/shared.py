@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,8 +19,11 @@ from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError, shorten
 from derive.model.loss import loss_function
 from derive.model.specification import from_toml, to_toml
-from derive.parallel.chunks import Chunk, total
-from derive.parallel.workers import Cluster
+from derive.parallel.chunks import Chunk, check_rows, persisted, total
+from derive.parallel.settings import generator
+from derive.parallel.workers import ChunkLostError, Cluster
+
+TRIES = 3  # of a computation whose chunks are forgotten each time
 
 
 def text_of(module: ModuleType) -> str:
@@ -43,7 +46,12 @@ class Shared:
         text = text_of(module)
         self.module, self.cluster = module, cluster
         self.architecture = from_toml(module.SPEC)
-        self.text = cluster.client.submit(_same, text, key=f"derive-module-{module.DIGEST}")
+        self._text, self._kept, self._sent = text, dict[Chunk, Chunk](), 0
+        self._send()
+
+    def keep(self, chunks: Sequence[Chunk]) -> None:
+        """Compute the chunks, keep them on workers, and from now on use what is kept when one of them is asked for."""
+        self._again(lambda: self._keep(chunks))
 
     @property
     def drops(self) -> bool:
@@ -54,7 +62,7 @@ class Shared:
         """The loss and its gradient over all rows of the chunks; units are dropped if there is an `rng`."""
         if rng is not None and not self.drops:
             raise DeriveError("rng is given, but the module has no dropout; leave it out")
-        seed = None if rng is None else int(np.random.default_rng(rng).integers(2**63))
+        seed = None if rng is None else int(generator(rng).integers(2**63))
         value, gradient = self._computed(_loss_and_gradient, total, theta, chunks, seed)
         excess, slope = self._penalties(theta, chunks)
         return value - excess, gradient - slope
@@ -81,6 +89,27 @@ class Shared:
         often = (len(chunks) - 1) / sum(chunk.rows for chunk in chunks)
         return often * penalty, often * slope
 
+    def _keep(self, chunks: Sequence[Chunk]) -> None:
+        self._kept |= dict(zip(chunks, persisted(self.cluster, chunks), strict=True))
+
+    def _send(self) -> None:
+        """Put the text on the cluster; under another name if it was there, so that nothing is left of what was lost."""
+        often = f"-{self._sent}" if self._sent else ""
+        self.text = self.cluster.submit(_same, self._text, key=f"derive-module-{self.module.DIGEST}{often}")
+        self._sent += 1
+
+    def _again(self, compute: Callable[[], Any]) -> Any:
+        """What `compute` gives; when something is lost that was kept, as in a restart, all of it is made again."""
+        for left in reversed(range(TRIES)):
+            try:
+                return compute()
+            except ChunkLostError:
+                if not left:
+                    raise
+            self._send()
+            if self._kept:
+                self._keep(list(self._kept))
+
     def _computed(
         self,
         task: Callable[..., Any],
@@ -93,16 +122,21 @@ class Shared:
         delayed = required("dask", "dask").delayed
         N = sum(chunk.rows for chunk in chunks)
 
-        def graph(places: Mapping[str, str]) -> Any:
+        def attempt() -> Any:
+            held = [self._kept.get(chunk, chunk) for chunk in chunks]
+            build = partial(graph, held)
+            return self.cluster.computed(build, [future for chunk in held for future in chunk.futures])
+
+        def graph(held: Sequence[Chunk], places: Mapping[str, str]) -> Any:
             sent, tasks = delayed(_same, pure=False)(theta), []
-            for chunk in chunks:
+            for chunk in held:
                 own = None if seed is None else (seed, chunk.start)
                 with chunk.placed(places, elsewhere=False):
-                    given = (self.text, sent, chunk.words, chunk.rows / N, own)
+                    given = (self.text, sent, chunk.words, chunk.rows, N, own)
                     tasks.append(delayed(task, pure=False)(*given, *chunk.arrays))
             return combined(tasks)
 
-        return self.cluster.computed(graph, [future for chunk in chunks for future in chunk.futures])
+        return self._again(attempt)
 
 
 # What follows runs on the workers.
@@ -119,7 +153,9 @@ def _loaded(text: str) -> ModuleType:
 
 
 @contextmanager
-def _where(words: str) -> Iterator[None]:
+def _chunk(words: str, rows: int, *arrays: Any) -> Iterator[None]:
+    """Within, errors say in which rows; before, the chunk is checked to have as many as it should."""
+    check_rows(words, rows, *arrays)
     try:
         yield
     except ValueError as error:
@@ -127,27 +163,27 @@ def _where(words: str) -> Iterator[None]:
 
 
 def _loss_and_gradient(
-    text: str, theta: Any, words: str, share: float, seed: tuple[int, int] | None, X: Any, Y: Any, *weights: Any
+    text: str, theta: Any, words: str, rows: int, N: int, seed: tuple[int, int] | None, *arrays: Any
 ) -> tuple[float, Any]:
-    """The share of one chunk in the loss and its gradient."""
+    """The share of one chunk, of so many of N rows, in the loss and its gradient."""
     drawn = {} if seed is None else {"rng": np.random.default_rng(seed)}
-    with _where(words):
-        value, gradient = _loaded(text).loss_and_gradient(theta, X, Y, *weights, **drawn)
-    return share * value, share * gradient
+    with _chunk(words, rows, *arrays):
+        value, gradient = _loaded(text).loss_and_gradient(theta, *arrays, **drawn)
+    return rows / N * value, rows / N * gradient
 
 
-def _loss(text: str, theta: Any, words: str, share: float, _: None, X: Any, Y: Any, *weights: Any) -> tuple[float, Any]:
+def _loss(text: str, theta: Any, words: str, rows: int, N: int, _: None, *arrays: Any) -> tuple[float, Any]:
     """The share of one chunk in the loss, and an empty vector."""
-    with _where(words):
-        return share * _loaded(text).loss(theta, X, Y, *weights), np.zeros(0)
+    with _chunk(words, rows, *arrays):
+        return rows / N * _loaded(text).loss(theta, *arrays), np.zeros(0)
 
 
 def _overflow(
-    text: str, theta: Any, words: str, _: float, __: None, X: Any, Y: Any, *weights: Any
+    text: str, theta: Any, words: str, rows: int, _: int, __: None, X: Any, Y: Any, *weights: Any
 ) -> tuple[int, str] | None:
     """The layer and the first tensor that is not finite; None if the loss of this chunk is finite."""
     module = _loaded(text)
-    with np.errstate(all="ignore"), _where(words):
+    with np.errstate(all="ignore"), _chunk(words, rows, X, Y, *weights):
         if np.isfinite(theta).all() and np.isfinite(module.loss(theta, X, Y, *weights)):
             return None
         layer, tensor = module._overflow(theta, *module._data(X, Y), *weights)

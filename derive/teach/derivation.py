@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from derive.model.architecture import Architecture
+from derive.model.budget import budget
 from derive.model.errors import DeriveError, FormulaError
 from derive.model.limits import LIMITS
 from derive.proof.grading.alphabet import alphabet_of
@@ -45,6 +46,11 @@ def grade_lines(text: str, architecture: Architecture, layout: str = "rows") -> 
     Raises DeriveError if there is no equation in it, or more than can be read. Where 1/N is left to the lines about
     dW and db, a delta without it is right.
     """
+    with budget("the derivation", "file"):
+        return _graded(text, architecture, layout)
+
+
+def _graded(text: str, architecture: Architecture, layout: str) -> tuple[GradedLine, ...]:
     own_layout = read_layout(layout)
     architecture = spoken_of(architecture, (text,))
     letters = alphabet_of(architecture)

@@ -18,24 +18,31 @@ from derive.codegen.emit import emit, read_module
 from derive.codegen.exact.frame import constants
 from derive.codegen.exact.meter import Meter, NotUnderstoodError
 from derive.codegen.rigor.archives import unpacked
-from derive.model.activation import Activation
+from derive.model.activation import Activation, activation
 from derive.model.architecture import Architecture
 from derive.model.budget import budget
 from derive.model.errors import DeriveError
 from derive.model.expression import Z
 from derive.model.limits import LIMITS, Limit
+from derive.model.loss import Loss
 from derive.model.names import identifier
 from derive.model.reader import parse
 from derive.model.sources import read_text, toml_table
 from derive.proof.examples.blindspots import blindspots
 from derive.proof.formulas import claims
+from derive.proof.formulas.claims import source_text
 from derive.proof.grading.answers import ask, read_line
 from derive.proof.seal import read_certificate, sealed
+from derive.proof.theorems.pieces import every_pattern
+from derive.proof.theorems.texts import text_verdicts
+from derive.proof.words.facts import fact
+from derive.proof.words.shapes import limit_of, shape
 from derive.teach.derivation import grade_lines
 from derive.teach.exercises.sheet import sheet
 from derive.teach.explain import explain
 
 NETWORK = Architecture((2, 3, 1), ("tanh", "identity"))
+BENT = Architecture((2, 3, 1), (Activation("bent", "max(z, 0.1*z)"), "identity"))
 STATED = "SPEC = ''\nSIZES = ()\nDIGEST = ''\n"
 """What a module has to state about itself to be read."""
 
@@ -93,6 +100,9 @@ CASES: dict[str, Callable[[int, Path], object]] = {
     ),
     "audited": lambda n, _: audit(emit(differentiate(Architecture((n - 1, 1), ("tanh",))))),
     "steps": lambda n, _: _calls(n // 2 - 5),
+    "file": lambda n, _: _calls(n // 2 - 5, "file"),
+    "limit": lambda n, _: _calls(n // 2 - 5, "limit"),
+    "work": lambda n, _: _calls(n // 2 - 5, "work"),
     "samples": lambda n, _: blindspots(NETWORK, n),
     "run": lambda n, _: _metered(lambda meter: meter.spend(n)),
     "lines": lambda n, _: constants(f"{STATED}# {';' * (n - 3)}", "module.py"),
@@ -112,7 +122,7 @@ CASES: dict[str, Callable[[int, Path], object]] = {
     "cases": lambda n, _: own(nested("abs", n) + " + z/3"),
 }
 """Limit → what is read that has so many."""
-SMALLER = {"archive": 1000, "audited": 9, "steps": 1000, "samples": 3}
+SMALLER = {"archive": 1000, "audited": 9, "steps": 1000, "file": 1000, "limit": 1000, "work": 1000, "samples": 3}
 """Limits that are lowered, since what reaches them takes long."""
 
 
@@ -124,11 +134,11 @@ def _metered(use: Callable[[Meter], None]) -> bool:
     return True
 
 
-def _calls(n: int) -> bool:
+def _calls(n: int, limit: str = "steps") -> bool:
     def nothing() -> None:
         pass
 
-    with budget("a formula"):
+    with budget("a formula", limit):
         for _ in range(n):
             nothing()
     return True
@@ -144,6 +154,46 @@ def test_what_an_import_computes_is_not_the_formulas(tmp_path, monkeypatch):
         _calls(2000)
 
 
+OWN = Architecture((2, 3, 1), (Activation("own", "z/(1 + exp(-2*z))"), "identity"))
+OWN_LOSS = Architecture((2, 1), ("identity",), loss=Loss("own", "(a - y)**4"))
+UNDER_A_BUDGET: dict[str, tuple[str, Callable[[Architecture], object]]] = {
+    "what is emitted": ("work", lambda network: emit(differentiate(network))),
+    "patterns": ("work", lambda network: every_pattern(differentiate(network))),
+    "the formulas of a text": ("file", lambda network: text_verdicts(source_text(), differentiate(network))),
+    "a derivation": ("file", lambda network: grade_lines("delta2 = (a2 - y)/N", network)),
+}
+
+
+@pytest.mark.parametrize("name", UNDER_A_BUDGET)
+def test_what_formulas_set_off_has_a_budget(name, monkeypatch):
+    limit, run = UNDER_A_BUDGET[name]
+    network = BENT if name == "patterns" else OWN
+    assert run(network)
+    monkeypatch.setitem(LIMITS, limit, Limit(50, "steps of computation"))
+    with pytest.raises(DeriveError, match="too many steps of computation; at most 50; write it more simply"):
+        run(network)
+
+
+def test_only_functions_of_ones_own_have_a_budget(monkeypatch):
+    monkeypatch.setitem(LIMITS, "work", Limit(50, "steps of computation"))
+    assert emit(differentiate(NETWORK))
+    with pytest.raises(DeriveError, match="too many steps"):
+        emit(differentiate(OWN_LOSS))
+
+
+def test_a_limit_that_takes_long_is_not_found(monkeypatch):
+    function = Activation("own", "tanh(3*z) + tanh(5*z)")
+    assert shape(function).limits == (0, 0)
+    shape.cache_clear()
+    limit_of.cache_clear()
+    monkeypatch.setitem(LIMITS, "limit", Limit(50, "steps of computation"))
+    assert shape(function).limits == (None, None)
+    assert fact(function).verdict == "undecided"
+    assert shape(activation("gelu")).limits == (0, 1)  # derive's own are found
+    shape.cache_clear()
+    limit_of.cache_clear()
+
+
 def test_every_limit_has_its_case():
     assert set(CASES) == set(LIMITS)
 
@@ -156,7 +206,7 @@ def test_both_sides_of_a_limit(tmp_path, monkeypatch, name):
         monkeypatch.setitem(LIMITS, name, limit)
         monkeypatch.setattr("derive.proof.examples.blindspots.MAX_SAMPLES", limit.most) if name == "samples" else None
     assert CASES[name](limit.most, tmp_path) is not None
-    more = limit.most + {"steps": 100, "archive": 5000}.get(name, 1)
+    more = limit.most + {"archive": 5000, **dict.fromkeys(("steps", "file", "limit", "work"), 100)}.get(name, 1)
     with pytest.raises(DeriveError) as error:
         CASES[name](more, tmp_path)
     assert str(limit.most + (name == "layers")) in str(error.value)

@@ -36,7 +36,7 @@ def raising(error):
 @pytest.mark.parametrize("error", [NotImplementedError, ValueError, RecursionError, TypeError, AttributeError])
 def test_a_limit_that_sympy_does_not_find(error, monkeypatch):
     monkeypatch.setattr(sp, "limit", raising(error))
-    assert limit_of.__wrapped__(sp.exp(-Z), sp.oo) is None
+    assert limit_of.__wrapped__(sp.exp(-Z), sp.oo, False) is None
 
 
 @pytest.mark.parametrize("error", [NoResidueError, ValueError, ZeroDivisionError])

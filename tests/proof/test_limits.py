@@ -82,4 +82,4 @@ def test_the_deepest_limit():
     for depth in range(1, MAX_NESTING + 2):
         formula = sp.atan(formula)
         assert _nesting(formula) == depth
-        assert (limit_of(formula, sp.oo) is None) == (depth > MAX_NESTING)
+        assert (limit_of(formula, sp.oo, True) is None) == (depth > MAX_NESTING)

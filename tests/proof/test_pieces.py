@@ -60,7 +60,7 @@ def test_a_trained_constant_is_no_obstacle():
 
 
 def test_pieces_and_kinks():
-    assert [str(piece) for piece in pieces(activation("relu"))] == ["z", "0"]
+    assert [str(piece) for piece in pieces(activation("relu"))] == ["0", "z"]
     assert len(pieces(activation("hardtanh"))) == 3
     assert [str(kink) for kink in kinks(activation("hardswish"))] == ["-3", "3"]
     assert kinks(activation("tanh")) == ()

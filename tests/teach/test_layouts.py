@@ -10,7 +10,7 @@ import pytest
 
 from derive.model.architecture import Architecture
 from derive.proof.certificate import Certificate
-from derive.teach.code import observed
+from derive.teach.code import timed
 from derive.teach.code.handwritten import audit_function, example
 from derive.teach.code.layouts import LAYOUTS, WEIGHTS, Convention
 
@@ -223,7 +223,7 @@ def test_a_file_that_ends_the_program_or_returns_anything_is_refuted(tmp_path, t
 
 @pytest.mark.parametrize("place", ["    N = len(X)", "import numpy as np"])
 def test_what_does_not_end_is_stopped_and_undecided(tmp_path, monkeypatch, place):
-    monkeypatch.setattr(observed, "SECONDS", 0.3)
+    monkeypatch.setattr(timed, "SECONDS", 0.3)
     indent = place[: len(place) - len(place.lstrip())]
     loop = f"{place}\n{indent}while True:\n{indent}    try:\n{indent}        1 / 0\n"
     loop += f"{indent}    except Exception:\n{indent}        pass"
@@ -233,6 +233,7 @@ def test_what_does_not_end_is_stopped_and_undecided(tmp_path, monkeypatch, place
     assert verdict.note.startswith("it is not done after 0.3 seconds (line ")
     assert signal.getsignal(signal.SIGALRM) == before
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    monkeypatch.undo()
     assert audited(tmp_path, ROWS_OUT_IN).holds
 
 

@@ -20,8 +20,9 @@ from derive.algebra.gradient import Derivation, adjoint_name, differentiate
 from derive.algebra.notation import N, named, opaque, size
 from derive.model.activation import Activation
 from derive.model.architecture import Architecture
+from derive.model.budget import for_own_functions
 from derive.model.expression import Z
-from derive.model.kinks import kinks_of
+from derive.model.kinks import between, branch, kinks_of
 from derive.proof.certificate import Verdict
 from derive.proof.theorems.oracle import applied, entry, expanded, symbols, widths_of
 
@@ -33,8 +34,7 @@ Pattern = Mapping[str, tuple[sp.Expr, ...]]
 
 def pieces(function: Activation) -> tuple[sp.Expr, ...]:
     """The expressions that f is made of: one, if it has no cases."""
-    formula = sp.piecewise_fold(function.initial)
-    return tuple(dict.fromkeys(piece for piece, _ in formula.args)) if isinstance(formula, sp.Piecewise) else (formula,)
+    return tuple(dict.fromkeys(branch(function.initial, place) for place in between(list(kinks(function)))))
 
 
 def kinks(function: Activation) -> tuple[sp.Expr, ...]:
@@ -49,7 +49,11 @@ def in_pieces(architecture: Architecture) -> bool:
 
 def every_pattern(derivation: Derivation) -> Verdict:
     """The verdict that on every pattern each entry of each gradient is SymPy's derivative of the loss."""
-    derivation, note = _shallow(derivation)
+    with for_own_functions(derivation.architecture):
+        return _every_pattern(*_shallow(derivation))
+
+
+def _every_pattern(derivation: Derivation, note: str) -> Verdict:
     architecture = derivation.architecture
     widths = widths_of(architecture)
     names = dict.fromkeys(f.name for f in architecture.activations if f.elementwise and f.formula.has(sp.Piecewise))

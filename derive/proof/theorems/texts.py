@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from derive.algebra.gradient import Derivation
+from derive.model.budget import budget
 from derive.model.errors import DeriveError
 from derive.model.loss import Loss
 from derive.model.tables import LOSSES
@@ -53,7 +54,8 @@ def text_verdicts(text: Text, derivation: Derivation | None = None) -> tuple[Ver
     """The verdicts about the formulas of `text`, in its order; numbered layers are those of `derivation`."""
     loss = text.loss or (derivation.architecture.loss if derivation else LOSS)
     try:
-        return tuple(verdict for claim in text.claims for verdict in claim_verdicts(claim, loss, derivation))
+        with budget("the formulas", "file"):
+            return tuple(verdict for claim in text.claims for verdict in claim_verdicts(claim, loss, derivation))
     except DeriveError as error:
         raise DeriveError(f"{text.where}: {error}" if text.where else str(error)) from None
 

@@ -14,6 +14,7 @@ from derive.algebra.stages import output
 from derive.model.activation import Activation
 from derive.model.errors import DeriveError
 from derive.model.expression import Z
+from derive.model.tables import ACTIVATIONS
 from derive.proof.words.shapes import is_zero, limit_of, outermost, shape
 
 TARGETS = (0, 1)
@@ -65,16 +66,16 @@ def far_out(loss: str, activations: Iterable[Activation]) -> list[Far]:
             f = outermost(activation.initial, end)
             for at in TARGETS:
                 slope = phi.diff(a).xreplace({y: sp.Integer(at)})
-                found.append(Far(activation, name, at, _delta(slope, a, f, sign)))
+                found.append(Far(activation, name, at, _delta(slope, a, f, sign, activation.name not in ACTIVATIONS)))
     return found
 
 
-def _delta(slope: sp.Expr, a: sp.Symbol, f: sp.Expr, sign: sp.Expr) -> sp.Expr | None:
+def _delta(slope: sp.Expr, a: sp.Symbol, f: sp.Expr, sign: sp.Expr, own: bool) -> sp.Expr | None:
     """The limit of slope(f(z)) f'(z), where f' tends to 0; that is 0 if f and the slope stay finite."""
-    value = limit_of(f, sign)
+    value = limit_of(f, sign, own)
     if value is not None and value.is_finite and slope.subs(a, value).is_finite:
         return sp.S.Zero
-    return limit_of(sp.together(slope.xreplace({a: f}) * f.diff(Z)), sign)
+    return limit_of(sp.together(slope.xreplace({a: f}) * f.diff(Z)), sign, own)
 
 
 def vanishes(far: Far) -> bool | None:

@@ -11,6 +11,7 @@ The line is cut at the kinks; between them the function is one expression. What 
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -19,8 +20,11 @@ from typing import NamedTuple
 import sympy as sp
 
 from derive.model.activation import Activation
+from derive.model.budget import budget
+from derive.model.errors import DeriveError
 from derive.model.expression import Z
 from derive.model.kinks import between, branch, kinks_of
+from derive.model.tables import ACTIVATIONS
 
 MAX_OPERATIONS, MAX_NESTING = 120, 3
 """Of an expression whose limit is asked for; beyond them a limit may take for ever, so it is not decided."""
@@ -83,7 +87,8 @@ def shape(activation: Activation) -> Shape:
     always = sp.simplify(activation.formula.subs(Z, 0)) == 0
     zero = True if always else False if is_zero(at_zero) is False else None
     pieces = _pieces(formula.diff(Z))
-    limits = (limit_of(pieces[0].formula, -sp.oo), limit_of(pieces[-1].formula, sp.oo))
+    own = activation.name not in ACTIVATIONS
+    limits = (limit_of(pieces[0].formula, -sp.oo, own), limit_of(pieces[-1].formula, sp.oo, own))
     return Shape(at_zero, zero, _flat(formula.diff(Z), pieces), limits)
 
 
@@ -138,15 +143,19 @@ def outermost(formula: sp.Expr, end: int) -> sp.Expr:
 
 
 @cache
-def limit_of(expr: sp.Expr, end: sp.Expr) -> sp.Expr | None:
-    """The limit of `expr` as z goes to `end`; None if it is not found, AccumBounds if there is none."""
+def limit_of(expr: sp.Expr, end: sp.Expr, own: bool) -> sp.Expr | None:
+    """The limit of `expr` as z goes to `end`; None if it is not found, AccumBounds if there is none.
+
+    That of a function of the user's `own` is given up after so many steps; derive's own are known to be found.
+    """
     if not expr.has(Z):
         return expr
     if expr.count_ops() > MAX_OPERATIONS or _nesting(expr) > MAX_NESTING:
         return None
     try:
-        found = sp.limit(expr.rewrite(sp.exp) if expr.has(sp.tanh) else expr, Z, end)  # that is twice as fast
-    except (NotImplementedError, ValueError, RecursionError, TypeError, AttributeError):
+        with budget("the limit", "limit") if own else nullcontext():
+            found = sp.limit(expr.rewrite(sp.exp) if expr.has(sp.tanh) else expr, Z, end)  # that is twice as fast
+    except (DeriveError, NotImplementedError, ValueError, RecursionError, TypeError, AttributeError):
         return None
     return None if found.has(sp.Limit, sp.nan, Z) else found
 

@@ -13,9 +13,10 @@ from derive.codegen.exact.stand_in import StandIn
 from derive.codegen.exact.truth import drawn
 from derive.model.architecture import Architecture
 from derive.teach.code.layouts import Convention
-from derive.teach.code.observed import Source, TooLongError, call, quietly
+from derive.teach.code.observed import Failure, Source, attempt, call
 from derive.teach.code.reference import AtKink, exact_gradients
 from derive.teach.code.returned import gradients
+from derive.teach.code.timed import TooLongError
 
 Exact: TypeAlias = dict[str, bool] | str
 Residues: TypeAlias = dict[str, Any]
@@ -39,15 +40,20 @@ def entries(
     if kink:
         kink.put(truth.data, neurons.pin(kink.kink))
     stand_in = StandIn(neurons, samples, architecture.dtype, Meter(allowed(architecture, samples)), masks=True)
+
+    def residues() -> Residues:
+        function = run(source.text, stand_in, "audited")[source.function]
+        given = {key: stand_in.array(value) for key, value in convention.given(truth.data, order).items()}
+        result = call(function, source, given)
+        found = gradients(result, order, {name: given[name].shape for name in order})
+        return {name: stand_in.resolved(value) for name, value in found.items()}
+
     try:
-        with quietly():
-            function = run(source.text, stand_in, "audited")[source.function]
-            given = {key: stand_in.array(value) for key, value in convention.given(truth.data, order).items()}
-            result = call(function, source, given)
-            found = gradients(result, order, {name: given[name].shape for name in order})
-            found = {name: stand_in.resolved(value) for name, value in found.items()}
-    except (Exception, SystemExit, TooLongError) as error:  # it may mean no more than that the stand-in lacks something
-        return f"on the stand-in for NumPy it raises {type(error).__name__}: {error}"
+        found = attempt(source, residues)
+    except TooLongError as error:
+        return f"on the stand-in for NumPy {error}"
+    if isinstance(found, Failure):  # it may mean no more than that the stand-in lacks something
+        return f"on the stand-in for NumPy it raises {found.words}"
     scale = convention.factor(samples)
 
     def right(kink: AtKink | None = None, shift: bool = True) -> Residues:

@@ -18,7 +18,7 @@ import numpy as np
 from derive.proof.grading.terms import split_name
 from derive.teach.code.layouts import Convention
 from derive.teach.code.naming import arranged, close, slip_of, slipped_values
-from derive.teach.code.observed import Noted, Source, plain
+from derive.teach.code.observed import Noted, plain
 from derive.teach.code.reference import Point
 
 MEANT = {"z": "z", "a": "a", "dw": "dW", "db": "db", "delta": "delta", "d": "delta", "dz": "delta", "da": "da"}
@@ -155,15 +155,6 @@ def meant(name: str) -> str:
 def equal(left: Any, right: Any) -> bool:
     """Whether two arrays are the same up to rounding and the way they lie."""
     return left.size == right.size and left.ndim > 0 and any(close(v, right) for v in arranged(left, right.shape))
-
-
-def where(error: BaseException, source: Source) -> str:
-    """The line of the file at which an error was raised, in words."""
-    trace, line = error.__traceback__, 0
-    while trace:
-        line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == source.path else line
-        trace = trace.tb_next
-    return f" (line {line})" if line else ""
 
 
 def _slip(quantity: str, value: Any, at: Point, convention: Convention) -> str | None:

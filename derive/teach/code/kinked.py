@@ -20,7 +20,6 @@ from derive.codegen.forms.branches import branch_at
 from derive.model.expression import Z
 from derive.proof.certificate import Verdict
 from derive.teach.code.exactly import entries, same
-from derive.teach.code.explained import where
 from derive.teach.code.naming import close
 from derive.teach.code.observed import Source
 from derive.teach.code.reference import AtKink
@@ -44,8 +43,8 @@ def kink_verdict(source: Source, order: list[str], place: AtKink, with_slope: Ca
     slope = _in_floats(ran, order, with_slope, float(stated))
     if slope is None:
         note = "they are those of no slope"
-        if ran.error is not None:
-            note = f"it raises {type(ran.error).__name__}: {ran.error}{where(ran.error, source)}"
+        if ran.error:
+            note = f"it raises {ran.error}"
         return Verdict(label, formula, "refuted", FLOAT, validity, note=note)
     if not min(sides) - 1e-9 <= slope <= max(sides) + 1e-9:
         note = (
@@ -73,7 +72,7 @@ def _slopes(ran: Tried, place: AtKink) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
 
 def _in_floats(ran: Tried, order: list[str], with_slope: Callable[[int | None], Tried], stated: float) -> float | None:
     """The slope that all gradients agree on, or None."""
-    if ran.error is not None or not all(map(ran.fits, order)):
+    if ran.error or not all(map(ran.fits, order)):
         return None
     if all(map(ran.same, order)):
         return stated
@@ -82,7 +81,7 @@ def _in_floats(ran: Tried, order: list[str], with_slope: Callable[[int | None], 
     def joined(tensors: Callable[[str], Any]) -> Any:
         return np.concatenate([np.ravel(tensors(name)) for name in order])
 
-    found, zero, one = joined(ran.numbers), joined(with_zero.right), joined(with_one.right)
+    found, zero, one = joined(ran.found.__getitem__), joined(with_zero.right), joined(with_one.right)
     largest = int(np.abs(one - zero).argmax())
     if not np.isfinite(found).all() or one[largest] == zero[largest]:
         return None

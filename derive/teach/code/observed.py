@@ -5,20 +5,19 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import signal
 import sys
-import threading
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from derive.codegen.emit import read_module
 from derive.model.errors import DeriveError, shorten
+from derive.teach.code.texts import listed, one_line, printable
+from derive.teach.code.timed import Clock, TooLongError, quietly
 
 INPUTS = {**dict.fromkeys(("X", "x", "a0", "A0"), "X"), **dict.fromkeys(("Y", "y", "T", "t"), "Y"), "theta": "theta"}
 """Argument names → what is meant."""
@@ -28,41 +27,9 @@ AUDITED = "audited"
 """The name of the module that a file is run as."""
 MOST_INSIDE = 64
 """Entries of a dict or a list that are looked at."""
-SECONDS = 20.0
-"""How long a call may take, or the file when it is loaded."""
 MOST = 5000
 """Assignments that are noted: what loops over every weight is not followed to the end."""
-
-
-class TooLongError(BaseException):
-    """Somebody's code ran longer than it may; not an Exception, so that no `except Exception` in it goes on."""
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Run somebody's code in time, so that what it prints does not stand in a certificate, and warnings are no matter.
-
-    What runs too long is stopped with a TooLongError if this is the main thread and the system has alarms.
-    """
-    alarms = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
-    with np.errstate(all="ignore"), redirect_stdout(sys.stderr), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with _alarm(SECONDS) if alarms else nullcontext():
-            yield
-
-
-@contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    def stop(*_: Any) -> None:
-        raise TooLongError(f"it is not done after {seconds:g} seconds")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -73,6 +40,46 @@ class Source:
     text: str
     function: str
     arguments: tuple[str, ...]
+    clock: Clock = field(default_factory=Clock, compare=False)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What somebody's code raised, in words: the type, the text and the line."""
+
+    words: str
+
+
+def attempt(source: Source, work: Callable[[], T]) -> T | Failure:
+    """What `work`, which runs the code, gives back, or what the code raised, if only to end this program."""
+    with quietly(source.clock):
+        try:
+            return work()
+        except (DeriveError, TooLongError):
+            raise
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and not source.clock.apart:  # it may be the user's
+                raise
+            return Failure(described(error, source))
+
+
+def described(error: BaseException, source: Source) -> str:
+    """The type of an error, its text and its line in the file, on one line; the code may have made its class."""
+    try:
+        return f"{one_line(f'{type(error).__name__}: {error}').removesuffix(':')}{where(error, source)}"
+    except TooLongError:
+        raise
+    except BaseException:
+        return "an exception that cannot be shown"
+
+
+def where(error: BaseException, source: Source) -> str:
+    """The line of the file at which an error was raised, in words."""
+    trace, line = error.__traceback__, 0
+    while trace:
+        line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == source.path else line
+        trace = trace.tb_next
+    return f" (line {line})" if line else ""
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,7 @@ def _named(variables: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield name, value
         match value:
             case dict() if len(value) <= MOST_INSIDE:
-                yield from ((f"{name}[{key!r}]", inner) for key, inner in value.items())
+                yield from ((f"{name}[{key!r}]", inner) for key, inner in value.items() if type(key) in (str, int))
             case list() | tuple() if len(value) <= MOST_INSIDE:
                 yield from ((f"{name}[{position}]", inner) for position, inner in enumerate(value))
             case _ if type(value).__module__ == AUDITED and hasattr(value, "__dict__"):
@@ -153,7 +160,9 @@ def read_source(path: Path, function: str | None) -> Source:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
-        raise DeriveError(f"{path}: not Python{f', line {line}' if line else ''}: {error}") from None
+        deep = isinstance(error, RecursionError | MemoryError)
+        why = "nested too deeply" if deep else one_line(str(error))
+        raise DeriveError(f"{path}: not Python{f', line {line}' if line else ''}: {why}") from None
     defined = {
         node.name: tuple(a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
         for node in tree.body
@@ -161,11 +170,10 @@ def read_source(path: Path, function: str | None) -> Source:
     }
     fitting = [name for name, arguments in defined.items() if _fits(arguments)]
     if function is not None and function not in defined:
-        raise DeriveError(
-            f"--function: {path} has no function {shorten(function)}; it has {', '.join(defined) or 'none'}"
-        )
+        found = listed(list(dict.fromkeys([*fitting, *defined]))) or "none"
+        raise DeriveError(f"--function: {path} has no function {shorten(function)}; it has {found}")
     if function is None and len(fitting) != 1:
-        found = f"has several: {', '.join(fitting)}; choose one with --function" if fitting else "has none"
+        found = f"has several: {listed(fitting)}; choose one with --function" if fitting else "has none"
         raise DeriveError(f"{path}: expected one function of W1, b1, …, X, Y or of theta, X, Y; it {found}")
     name = function or fitting[0]
     return Source(str(path), text, name, defined[name])
@@ -185,8 +193,9 @@ def call(function: Callable[..., Any], source: Source, given: dict[str, Any]) ->
         if known in given:
             values[name] = given[known]
         elif defaults[name].default is inspect.Parameter.empty:
-            names = ", ".join(known for known in given if known != "theta")
-            raise DeriveError(f"{source.path}: {source.function} takes {name!r}; expected {names} or theta, X, Y")
+            names = listed([known for known in given if known not in ("theta", "X", "Y")])
+            what = f"{printable(source.function, 60)} takes {shorten(name)}"
+            raise DeriveError(f"{source.path}: {what}; expected {names}, X, Y or theta, X, Y")
     return function(**values)
 
 
@@ -196,10 +205,13 @@ def plain(name: str) -> str:
     return f"{ALIASES.get(found[1], found[1])}{found[2]}" if found else name
 
 
-def load_function(source: Source) -> Callable[..., Any]:
+def load_function(source: Source) -> Callable[..., Any] | Failure:
     """The function, after the whole file has been run as it is."""
     scope: dict[str, Any] = {"__name__": AUDITED, "__file__": source.path}
-    with quietly():
+
+    def load() -> Callable[..., Any]:
         exec(compile(source.text, source.path, "exec"), scope)
-    found: Callable[..., Any] = scope[source.function]
-    return found
+        found: Callable[..., Any] = scope[source.function]
+        return found
+
+    return attempt(source, load)

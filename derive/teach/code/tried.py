@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from derive.model.errors import DeriveError
 from derive.teach.code.explained import equal
 from derive.teach.code.layouts import Convention
 from derive.teach.code.naming import close
-from derive.teach.code.observed import Noted, Source, Trace, call, quietly
+from derive.teach.code.observed import Failure, Noted, Source, Trace, attempt, call
 from derive.teach.code.reference import Point
 from derive.teach.code.returned import gradients
+
+MOST_ENTRIES = 10**6
+"""Of what is returned for a parameter with fewer; more is not looked into."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Tried:
     validity: str
     found: dict[str, Any]
     noted: tuple[Noted, ...]
-    error: Exception | SystemExit | None = None
+    error: str = ""
 
     def right(self, name: str) -> Any:
         """The gradient by the parameter `name` as the function should return it."""
@@ -37,7 +40,7 @@ class Tried:
         """Whether the gradient is there, with the shape of its parameter; a bias may be a row, a column or neither."""
         if name not in self.found:
             return False
-        value, right = self.numbers(name), self.right(name)
+        value, right = self.found[name], self.right(name)
         return value.shape == right.shape or (
             name[0] == "b" and value.size == right.size == max(value.shape, default=1)
         )
@@ -45,20 +48,13 @@ class Tried:
     def same(self, name: str) -> bool:
         """Whether the gradient is the right one, up to rounding."""
         right = self.right(name)
-        return self.fits(name) and close(self.numbers(name).reshape(right.shape), right)
-
-    def numbers(self, name: str) -> Any:
-        """What was returned for the parameter as an array of floats; an empty one if it is none."""
-        try:
-            return np.asarray(self.found[name], dtype=float)
-        except (TypeError, ValueError):
-            return np.empty(0)
+        return self.fits(name) and close(self.found[name].reshape(right.shape), right)
 
     def score(self, order: list[str]) -> tuple[int, ...]:
         """How well the convention fits the function: whether it runs, then shapes, then values."""
         quantities = [np.asarray(v) for v in self.at.values.values() if np.ndim(v)]
         met = sum(any(equal(each.value, value) for value in quantities) for each in self.noted)
-        return self.error is None, sum(map(self.fits, order)), sum(map(self.same, order)), met
+        return not self.error, sum(map(self.fits, order)), sum(map(self.same, order)), met
 
 
 def tried(
@@ -74,14 +70,25 @@ def tried(
     trace = Trace(source.path)
     given = convention.given(at.values, order)
     shapes = {name: given[name].shape for name in order}
-    try:
-        with quietly(), trace.watching(traced):
+
+    def floats() -> dict[str, Any]:
+        with trace.watching(traced):
             found = gradients(call(function, source, given), order, shapes)
-    except DeriveError:
-        raise
-    except (Exception, SystemExit) as error:
-        return Tried(convention, at, validity, {}, tuple(trace.noted), error)
+        return {name: numbers(value, math.prod(shapes[name])) for name, value in found.items()}
+
+    found = attempt(source, floats)
+    if isinstance(found, Failure):
+        return Tried(convention, at, validity, {}, tuple(trace.noted), found.words)
     return Tried(convention, at, validity, found, tuple(trace.noted))
+
+
+def numbers(value: Any, size: int) -> Any:
+    """What was returned for a parameter of this size as an array of floats of its own; an empty one if it is none."""
+    try:
+        array = np.asarray(value)
+        return np.array(array, dtype=float) if array.size <= max(size, MOST_ENTRIES) else np.empty(0)
+    except (TypeError, ValueError, OverflowError):
+        return np.empty(0)
 
 
 def best(candidates: list[Tried], order: list[str]) -> Tried:
