@@ -132,6 +132,12 @@ def test_a_protected_file_is_found_before_any_work(derive, rooms, tmp_path, monk
     assert rooms.asked == []
 
 
+def test_a_folder_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DeriveError, match=r"net.py: cannot be written: Not a directory"):
+        files.write_whole(tmp_path / "file" / "net.py", "new")
+
+
 # Long names
 
 
