@@ -79,6 +79,7 @@ def rooms(monkeypatch: pytest.MonkeyPatch) -> Rooms:
         emit=lambda derivation, style, **rest: answer("source", derivation.architecture, style, "certificate" in rest),
     )
     install(
-        "derive.codegen.audit", audit=lambda source, architecture, progress: answer("audited", source, architecture)
+        "derive.codegen.audit",
+        audit=lambda source, architecture, progress, where="": answer("audited", source, architecture),
     )
     return rooms

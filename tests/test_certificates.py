@@ -36,7 +36,8 @@ def check(derive, made, tmp_path, monkeypatch):
 
     def run(content, text=source, redo=False):
         if not redo:
-            monkeypatch.setattr(recheck, "REDONE", dict.fromkeys(recheck.REDONE, lambda text, report: Remembered()))
+            remembered = dict.fromkeys(recheck.REDONE, lambda text, where, report: Remembered())
+            monkeypatch.setattr(recheck, "REDONE", remembered)
         (tmp_path / "small.py").write_text(text)
         written = content if isinstance(content, str | bytes) else json.dumps(content)
         (tmp_path / "small.json").write_bytes(written if isinstance(written, bytes) else written.encode())

@@ -25,7 +25,7 @@ from derive.codegen.exact.frame import changed, constants
 from derive.codegen.exact.meter import NotUnderstoodError
 from derive.codegen.exact.rounds import Round, rounds_of
 from derive.model.architecture import Architecture
-from derive.model.errors import DeriveError
+from derive.model.errors import DeriveError, shorten, shown
 from derive.model.limits import LIMITS
 from derive.model.specification import from_toml, to_toml
 from derive.proof.certificate import Certificate, Verdict
@@ -48,16 +48,17 @@ def audit(
     architecture: Architecture | None = None,
     progress: Progress | None = None,
     to_the_end: bool = True,
+    where: str = "",
 ) -> Certificate:
     """The verdicts about an emitted module: its text, or the path of its file.
 
     `architecture` is what it should compute; by default what its own SPEC says. A module that uses more of Python
     than derive's own do is not run, so nothing in it can open files or import anything. With `to_the_end=False` the
-    audit ends with the first round that finds a fault.
+    audit ends with the first round that finds a fault. `where` is the file that a text was read from, for messages.
     """
-    is_path = isinstance(source, Path) or "\n" not in source
+    is_path = isinstance(source, Path) or not (where or "\n" in source)
     text = read_module(Path(source)) if is_path else str(source)
-    stated = constants(text, str(source) if is_path else "the module")
+    stated = constants(text, where or (str(source) if is_path else "the module"))
     specified = from_toml(stated["SPEC"], "SPEC")
     architecture = architecture or specified
     if architecture.parameter_count > LIMITS["audited"].most:
@@ -99,7 +100,7 @@ def _header(text: str, stated: dict[str, Any], architecture: Architecture) -> Ve
     fits = stated["SIZES"] == architecture.sizes
     note = "" if intact else "the text was changed after it was emitted"
     if not fits:
-        note = f"SIZES is {stated['SIZES']}, the specification says {architecture.sizes}"
+        note = f"SIZES is {shorten(stated['SIZES'])}, the specification says {shorten(architecture.sizes)}"
     return Verdict(
         "digest", "the text is what derive emitted", "proved" if intact and fits else "refuted", "SHA-256", note=note
     )
@@ -131,7 +132,7 @@ def _checked(text: str, architecture: Architecture, each: Round) -> list[Verdict
     except NotUnderstoodError as error:
         return [Verdict("module", claim, "undecided", validity=validity, note=f"it uses {error}")]
     except Exception as error:  # whatever foreign code raises is a finding about it
-        note = f"it raises {type(error).__name__}: {error}"
+        note = shown(f"it raises {type(error).__name__}: {error}", 400)
         return [Verdict("module", claim, "refuted", validity=validity, note=note)]
     return [Verdict(f.label, f.claim, "proved" if f.same else "refuted", MODULO, validity, note=f.note) for f in found]
 

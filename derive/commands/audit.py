@@ -12,7 +12,9 @@ from derive.commands.files import check_readable
 from derive.commands.options import FILE, JSON, Request, architecture_options
 from derive.commands.rounding import show_with_bounds
 from derive.commands.verdicts import show
-from derive.model.errors import DeriveError
+from derive.model.errors import DeriveError, shown
+from derive.model.limits import LIMITS
+from derive.model.sources import check_regular, read_text
 
 
 @click.command()
@@ -71,15 +73,17 @@ def audit(
         check_readable(data)
         if not rounding:
             raise DeriveError("--data: it is for --rounding, which is not asked for")
-    if rounding and not emitted(module):
+    text = read_text(module, LIMITS["module"])  # once, since it may be a pipe
+    if rounding and not emitted(text):
         raise DeriveError(f"--rounding: {module} is no module that derive emitted")
-    if architecture is not None and not emitted(module):
+    if architecture is not None and not emitted(text):
         from derive.teach.code.handwritten import audit_source
         from derive.teach.code.layouts import Convention
         from derive.teach.code.observed import read_source
 
+        check_regular(module, streams=False)
         source = read_source(module, function)
-        click.echo(f"{module}: not a module of derive; running this file, with all that it does", err=True)
+        click.echo(f"{shown(module)}: not a module of derive; running this file, with all that it does", err=True)
         convention = Convention(layout, "sum" if summed else "mean", weights)
         return show(audit_source(source, architecture, convention), as_json)
     if rounding:
@@ -87,17 +91,16 @@ def audit(
         from derive.codegen.rigor.rounding import rounding as bounded
 
         flint()
-        click.echo(f"{module}: running this file in floating point, with all that it does", err=True)
+        click.echo(f"{shown(module)}: running this file in floating point, with all that it does", err=True)
     with progress() as report:
-        bounds = bounded(module, architecture, data, report) if rounding else None
+        bounds = bounded(text, architecture, data, report, str(module)) if rounding else None
         report("reading the module", 0.0)
         from derive.codegen.audit import audit as audit_module
 
-        certificate = audit_module(module, architecture, progress=report)
+        certificate = audit_module(text, architecture, progress=report, where=str(module))
     return show(certificate, as_json) if bounds is None else show_with_bounds(certificate, bounds, as_json)
 
 
-def emitted(module: Path) -> bool:
-    """Whether the file says of itself, as emitted modules do, what it computes."""
-    text = module.read_bytes()
-    return b"\nSPEC = " in text or text.startswith(b"SPEC = ") or b"\nDIGEST = " in text
+def emitted(text: str) -> bool:
+    """Whether a file says of itself, as emitted modules do, what it computes."""
+    return text.startswith("SPEC = ") or any(f"\n{name} = " in text for name in ("SPEC", "DIGEST"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -9,11 +10,13 @@ from contextlib import contextmanager
 
 import click
 
-from derive.model.errors import DeriveError
+from derive.model.errors import DeriveError, short_path, shown
 
 SHORTFALL, UNUSABLE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 1, 2, 70, 130, 141
 """Exit statuses: a formula falls short, input that cannot be used, a fault of ours, Ctrl-C, nobody reads."""
 
+LONGEST = 1000
+"""Characters of a message."""
 Progress = Callable[[str, float], None]
 """(what is being done, the fraction of it that is done)."""
 
@@ -45,7 +48,7 @@ def guarded(command: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that the interpreter can flush at exit
         return BROKEN_PIPE
     except OSError as error:
-        name = f"{error.filename}: " if error.filename else ""
+        name = f"{short_path(error.filename)}: " if error.filename else ""
         return complain(f"{name}{error.strerror or error}", UNUSABLE)
     except Exception as error:
         if os.environ.get("DERIVE_DEBUG"):
@@ -56,10 +59,17 @@ def guarded(command: Callable[[], int]) -> int:
 
 def complain(message: str, status: int) -> int:
     """Write `derive: message` as one line of printable characters to stderr; returns `status`."""
-    line = " ".join(message.split())
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in line)
-    click.echo(f"derive: {shown}", err=True)
+    line = shown(message, 10 * len(message) + 10)  # an escape has ten characters at most
+    if len(line) > LONGEST:  # the file is named in front, and the reason stands at the end
+        line = f"{line[: LONGEST // 2]}...{line[-LONGEST // 2 :]}"
+    click.echo(f"derive: {line}", err=True)
     return status
+
+
+def echo_json(text: str) -> None:
+    """Write JSON to stdout; what is not printable in its texts is escaped, which means the same."""
+    safe = (c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text.removesuffix("\n"))
+    click.echo("".join(safe))
 
 
 def _with_usage(error: click.ClickException) -> str:

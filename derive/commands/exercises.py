@@ -9,7 +9,8 @@ import click
 
 from derive.commands.complete import a_file, one_of
 from derive.commands.console import progress
-from derive.commands.files import check_readable, check_writable, write_whole
+from derive.commands.destination import output
+from derive.commands.files import check_readable, write_whole
 from derive.commands.options import FILE, Request, architecture_options
 from derive.model.errors import DeriveError, shorten, unknown
 
@@ -64,11 +65,7 @@ def exercises(
         raise unknown("format", format_, ENDINGS, "--format")
     architecture = request.architecture()
     default = f"{architecture.name}_exercises{'_solved' * solutions}{ENDINGS[format_]}"
-    path = None if destination == "-" else Path(destination or default)
-    if path is not None:
-        check_writable(path)
-        if request.specification is not None and path.resolve() == request.specification.resolve():
-            raise DeriveError(f"{path}: is the specification itself; name another file with -o")
+    path = output(destination, default, request)
     with progress() as report:
         report("drawing exercises", 0.1)
         from derive.teach.exercises.handout import handout

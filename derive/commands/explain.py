@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from derive.commands.complete import a_file, one_of
 from derive.commands.console import progress
-from derive.commands.files import check_writable, write_whole
+from derive.commands.destination import output
+from derive.commands.files import write_whole
 from derive.commands.options import Request, architecture_options
-from derive.model.errors import DeriveError, unknown
+from derive.model.errors import unknown
 
 ENDINGS = {"terminal": "", "html": ".html", "latex": ".tex", "notebook": ".ipynb"}
 """Format → the ending of the file that it is written to; none is standard output."""
@@ -48,11 +48,7 @@ def explain(format_: str, destination: str | None, **given: Any) -> int:
     request = Request(**given)
     architecture = request.architecture()
     default = f"{architecture.name}{ENDINGS[format_]}" if ENDINGS[format_] else "-"
-    path = None if (destination or default) == "-" else Path(destination or default)
-    if path is not None:
-        check_writable(path)
-        if request.specification is not None and path.resolve() == request.specification.resolve():
-            raise DeriveError(f"{path}: is the specification itself; name another file with -o")
+    path = output(destination, default, request)
     with progress() as report:
         report("deriving, proving and emitting", 0.1)
         from derive.teach.explain import explain as explained

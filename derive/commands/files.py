@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from derive.model.errors import DeriveError
-from derive.model.sources import check_regular
+from derive.model.errors import DeriveError, short_path
+from derive.model.sources import check_regular, unreadable
+
+PROTECTED = "the file is write-protected"
 
 
 def write_whole(path: Path, text: str | bytes) -> None:
@@ -16,52 +20,75 @@ def write_whole(path: Path, text: str | bytes) -> None:
     The mode of an existing file is kept, and a symbolic link still points to the same file afterwards.
     If anything fails, `path` is as it was and nothing else is left behind. Raises DeriveError.
     """
-    target = Path(path)
-    data = text.encode() if isinstance(text, str) else text
+    write_all({path: text})
+
+
+def write_all(texts: Mapping[Path, str | bytes]) -> None:
+    """The same for several files: none takes its place before all of them have been written."""
+    made: list[tuple[Path, Path, Path]] = []
+    devices: list[tuple[Path, bytes]] = []
     try:
-        target = Path(os.path.realpath(path))
-        before = _mode(target)
-        if before is not None and not stat.S_ISREG(before):  # a device or a pipe has nothing to keep whole
-            target.write_bytes(data)
-            return
-        if before is not None and not os.access(target, os.W_OK):
-            raise PermissionError(None, "the file is write-protected")
-        _replace(target, data, stat.S_IMODE(before) if before is not None else None)
+        for path, text in texts.items():
+            data = text.encode() if isinstance(text, str) else text
+            with _named(path):
+                target = Path(os.path.realpath(path))
+                before = _mode(target)
+                if before is not None and not stat.S_ISREG(before):  # a device or a pipe has nothing to keep whole
+                    devices.append((path, data))
+                    continue
+                if before is not None and not os.access(target, os.W_OK):
+                    raise PermissionError(None, PROTECTED)
+                name = target.with_name(f".{target.name[:40]}.{os.urandom(8).hex()}.tmp")
+                made.append((path, name, target))
+                _make(name, data, stat.S_IMODE(before) if before is not None else None)
+        for path, data in devices:
+            with _named(path):
+                path.write_bytes(data)
+        for path, name, target in made:
+            with _named(path):
+                name.replace(target)
+    finally:  # also on Ctrl-C
+        for _, name, _ in made:
+            with suppress(OSError):  # most are gone: they have taken their places, or were never made
+                name.unlink()
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """An error becomes one that says which file could not be written."""
+    try:
+        yield
     except OSError as error:
-        raise DeriveError(f"{path}: cannot be written: {_reason(error, target)}") from None
+        raise DeriveError(f"{short_path(path)}: cannot be written: {_reason(error, path)}") from None
     except ValueError as error:  # a name that no file can have
-        raise DeriveError(f"{path}: cannot be written: {error}") from None
+        raise DeriveError(f"{short_path(path)}: cannot be written: {error}") from None
 
 
 def check_writable(path: Path) -> None:
     """Raise DeriveError if `path` can be seen beforehand not to be writable, before any work is done for it."""
     target = Path(os.path.realpath(path))
-    folder = target.parent
+    folder, shown = target.parent, short_path(path)
     if target.is_dir():
-        raise DeriveError(f"{path}: cannot be written: it is a folder; name a file, as in {path}/network.py")
+        raise DeriveError(f"{shown}: cannot be written: it is a folder; name a file, as in {shown}/network.py")
     if not folder.is_dir():
         fault = "is not a folder" if folder.exists() else "does not exist; make the folder first"
-        raise DeriveError(f"{path}: cannot be written: {folder} {fault}")
+        raise DeriveError(f"{shown}: cannot be written: {short_path(folder)} {fault}")
     if not os.access(folder, os.W_OK | os.X_OK) and not (target.exists() and not target.is_file()):
-        raise DeriveError(f"{path}: cannot be written: no permission to write into {folder}")
+        raise DeriveError(f"{shown}: cannot be written: no permission to write into {short_path(folder)}")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise DeriveError(f"{shown}: cannot be written: {PROTECTED}")
 
 
-def _replace(target: Path, data: bytes, mode: int | None) -> None:
-    """Put a file with this mode, or that of a new file, in the place of the target."""
-    name = target.with_name(f".{target.name[:40]}.{os.urandom(8).hex()}.tmp")
+def _make(name: Path, data: bytes, mode: int | None) -> None:
+    """A new file with this mode, or that of a new file, and these bytes, which are on the disk afterwards."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(name, flags, 0o666 if mode is None else 0o600)  # less the umask
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if mode is not None:
-            name.chmod(mode)
-        name.replace(target)
-    except BaseException:  # also on Ctrl-C
-        name.unlink(missing_ok=True)
-        raise
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    if mode is not None:
+        name.chmod(mode)
 
 
 def _mode(path: Path) -> int | None:
@@ -71,9 +98,9 @@ def _mode(path: Path) -> int | None:
         return None
 
 
-def _reason(error: OSError, target: Path) -> str:
+def _reason(error: OSError, path: Path) -> str:
     if isinstance(error, FileNotFoundError):
-        return f"the folder {target.parent} does not exist"
+        return f"the folder {short_path(os.path.dirname(os.path.realpath(path)))} does not exist"
     return error.strerror or str(error)
 
 
@@ -84,5 +111,4 @@ def check_readable(path: Path) -> None:
         with path.open("rb"):
             pass
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise DeriveError(f"{path}: cannot be read: {reason}") from None
+        raise unreadable(path, error) from None

@@ -10,7 +10,8 @@ import click
 
 from derive.commands.complete import a_file, one_of
 from derive.commands.console import progress
-from derive.commands.files import check_writable, write_whole
+from derive.commands.destination import output
+from derive.commands.files import check_writable, write_all
 from derive.commands.options import FILE, Request, architecture_options
 from derive.commands.pipeline import proved_and_audited, unchecked
 from derive.model.errors import DeriveError, unknown
@@ -47,9 +48,7 @@ def generate(style: str, no_audit: bool, certificate: Path | None, destination: 
         raise unknown("style", style, STYLES, "--style")
     request = Request(**given)
     architecture = request.architecture()
-    path = None if destination == "-" else Path(destination or f"{architecture.name}.py")
-    if path is not None:
-        _check_destination(path, request.specification)
+    path = output(destination, f"{architecture.name}.py", request)
     if certificate is not None:
         _check_certificate(certificate, no_audit, path, request.specification)
     module = None
@@ -59,12 +58,12 @@ def generate(style: str, no_audit: bool, certificate: Path | None, destination: 
         else:
             module = proved_and_audited(architecture, style, report)
             source = module.source
+    texts = {} if path is None else {path: source}
+    if certificate is not None and module is not None:
+        texts[certificate] = module.proof.with_audit(module.audit).to_json()
+    write_all(texts)
     if path is None:
         sys.stdout.buffer.write(source.encode())
-    else:
-        write_whole(path, source)
-    if certificate is not None and module is not None:
-        write_whole(certificate, module.proof.with_audit(module.audit).to_json())
     return 0
 
 
@@ -75,9 +74,3 @@ def _check_certificate(path: Path, no_audit: bool, module: Path | None, specific
     for other, what in ((module, "module"), (specification, "specification")):
         if other is not None and path.resolve() == other.resolve():
             raise DeriveError(f"--certificate: {path} is the {what} itself; name another file")
-
-
-def _check_destination(path: Path, specification: Path | None) -> None:
-    check_writable(path)
-    if specification is not None and path.exists() and path.samefile(specification):
-        raise DeriveError(f"{path}: is the specification itself; name another file with -o")

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from derive.commands.complete import one_of
-from derive.commands.console import SHORTFALL, UNUSABLE, progress
+from derive.commands.console import SHORTFALL, UNUSABLE, echo_json, progress
 from derive.commands.files import check_readable
 from derive.commands.options import FILE, Request, architecture_options
-from derive.model.errors import DeriveError
+from derive.model.errors import DeriveError, shown
 from derive.model.limits import LIMITS
 from derive.model.sources import plain, read_text
 
@@ -78,9 +78,9 @@ def grade(
 
         result = graded(quantity, formula, architecture, layout, given)
     if as_json:
-        click.echo(result.to_json(), nl=False)
+        echo_json(result.to_json())
     else:
-        click.echo(result.message)
+        click.echo(shown(result.message))
         if result.counterexample:
             click.echo(f"For example, with {_shown(result.counterexample)}.")
     return STATUS[result.verdict]
@@ -100,12 +100,12 @@ def _grade_file(path: Path, request: Request, layout: str, as_json: bool) -> int
         except DeriveError as error:
             raise DeriveError(f"{path}: {error}") from None
     if as_json:
-        click.echo(to_json(lines), nl=False)
+        echo_json(to_json(lines))
     else:
         for line in lines:
             click.echo(f"{line.mark} {line.number:3}  {line.text}")
             if line.grade.verdict != "correct" or line.grade.message.startswith("Right, "):
-                click.echo(f"       {line.grade.message}")
+                click.echo(f"       {shown(line.grade.message)}")
         click.echo(", ".join(f"{count} {verdict}" for verdict, count in counts(lines).items()))
     statuses = {STATUS[line.grade.verdict] for line in lines}
     return SHORTFALL if SHORTFALL in statuses else max(statuses)

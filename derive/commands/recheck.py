@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from derive.commands.console import SHORTFALL, Progress
-from derive.model.errors import DeriveError, shorten
+from derive.commands.console import SHORTFALL, Progress, echo_json
+from derive.model.errors import DeriveError, shorten, shown
 
 if TYPE_CHECKING:
     from derive.proof.certificate import Certificate
@@ -37,9 +37,10 @@ def recheck(path: Path, module: Path, report: Progress) -> tuple[Check, ...]:
     checks = [Check("seal", intact, "the certificate is as it was written" if intact else "it was changed")]
     if content["kind"] not in REDONE:
         if intact:
+            kind = shown(content["kind"], 60) or "subject"
             raise DeriveError(
-                f"{path}: a certificate of a {content['kind'] or 'subject'} names no module; `derive generate "
-                "--certificate FILE.json` and `derive audit MODULE.py --json` write one that does"
+                f"{path}: a certificate of a {kind} names no module; `derive generate --certificate FILE.json` and "
+                "`derive audit MODULE.py --json` write one that does"
             )
         return (*checks, Check("kind", False, f"{shorten(content['kind'])} is not that of a module"))
     found = digest(text)
@@ -47,27 +48,27 @@ def recheck(path: Path, module: Path, report: Progress) -> tuple[Check, ...]:
         detail = f"{module} has {found}, the certificate speaks of {shorten(content['digest'], 90)}"
         return (*checks, Check("digest", False, detail))
     checks.append(Check("digest", True, found))
-    redone = REDONE[content["kind"]](text, report)
+    redone = REDONE[content["kind"]](text, str(module), report)
     return (*checks, *_compared(content, json.loads(redone.to_json())))
 
 
-def _audited(text: str, report: Progress) -> Certificate:
+def _audited(text: str, where: str, report: Progress) -> Certificate:
     from derive.codegen.audit import audit
 
-    return audit(text, None, progress=lambda what, done: report(what, 0.4 + 0.6 * done))
+    return audit(text, None, progress=lambda what, done: report(what, 0.4 + 0.6 * done), where=where)
 
 
-def _proved_and_audited(text: str, report: Progress) -> Certificate:
+def _proved_and_audited(text: str, where: str, report: Progress) -> Certificate:
     from derive.algebra.gradient import differentiate
     from derive.model.specification import from_toml
     from derive.proof.prove import prove
 
-    audited = _audited(text, report)
+    audited = _audited(text, where, report)
     report("proving the formulas", 0.1)
     return prove(differentiate(from_toml(audited.specification, "SPEC"))).with_audit(audited)
 
 
-REDONE: dict[str, Callable[[str, Progress], Certificate]] = {
+REDONE: dict[str, Callable[[str, str, Progress], Certificate]] = {
     "audit": _audited,
     "proof and audit": _proved_and_audited,
 }
@@ -118,12 +119,12 @@ def show_checks(checks: tuple[Check, ...], as_json: bool) -> int:
     same = all(check.same for check in checks)
     if as_json:
         content = {"same": same, "checks": [asdict(check) for check in checks]}
-        click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        echo_json(json.dumps(content, indent=2, ensure_ascii=False))
     else:
         width = max(len(check.name) for check in checks)
         for check in checks:
             mark = click.style("✓", fg="green") if check.same else click.style("✗", fg="red", bold=True)
-            click.echo(f"{mark} {check.name:<{width}}  {check.detail}".rstrip())
+            click.echo(f"{mark} {check.name:<{width}}  {shown(check.detail)}".rstrip())
         words = "The certificate is that of this module." if same else "The certificate does not fit this module."
         click.echo(words)
     return 0 if same else SHORTFALL

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from decimal import ROUND_CEILING, Context, Decimal
 from typing import TYPE_CHECKING
 
-import click
-
-from derive.commands.console import SHORTFALL
+from derive.commands.console import SHORTFALL, echo_json
 from derive.commands.verdicts import print_certificate, print_parts
+from derive.model.errors import shown
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -25,7 +24,7 @@ def show_with_bounds(certificate: Certificate, rounding: Rounding, as_json: bool
         from derive.proof.seal import sealed
 
         content = {key: value for key, value in certificate.to_dict().items() if key != "seal"}
-        click.echo(json.dumps(sealed({**content, "rounding": rounding.to_dict()}), indent=2, ensure_ascii=False))
+        echo_json(json.dumps(sealed({**content, "rounding": rounding.to_dict()}), indent=2, ensure_ascii=False))
     else:
         print_certificate(certificate)
         print_parts(_parts(rounding))
@@ -44,7 +43,7 @@ def _parts(rounding: Rounding) -> Iterator[RenderableType]:
     from rich.text import Text
 
     yield ""
-    yield Text(f"Rounding in floating point, at {rounding.data}", "bold")
+    yield Text(f"Rounding in floating point, at {shown(rounding.data)}", "bold")
     yield ""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("quantity", header_style="dim")
@@ -60,11 +59,11 @@ def _parts(rounding: Rounding) -> Iterator[RenderableType]:
     notes.add_column(justify="right", style="dim")
     notes.add_column(overflow="fold", style="dim")
     for line in dict.fromkeys(bound.note for bound in rounding.bounds if bound.note):
-        notes.add_row(Text("no bound", "bold red"), Text(line))
+        notes.add_row(Text("no bound", "bold red"), Text(shown(line)))
     if rounding.note:
-        notes.add_row(Text("any order"), Text(rounding.note))
+        notes.add_row(Text("any order"), Text(shown(rounding.note)))
     for line in rounding.trusts:
-        notes.add_row(Text("trusts"), Text(line))
+        notes.add_row(Text("trusts"), Text(shown(line)))
     yield notes
     yield ""
     bounded = sum(bound.holds for bound in rounding.bounds)

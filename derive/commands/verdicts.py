@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from derive.commands.console import SHORTFALL
+from derive.commands.console import SHORTFALL, echo_json
+from derive.model.errors import shown
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -86,9 +87,9 @@ def _parts(certificate: Certificate) -> Iterator[RenderableType]:
         reason = "; ".join(filter(None, (verdict.validity, verdict.method)))
         number = str(reasons.setdefault(reason, len(reasons) + 1)) if reason else ""
         table.add_row(
-            Text(mark, style), _place(verdict), _formula(verdict, style), Text(words, style), Text(number, "dim")
+            Text(mark, style), _place(verdict), _formula(verdict, style), Text(shown(words), style), Text(number, "dim")
         )
-    yield Text(certificate.subject, "bold")
+    yield Text(shown(certificate.subject), "bold")
     yield ""
     yield table
     yield ""
@@ -96,12 +97,12 @@ def _parts(certificate: Certificate) -> Iterator[RenderableType]:
     notes.add_column(justify="right", style="dim")
     notes.add_column(overflow="fold", style="dim")
     for reason, position in reasons.items():
-        notes.add_row(Text(str(position)), Text(reason))
+        notes.add_row(Text(str(position)), Text(shown(reason)))
     for heading, lines in (("trusts", certificate.trusts), ("not covered", certificate.not_covered)):
         for line in lines:
-            notes.add_row(Text(heading), Text(line))
+            notes.add_row(Text(heading), Text(shown(line)))
     if certificate.digest:
-        notes.add_row(Text("digest"), Text(certificate.digest))
+        notes.add_row(Text("digest"), Text(shown(certificate.digest)))
     notes.add_row(Text("made with"), Text(", ".join(f"{name} {number}" for name, number in versions().items())))
     yield notes
     yield ""
@@ -112,11 +113,11 @@ def _place(verdict: Verdict) -> Text:
     """The label and, for a claim in words, what the text says and where."""
     from rich.text import Text
 
-    text = Text(verdict.label)
+    text = Text(shown(verdict.label))
     if words := getattr(verdict, "words", ""):
-        text.append(f"\n“{words}”", "dim")
+        text.append(f"\n“{shown(words)}”", "dim")
     if place := getattr(verdict, "place", ""):
-        text.append(f"\n{place}", "dim")
+        text.append(f"\n{shown(place)}", "dim")
     return text
 
 
@@ -124,12 +125,12 @@ def _formula(verdict: Verdict, style: str) -> Text:
     """The formula and, unless it was simply proved, what speaks against it."""
     from rich.text import Text
 
-    text = Text(verdict.formula)
+    text = Text(shown(verdict.formula))
     if verdict.counterexample:
         values = ", ".join(f"{name} = {value}" for name, value in verdict.counterexample)
-        text.append(f"\nat {values}", style)
+        text.append(f"\nat {shown(values)}", style)
     if verdict.note and verdict.verdict != "proved":
-        text.append(f"\n{verdict.note}", "dim")
+        text.append(f"\n{shown(verdict.note)}", "dim")
     return text
 
 
@@ -141,7 +142,7 @@ def _width() -> int:
 def show(certificate: Certificate, as_json: bool) -> int:
     """Print the certificate, as a table or as JSON, and give the exit status that it means."""
     if as_json:
-        click.echo(certificate.to_json(), nl=False)
+        echo_json(certificate.to_json())
     else:
         print_certificate(certificate)
     return 0 if certificate.holds else SHORTFALL

@@ -37,3 +37,16 @@ def shorten(text: object, limit: int = 60) -> str:
     except (ValueError, RecursionError):  # an integer with thousands of digits, a list within thousands of others
         return f"a very long {type(text).__name__}"
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
+
+
+def shown(text: object, limit: int = 5000) -> str:
+    """Foreign text as one line of printable characters, cut to `limit` of them: it cannot steer a terminal."""
+    line = " ".join(str(text)[: 2 * limit].split())
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    return escaped if len(escaped) <= limit else escaped[: limit - 3] + "..."
+
+
+def short_path(path: object, limit: int = 200) -> str:
+    """A path for a message: its beginning and its end if it is a long one."""
+    text = str(path)
+    return text if len(text) <= limit else f"{text[: limit // 2 - 3]}...{text[-limit // 2 :]}"

@@ -36,7 +36,7 @@ LIMITS: dict[str, Limit] = {
     "module": Limit(4_000_000, "bytes in a module"),
     "certificate": Limit(5_000_000, "bytes in a certificate"),
     "answers": Limit(5_000_000, "bytes in a record of answers"),
-    "archive": Limit(2**30, "bytes in the arrays of an archive"),
+    "archive": Limit(2**24, "bytes in an array of data"),
     # Lists
     "layers": Limit(256, "layers in a network"),
     "formulas": Limit(500, "formulas in a text"),
@@ -67,6 +67,8 @@ LIMITS: dict[str, Limit] = {
     "limit": Limit(20_000_000, "steps of computation for a limit"),
     "work": Limit(8_000_000, "steps of computation for each layer"),
     # Modules under audit
+    "lines": Limit(150_000, "lines and semicolons in a module"),
+    "words": Limit(1_500_000, "words and signs in a module"),
     "run": Limit(3_000_000, "steps of computation"),
     "whole": Limit(1000, "bits in a whole number"),
     "weight": Limit(2000, "as the size of an expression"),

@@ -20,7 +20,7 @@ from typing import Any
 from derive.model.activation import Activation, activation, built_in
 from derive.model.architecture import Architecture
 from derive.model.budget import budget
-from derive.model.errors import DeriveError, shorten, unknown
+from derive.model.errors import DeriveError, shorten, shown, unknown
 from derive.model.layers import OPTION_NAMES, LayerOptions
 from derive.model.limits import LIMITS
 from derive.model.loss import Loss, built_in_loss
@@ -72,7 +72,9 @@ def _own_activations(tables: Any) -> dict[str, Activation]:
     for name, entry in tables.items():
         known = built_in(name)
         if not isinstance(entry, Mapping) or (known is None and "expression" not in entry):
-            raise DeriveError(f'[activation.{name}] needs an expression, as in expression = "z / (1 + exp(-z))"')
+            raise DeriveError(
+                f'[activation.{shown(name, 60)}] needs an expression, as in expression = "z / (1 + exp(-z))"'
+            )
         constants = {key: value for key, value in entry.items() if key not in ("expression", "trained")}
         if known is not None and "expression" not in entry:
             constants, trained = {**dict(known.constants), **constants}, entry.get("trained", known.trained)

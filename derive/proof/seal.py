@@ -91,11 +91,11 @@ def _checked(value: Any, fields: Mapping[str, type], what: str) -> None:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise DeriveError(f"the key {shorten(twice)} stands twice")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise DeriveError(f"the key {shorten(key)} stands twice")
+        found[key] = value
     return found
 
 

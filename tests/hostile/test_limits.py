@@ -105,6 +105,8 @@ CASES: dict[str, Callable[[int, Path], object]] = {
     "work": lambda n, _: _calls(n // 2 - 5, "work"),
     "samples": lambda n, _: blindspots(NETWORK, n),
     "run": lambda n, _: _metered(lambda meter: meter.spend(n)),
+    "lines": lambda n, _: constants(f"{STATED}# {';' * (n - 3)}", "module.py"),
+    "words": lambda n, _: constants(f"{STATED}# {'.' * (n - 13)}", "module.py"),
     "whole": lambda n, _: constants(f"x = {1 << (n - 1)}\n{STATED}", "module.py"),
     "weight": lambda n, _: _metered(lambda meter: meter.expression(sp.Add(*sp.symbols(f"x:{n - 1}")))),
     "power": lambda n, _: _metered(lambda meter: meter.power(Z, sp.Integer(n))),

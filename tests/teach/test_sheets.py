@@ -142,6 +142,37 @@ def test_an_exercise_that_is_not_on_the_sheet(tmp_path):
         desk(NETWORK, 1, 6, str(tmp_path / "answers.jsonl")).check(99, "a1")
 
 
+PASTED = {
+    "from a PDF": "delta2\u00a0@\u00a0W2",
+    "a line separator": "delta2\u2028@ W2",
+    "a line": "delta2\n@ W2",
+    "half a character": "delta2 @ \ud800",
+    "a byte order mark": "\ufeffdelta2 @ W2",
+    "an escape": "\x1b[2J",
+    "a book": "x" * 3_000_000,
+}
+
+
+def test_whatever_a_student_pastes_is_recorded_and_counted(derive, tmp_path):
+    record = tmp_path / "answers.jsonl"
+    own = desk(NETWORK, 1, 6, str(record))
+    number = next(e.number for e in own.exercises if not e.lines)
+    for text in PASTED.values():
+        own.check(number, text)
+    assert [answer.answer for answer in read_answers(record)] == [text[:1000] for text in PASTED.values()]
+    found = derive("exercises", "--report", record)
+    assert (found.status, found.err) == (0, "")
+    assert f"{len(PASTED)} answers in all" in found.out
+    assert found.out.isascii()
+
+
+def test_records_of_other_programs_are_read(tmp_path):
+    """With a byte order mark before each of two files put together, and characters that are no ends of lines."""
+    marked = "\ufeff" + GOOD.replace("a0", "a0\u2028\x85") + "\r\n"
+    (tmp_path / "record.jsonl").write_text(marked * 2, encoding="utf-8")
+    assert [answer.answer for answer in read_answers(tmp_path / "record.jsonl")] == ["a0\u2028\x85"] * 2
+
+
 GOOD = '{"sheet": "s", "exercise": 1, "quantity": "dW1", "layout": "rows", "answer": "a0", "verdict": "correct"}'
 
 
@@ -155,6 +186,12 @@ GOOD = '{"sheet": "s", "exercise": 1, "quantity": "dW1", "layout": "rows", "answ
         (GOOD[:-1] + ', "slip": "laziness"}', "'laziness' is no slip's tag"),
         (GOOD[:-1] + ', "more": 1}', "not an answer"),
         ("[" * 100_000, "line 2: not JSON"),
+        (GOOD.replace('"s"', r'"s\nFORGED, exercise 1: 9 of 9 right"'), "line 2: sheet has the character U+000A"),
+        (GOOD.replace("dW1", r"dW1\tin"), "line 2: quantity has the character U+0009"),
+        (GOOD.replace("rows", r"rows\u2028"), "line 2: layout has the character U+2028"),
+        (GOOD.replace("rows", "r" * 1001), "line 2: layout has 1001 characters; at most 1000"),
+        (GOOD.replace(": 1,", ": 51,"), "line 2: exercise is 51; they are 1..50"),
+        (GOOD.replace(": 1,", ": -1,"), "line 2: exercise is -1"),
     ],
 )
 def test_a_record_that_is_none(derive, tmp_path, line, words):

@@ -58,13 +58,21 @@ DECIDED = re.compile(r"isfinite|np\.inf|is not state\.")
 """What decisions are about that have to be taken as derive writes them."""
 
 
+STATED: dict[str, type] = {"NAME": str, "SPEC": str, "SIZES": tuple, "DIGEST": str}
+"""What modules state about themselves, and of which type."""
+WORD = re.compile(r"\w+|[^\w\s]")
+
+
 def constants(text: str, where: str) -> dict[str, Any]:
     """The constants that a module states about itself, read without running it."""
+    for name in ("SPEC", "SIZES", "DIGEST"):
+        if not re.search(rf"\b{name}\b", text):
+            raise DeriveError(f"{where}: {name} is missing; only modules that derive emitted have it")
+    _check_amount(text, where)
     try:
         tree = syntax(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = getattr(error, "lineno", None)
-        raise DeriveError(f"{where}: not Python{f', line {line}' if line else ''}: {error}") from None
+        raise DeriveError(f"{where}: not Python{_not_python(error)}") from None
     if deeper_than(tree, LIMITS["depth"].most):
         raise DeriveError(f"{where}: {LIMITS['depth'].exceeded()}")
     for number in ast.walk(tree):
@@ -75,16 +83,43 @@ def constants(text: str, where: str) -> dict[str, Any]:
     for node in tree.body:
         if isinstance(node, ast.Assign):
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
-            if names and names[0] in ("NAME", "SIZES", "SPEC", "DIGEST"):
-                try:
-                    found[names[0]] = ast.literal_eval(node.value)
-                except ValueError:
-                    raise DeriveError(f"{where}: {names[0]} is not a literal, so it cannot be read") from None
-    for name in ("SPEC", "SIZES", "DIGEST"):
-        if name not in found:
+            if names and names[0] in STATED:
+                found[names[0]] = _stated(names[0], node.value, where)
+    for name in STATED:
+        if name not in found and name != "NAME":
             raise DeriveError(f"{where}: {name} is missing; only modules that derive emitted have it")
-    if not isinstance(found["SPEC"], str):
-        raise DeriveError(f"{where}: SPEC is {shorten(found['SPEC'])}; expected TOML text")
+    return found
+
+
+def _check_amount(text: str, where: str) -> None:
+    """Raise DeriveError for more than derive ever writes: Python takes a thousand times as much memory to read it."""
+    lines = text.count("\n") + text.count(";")
+    if lines > LIMITS["lines"].most:
+        raise DeriveError(f"{where}: {LIMITS['lines'].exceeded(lines)}")
+    words = sum(1 for _ in WORD.finditer(text))
+    if words > LIMITS["words"].most:
+        raise DeriveError(f"{where}: {LIMITS['words'].exceeded(words)}")
+
+
+def _not_python(error: Exception) -> str:
+    """Why Python cannot read a text, and in which line."""
+    if isinstance(error, MemoryError | RecursionError):  # which have no words of their own
+        return ": nested too deeply"
+    line, words = getattr(error, "lineno", None), str(getattr(error, "msg", error))
+    why = LIMITS["whole"].exceeded() if "int_max_str_digits" in words else words[:200]
+    return f"{f', line {line}' if line else ''}: {why}"
+
+
+def _stated(name: str, value: ast.expr, where: str) -> Any:
+    """The literal that the module states under this name."""
+    try:
+        found = ast.literal_eval(value)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        raise DeriveError(f"{where}: {name} is not a literal, so it cannot be read") from None
+    sizes = found if name == "SIZES" and type(found) is tuple else ()
+    if type(found) is not STATED[name] or any(type(size) is not int for size in sizes):
+        expected = {"SPEC": "TOML text", "SIZES": "a tuple of whole numbers"}.get(name, "text")
+        raise DeriveError(f"{where}: {name} is {shorten(found)}; expected {expected}")
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 from derive.model.errors import DeriveError, shorten
 from derive.model.sources import check_regular
 
-HEADER = 4096  # bytes that an array may have before its numbers
+HEADER = 4096  # bytes that an array may have before its numbers, and that one that nobody asked for may have of them
+MAGIC = b"\x93NUMPY"
 
 
 def unpacked(path: Path, room: Callable[[str], int], names: tuple[str, ...] | None = None) -> dict[str, Any]:
@@ -20,13 +22,10 @@ def unpacked(path: Path, room: Callable[[str], int], names: tuple[str, ...] | No
 
     Raises DeriveError for what is no such archive, whatever is wrong with it.
     """
-    check_regular(path)
+    check_regular(path, streams=False)
     try:
         with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                name = info.filename.removesuffix(".npy")
-                if (names is None or name in names) and info.file_size > room(name) + HEADER:
-                    raise DeriveError(f"{shorten(name)} has {info.file_size} bytes; at most {room(name)} are expected")
+            _check_room(archive, room, names)
         with np.load(path, allow_pickle=False) as arrays:
             if not isinstance(arrays, np.lib.npyio.NpzFile):
                 raise DeriveError("it holds one array and no archive of arrays")
@@ -37,6 +36,37 @@ def unpacked(path: Path, room: Callable[[str], int], names: tuple[str, ...] | No
             return found
     except DeriveError as error:
         raise DeriveError(f"{path}: {error}") from None
+    except MemoryError:
+        raise DeriveError(f"{path}: needs more memory than there is") from None
     except Exception as error:  # zipfile, zlib and NumPy raise whatever comes to their mind about damaged bytes
         pickled = "it holds Python objects, which are not read" if "pickle" in str(error) else shorten(str(error), 120)
         raise DeriveError(f"{path}: not an .npz file that can be read: {pickled}") from None
+
+
+def _check_room(archive: zipfile.ZipFile, room: Callable[[str], int], names: tuple[str, ...] | None) -> None:
+    """Raise DeriveError for more than there is room for, as the archive says of itself and as each array does.
+
+    NumPy makes room for what an array says, and reads it again for every time that its name stands in the archive.
+    """
+    seen = set()
+    for info in archive.infolist():
+        name = info.filename.removesuffix(".npy")
+        if names is not None and name not in names:
+            continue
+        if name in seen:
+            raise DeriveError(f"{shorten(name)} stands twice")
+        seen.add(name)
+        size = info.file_size if info.file_size > room(name) + HEADER else _stated(archive, info)
+        if size > room(name) + HEADER:
+            raise DeriveError(f"{shorten(name)} has {size} bytes; at most {room(name)} are expected")
+
+
+def _stated(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """The bytes that an array says that it has; 0 if it does not begin as an array does."""
+    with archive.open(info) as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            return 0
+        version = tuple(file.read(2))
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    return prod(shape) * max(dtype.itemsize, 1)

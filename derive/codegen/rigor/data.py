@@ -16,11 +16,19 @@ from derive.model.errors import DeriveError
 from derive.model.limits import LIMITS
 
 SAMPLES, SEED = 8, 0
+WIDEST = 16
+"""Bytes of the longest kind of number that an array may have."""
+
+
+def one_hot(labels: Any, units: int) -> Any:
+    """A row for each label, with 1 in its column."""
+    return (labels[:, None] == np.arange(units)).astype(float)
+
 
 TARGETS: dict[str, Callable[[Any, tuple[int, int]], Any]] = {
     "real": lambda rng, shape: rng.standard_normal(shape),
     "unit": lambda rng, shape: rng.random(shape),
-    "distribution": lambda rng, shape: np.eye(shape[1])[rng.integers(shape[1], size=shape[0])],
+    "distribution": lambda rng, shape: one_hot(rng.integers(shape[1], size=shape[0]), shape[1]),
     "count": lambda rng, shape: rng.poisson(2.0, shape),
     "sign": lambda rng, shape: rng.choice([-1.0, 1.0], shape),
 }
@@ -53,7 +61,8 @@ def default_data(module: ModuleType, architecture: Architecture) -> Data:
 
 def read_data(path: Path, architecture: Architecture) -> Data:
     """The arrays theta, X and Y of an .npz file. Raises DeriveError; nothing in the file is run."""
-    arrays = unpacked(path, lambda name: LIMITS["archive"].most, ("theta", "X", "Y"))
+    parameters = WIDEST * architecture.parameter_count
+    arrays = unpacked(path, lambda name: parameters if name == "theta" else LIMITS["archive"].most, ("theta", "X", "Y"))
     missing = [name for name in ("theta", "X", "Y") if name not in arrays]
     if missing:
         raise DeriveError(f"{path}: the array {missing[0]} is missing; expected theta, X and Y")
@@ -75,7 +84,9 @@ def _checked(where: str, arrays: dict[str, Any], architecture: Architecture, des
     theta, X, Y = (converted[name] for name in ("theta", "X", "Y"))
     units = architecture.sizes[-1]
     if architecture.loss.targets == "distribution" and Y.ndim == 1 and np.isin(Y, np.arange(units)).all():
-        Y = np.eye(units, dtype=architecture.dtype)[Y.astype(int)]  # labels
+        if len(Y) * units > LIMITS["archive"].most // 8:
+            raise DeriveError(f"{where}: {len(Y)} labels of {units} units; give fewer samples")
+        Y = one_hot(Y.astype(int), units).astype(architecture.dtype)
     samples = len(X) if X.ndim == 2 and len(X) else "N"
     expected = {
         "theta": (theta, (architecture.parameter_count,)),

@@ -54,21 +54,24 @@ def rounding(
     architecture: Architecture | None = None,
     data: Path | None = None,
     progress: Progress | None = None,
+    where: str = "",
 ) -> Rounding:
     """Bounds for the module with this text, or at this path, at the data of the file or at random data.
 
+    `where` is the file that a text was read from, for messages.
     The module is run. Raises DeriveError if python-flint is missing or the data do not fit.
     """
     flint()
     report = progress or (lambda what, done: None)
-    is_path = isinstance(source, Path) or "\n" not in source
+    is_path = isinstance(source, Path) or not (where or "\n" in source)
     text = read_module(Path(source)) if is_path else str(source)
-    stated = constants(text, str(source) if is_path else "the module")
+    stated = constants(text, where or (str(source) if is_path else "the module"))
     architecture = architecture or from_toml(stated["SPEC"], "SPEC")
+    _refuse_too_large("the module", 1, architecture)
     report("running the module", 0.0)
     module = _loaded(text)
     at = read_data(data, architecture) if data else default_data(module, architecture)
-    _refuse_too_large(at, architecture)
+    _refuse_too_large(at.name, len(at.X), architecture)
     found = _computed(module, at, architecture)
     order = names_of(architecture)
     if isinstance(found, str):
@@ -76,14 +79,14 @@ def rounding(
     return _enclosed(text, found, at, architecture, report)
 
 
-def _refuse_too_large(at: Data, architecture: Architecture) -> None:
+def _refuse_too_large(name: str, samples: int, architecture: Architecture) -> None:
     """Raise DeriveError where ball arithmetic would take minutes."""
     count, units = architecture.parameter_count, sum(architecture.sizes)
-    if count + len(at.X) * units > MOST:
+    if count + samples * units > MOST:
         most = (MOST - count) // units
-        remedy = f"give at most {most} samples, not {len(at.X)}" if most > 0 else "take a smaller network"
+        remedy = f"give at most {most} samples, not {samples}" if most > 0 else "take a smaller network"
         raise DeriveError(
-            f"{at.name}: {count} parameters and {len(at.X)} samples of {units} units are more than the {MOST} numbers "
+            f"{name}: {count} parameters and {samples} samples of {units} units are more than the {MOST} numbers "
             f"that ball arithmetic takes in a minute; {remedy}"
         )
 
@@ -101,7 +104,7 @@ def _trusts() -> tuple[str, ...]:
 def _loaded(text: str) -> ModuleType:
     try:
         with redirect_stdout(sys.stderr):
-            return load(text)
+            return load(f"{text}\n")  # with a line break it is no path
     except (Exception, SystemExit) as error:
         raise DeriveError(f"the module cannot be run: {type(error).__name__}: {error}") from None
 

@@ -78,7 +78,7 @@ def read_text(path: Path) -> Text:
 
 def from_toml(text: str, where: str = "text") -> Text:
     """The formulas that TOML `text` lists; `where` opens every error message."""
-    table = sources.toml_table(text, where)
+    table = sources.toml_table(text, where, LIMITS["text"])
     try:
         return replace(_from_table(table), where=where)
     except DeriveError as error:

@@ -39,8 +39,8 @@ class Answer:
     slip: str | None = None
 
     def to_line(self) -> str:
-        """The answer as one line of JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False) + "\n"
+        """The answer as one line of JSON, in ASCII: whatever was pasted, it stays one line that can be read back."""
+        return json.dumps(asdict(self)) + "\n"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ class Desk:
         if answer in ("", 0):
             return f"Exercise {number} is not answered yet."
         verdict, slip, words = self.judged(exercise, answer)
-        own = Answer(self.name, number, exercise.quantity, exercise.layout, str(answer), verdict, slip)
+        given = str(answer)[: LIMITS["answer"].most]
+        own = Answer(self.name, number, exercise.quantity, exercise.layout, given, verdict, slip)
         with self.record.open("a", encoding="utf-8") as file:
             file.write(own.to_line())
         return words
@@ -91,9 +92,9 @@ def desk(architecture: Architecture, seed: int, count: int, record: str = "answe
 def read_answers(path: Path) -> tuple[Answer, ...]:
     """The answers in a file of JSON lines. Raises DeriveError that names file and line."""
     answers = []
-    for number, line in enumerate(read_text(path, LIMITS["answers"]).splitlines(), 1):
-        if line.strip():
-            answers.append(_answer(line, f"{path}, line {number}"))
+    for number, line in enumerate(read_text(path, LIMITS["answers"]).split("\n"), 1):
+        if text := line.removeprefix("\ufeff").strip():
+            answers.append(_answer(text, f"{path}, line {number}"))
     return tuple(answers)
 
 
@@ -108,8 +109,12 @@ def _answer(line: str, where: str) -> Answer:
     for key, kind in wanted.items():
         if not isinstance(entry[key], kind) or isinstance(entry[key], bool):
             raise DeriveError(f"{where}: {key} is {shorten(entry[key])}, which is not {kind.__name__}")
-    for key in ("sheet", "quantity", "layout", "answer"):
-        plain(entry[key], f"{where}: {key}")
+    for key in ("sheet", "quantity", "layout"):  # a report shows them, each in one line
+        plain(entry[key], f"{where}: {key}", but="")
+        if len(entry[key]) > LIMITS["answer"].most:
+            raise DeriveError(f"{where}: {key} has {len(entry[key])} characters; at most {LIMITS['answer'].most}")
+    if not 1 <= entry["exercise"] <= LIMITS["exercises"].most:
+        raise DeriveError(f"{where}: exercise is {shorten(entry['exercise'])}; they are 1..{LIMITS['exercises'].most}")
     if entry["verdict"] not in get_args(Verdict):
         raise DeriveError(f"{where}: {shorten(entry['verdict'])} is no verdict")
     slip = entry.get("slip")
