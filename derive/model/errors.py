@@ -41,7 +41,12 @@ def shorten(text: object, limit: int = 60) -> str:
 
 def shown(text: object, limit: int = 5000) -> str:
     """Foreign text as one line of printable characters, cut to `limit` of them: it cannot steer a terminal."""
-    line = " ".join(str(text)[: 2 * limit].split())
+    return printable(" ".join(str(text)[: 2 * limit].split()), limit)
+
+
+def printable(line: str, limit: int) -> str:
+    """A line with its spaces, and whatever a terminal would obey written out, cut to `limit` characters."""
+    line = line[: limit + 1]
     escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     return escaped if len(escaped) <= limit else escaped[: limit - 3] + "..."
 

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any, TypeAlias, get_args
 
-from derive.model.errors import DeriveError
+from derive.model.errors import DeriveError, shown
 from derive.proof.certificate import Outcome, Verdict
 from derive.teach.code.apart import EndedError, apart
 from derive.teach.code.observed import Source, described, where
-from derive.teach.code.texts import one_line
 from derive.teach.code.timed import TooLongError
 
 Findings: TypeAlias = tuple[str, tuple[Verdict, ...]]
@@ -79,4 +78,4 @@ def _verdict(sent: Any) -> Verdict:
 def _text(sent: Any) -> str:
     if not isinstance(sent, str):
         raise TypeError(sent)
-    return one_line(sent, MOST_TEXT)
+    return shown(sent, MOST_TEXT)

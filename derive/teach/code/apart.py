@@ -20,7 +20,7 @@ from mmap import mmap
 from time import monotonic
 from typing import Any, NoReturn
 
-from derive.teach.code.texts import printable
+from derive.model.errors import printable
 from derive.teach.code.timed import Clock
 
 FORKS = hasattr(os, "fork") and sys.platform not in ("darwin", "emscripten", "wasi")

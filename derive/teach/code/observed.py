@@ -6,7 +6,7 @@ import ast
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from derive.codegen.emit import read_module
-from derive.model.errors import DeriveError, shorten
-from derive.teach.code.texts import listed, one_line, printable
+from derive.model.errors import DeriveError, shorten, shown
 from derive.teach.code.timed import Clock, TooLongError, quietly
 
 INPUTS = {**dict.fromkeys(("X", "x", "a0", "A0"), "X"), **dict.fromkeys(("Y", "y", "T", "t"), "Y"), "theta": "theta"}
@@ -29,6 +28,8 @@ MOST_INSIDE = 64
 """Entries of a dict or a list that are looked at."""
 MOST = 5000
 """Assignments that are noted: what loops over every weight is not followed to the end."""
+MOST_NAMES, MOST_SAID = 8, 300
+"""Names that a message lists; characters of it that somebody's code, or Python about it, has written."""
 T = TypeVar("T")
 
 
@@ -66,7 +67,7 @@ def attempt(source: Source, work: Callable[[], T]) -> T | Failure:
 def described(error: BaseException, source: Source) -> str:
     """The type of an error, its text and its line in the file, on one line; the code may have made its class."""
     try:
-        return f"{one_line(f'{type(error).__name__}: {error}').removesuffix(':')}{where(error, source)}"
+        return f"{shown(f'{type(error).__name__}: {error}', MOST_SAID).removesuffix(':')}{where(error, source)}"
     except TooLongError:
         raise
     except BaseException:
@@ -161,7 +162,7 @@ def read_source(path: Path, function: str | None) -> Source:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         deep = isinstance(error, RecursionError | MemoryError)
-        why = "nested too deeply" if deep else one_line(str(error))
+        why = "nested too deeply" if deep else shown(str(error), MOST_SAID)
         raise DeriveError(f"{path}: not Python{f', line {line}' if line else ''}: {why}") from None
     defined = {
         node.name: tuple(a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
@@ -170,10 +171,10 @@ def read_source(path: Path, function: str | None) -> Source:
     }
     fitting = [name for name, arguments in defined.items() if _fits(arguments)]
     if function is not None and function not in defined:
-        found = listed(list(dict.fromkeys([*fitting, *defined]))) or "none"
+        found = _listed(list(dict.fromkeys([*fitting, *defined]))) or "none"
         raise DeriveError(f"--function: {path} has no function {shorten(function)}; it has {found}")
     if function is None and len(fitting) != 1:
-        found = f"has several: {listed(fitting)}; choose one with --function" if fitting else "has none"
+        found = f"has several: {_listed(fitting)}; choose one with --function" if fitting else "has none"
         raise DeriveError(f"{path}: expected one function of W1, b1, …, X, Y or of theta, X, Y; it {found}")
     name = function or fitting[0]
     return Source(str(path), text, name, defined[name])
@@ -193,8 +194,8 @@ def call(function: Callable[..., Any], source: Source, given: dict[str, Any]) ->
         if known in given:
             values[name] = given[known]
         elif defaults[name].default is inspect.Parameter.empty:
-            names = listed([known for known in given if known not in ("theta", "X", "Y")])
-            what = f"{printable(source.function, 60)} takes {shorten(name)}"
+            names = _listed([known for known in given if known not in ("theta", "X", "Y")])
+            what = f"{shown(source.function, 60)} takes {shorten(name)}"
             raise DeriveError(f"{source.path}: {what}; expected {names}, X, Y or theta, X, Y")
     return function(**values)
 
@@ -215,3 +216,9 @@ def load_function(source: Source) -> Callable[..., Any] | Failure:
         return found
 
     return attempt(source, load)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first of the names, and how many there are if these are not all."""
+    first = ", ".join(shown(name, 60) for name in names[:MOST_NAMES])
+    return first if len(names) <= MOST_NAMES else f"{first}, … ({len(names)} in all)"
