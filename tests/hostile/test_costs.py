@@ -10,8 +10,10 @@ import pytest
 
 from derive import Architecture, audit, differentiate, emit
 from derive.model.errors import DeriveError
+from derive.model.limits import LIMITS
 from derive.model.sources import toml_table
 from derive.proof.seal import read_certificate
+from derive.teach.code.observed import read_source
 from tests.hostile.test_corpus import LAYERS, refused
 
 NETWORK = Architecture((2, 3, 1), ("tanh", "identity"))
@@ -155,3 +157,10 @@ def test_sizes_that_differ_are_shortened():
     assert verdict.note.startswith("SIZES is (1, 1, ")
     assert verdict.note.endswith("..., the specification says (2, 3, 1)")
     assert len(verdict.note) < 200
+
+
+def test_code_by_hand_has_the_limits_of_modules(tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text("def g(W1, b1, X, Y):\n    return W1, b1\n" + "a\n" * LIMITS["lines"].most)
+    with pytest.raises(DeriveError, match="lines and semicolons in a module; at most"):
+        read_source(path, None)

@@ -68,11 +68,7 @@ def constants(text: str, where: str) -> dict[str, Any]:
     for name in ("SPEC", "SIZES", "DIGEST"):
         if not re.search(rf"\b{name}\b", text):
             raise DeriveError(f"{where}: {name} is missing; only modules that derive emitted have it")
-    _check_amount(text, where)
-    try:
-        tree = syntax(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise DeriveError(f"{where}: not Python{_not_python(error)}") from None
+    tree = read_syntax(text, where)
     if deeper_than(tree, LIMITS["depth"].most):
         raise DeriveError(f"{where}: {LIMITS['depth'].exceeded()}")
     for number in ast.walk(tree):
@@ -89,6 +85,15 @@ def constants(text: str, where: str) -> dict[str, Any]:
         if name not in found and name != "NAME":
             raise DeriveError(f"{where}: {name} is missing; only modules that derive emitted have it")
     return found
+
+
+def read_syntax(text: str, where: str) -> ast.Module:
+    """The syntax tree of somebody's text, to be read. Raises DeriveError if it is too long or no Python."""
+    _check_amount(text, where)
+    try:
+        return syntax(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise DeriveError(f"{where}: not Python{_not_python(error)}") from None
 
 
 def _check_amount(text: str, where: str) -> None:

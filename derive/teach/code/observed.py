@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from derive.codegen.emit import read_module
+from derive.codegen.exact.frame import read_syntax
 from derive.model.errors import DeriveError, shorten, shown
 from derive.teach.code.timed import Clock, TooLongError, quietly
 
@@ -157,16 +158,9 @@ def _same(left: Any, right: Any) -> bool:
 def read_source(path: Path, function: str | None) -> Source:
     """The function that the file is to be audited for. Raises DeriveError if it is not clear which one."""
     text = read_module(path)
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = getattr(error, "lineno", None)
-        deep = isinstance(error, RecursionError | MemoryError)
-        why = "nested too deeply" if deep else shown(str(error), MOST_SAID)
-        raise DeriveError(f"{path}: not Python{f', line {line}' if line else ''}: {why}") from None
     defined = {
         node.name: tuple(a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
-        for node in tree.body
+        for node in read_syntax(text, str(path)).body
         if isinstance(node, ast.FunctionDef)
     }
     fitting = [name for name, arguments in defined.items() if _fits(arguments)]
