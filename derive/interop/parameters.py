@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from math import prod
 from pathlib import Path
@@ -68,9 +69,9 @@ def _bytes(shape: tuple[int, ...]) -> int:
 def _npz(path: Path, expected: Shapes) -> dict[str, Any]:
     """The arrays of the archive; one that is larger than it should be is not unpacked."""
     names = _members(path)
-    for name in names:
-        if names.count(name) > 1:
-            raise DeriveError(f"{path}: {shorten(name)} is in it {names.count(name)} times; expected each array once")
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise DeriveError(f"{path}: {shorten(name)} is in it {times} times; expected each array once")
     room = {theirs: _bytes(expected.get(name, (0,))) for name, theirs in _theirs(names, expected).items()}
     return unpacked(path, lambda name: room.get(name, 0))
 

@@ -12,12 +12,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import _bootstrap
 from typing import TYPE_CHECKING, Any
 
-import sympy as sp
-
 from derive.model.errors import DeriveError
 from derive.model.limits import LIMITS
 
 if TYPE_CHECKING:
+    import sympy as sp
+
     from derive.model.architecture import Architecture
 
 MAX_POWERS = 24
@@ -42,6 +42,8 @@ def for_high_powers(architecture: Architecture) -> AbstractContextManager[None]:
 
 
 def _powers(formula: sp.Expr) -> sp.Rational:
+    import sympy as sp  # here, so that reading a network does not wait for it
+
     return sum(abs(power.exp) for power in formula.atoms(sp.Pow) if power.exp.is_Rational)
 
 

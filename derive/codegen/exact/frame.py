@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -65,9 +65,7 @@ WORD = re.compile(r"\w+|[^\w\s]")
 
 def constants(text: str, where: str) -> dict[str, Any]:
     """The constants that a module states about itself, read without running it."""
-    for name in ("SPEC", "SIZES", "DIGEST"):
-        if not re.search(rf"\b{name}\b", text):
-            raise DeriveError(f"{where}: {name} is missing; only modules that derive emitted have it")
+    _check_stated(lambda name: re.search(rf"\b{name}\b", text) is not None, where)  # before Python reads it all
     tree = read_syntax(text, where)
     if deeper_than(tree, LIMITS["depth"].most):
         raise DeriveError(f"{where}: {LIMITS['depth'].exceeded()}")
@@ -81,10 +79,14 @@ def constants(text: str, where: str) -> dict[str, Any]:
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
             if names and names[0] in STATED:
                 found[names[0]] = _stated(names[0], node.value, where)
-    for name in STATED:
-        if name not in found and name != "NAME":
-            raise DeriveError(f"{where}: {name} is missing; only modules that derive emitted have it")
+    _check_stated(found.__contains__, where)
     return found
+
+
+def _check_stated(is_there: Callable[[str], bool], where: str) -> None:
+    for name in STATED:
+        if name != "NAME" and not is_there(name):
+            raise DeriveError(f"{where}: {name} is missing; only modules that derive emitted have it")
 
 
 def read_syntax(text: str, where: str) -> ast.Module:
