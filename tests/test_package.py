@@ -34,6 +34,11 @@ def test_importing_the_package_imports_no_dependency():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_a_network_can_be_named_without_sympy():
+    code = "import sys, derive.model.architecture; sys.exit('sympy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 @pytest.mark.parametrize(("extra", "module"), [("sklearn", "sklearn"), ("dask", "parallel")])
 def test_without_an_extra_a_line_says_which(extra, module):
     code = (

@@ -82,7 +82,7 @@ def audit(
         from derive.teach.code.observed import read_source
 
         check_regular(module, streams=False)
-        source = read_source(module, function)
+        source = read_source(module, function, text)
         click.echo(f"{shown(module)}: not a module of derive; running this file, with all that it does", err=True)
         convention = Convention(layout, "sum" if summed else "mean", weights)
         return show(audit_source(source, architecture, convention), as_json)

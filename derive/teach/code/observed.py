@@ -155,9 +155,12 @@ def _same(left: Any, right: Any) -> bool:
     return right is not None and left.shape == right.shape and bool(np.array_equal(left, right, equal_nan=True))
 
 
-def read_source(path: Path, function: str | None) -> Source:
-    """The function that the file is to be audited for. Raises DeriveError if it is not clear which one."""
-    text = read_module(path)
+def read_source(path: Path, function: str | None, text: str | None = None) -> Source:
+    """The function that the file is to be audited for. Raises DeriveError if it is not clear which one.
+
+    `text` is what is in the file, if that is known already.
+    """
+    text = read_module(path) if text is None else text
     defined = {
         node.name: tuple(a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
         for node in read_syntax(text, str(path)).body
