@@ -90,6 +90,8 @@ def test_probabilities_are_those_of_scikit_learns_network_with_the_same_weights(
     assert ours.out_activation_ == theirs.out_activation_.replace("logistic", "sigmoid")
 
 
+# What the oldest scikit-learn hands to the newest SciPy.
+@pytest.mark.filterwarnings("ignore:.*`iprint` options of the L-BFGS-B solver:DeprecationWarning")
 def test_the_minimum_is_that_of_scikit_learn():
     """A linear network with a penalty has one minimum. Their alpha is ours times the samples."""
     X, y = values()
