@@ -60,7 +60,8 @@ class Samples:
     @property
     def relative(self) -> Any:
         """The weights divided by their mean, with which a module's loss is the weighted mean."""
-        weights = self.weights / self.weights.max()  # the sum of the largest floats would overflow
+        with np.errstate(over="ignore"):  # all are at most 1, but NumPy 1.26 pads its vectors, and 1/5e-324 overflows
+            weights = self.weights / self.weights.max()  # the sum of the largest floats would overflow
         return weights / weights.mean()
 
 

@@ -66,7 +66,7 @@ def page_data(found: Lesson) -> dict[str, Any]:
         "most_terms": MOST_TERMS,
         "example": {
             "sizes": {str(axis): n for axis, n in example.sizes.items()},
-            "inputs": {name: np.asarray(array).tolist() for name, array in example.inputs.items()},
+            "inputs": {text: np.asarray(array).tolist() for text, array in example.inputs.items()},
         },
         **page_programs(derivation),
         "parameters": [tensor.name for tensor in derivation.parameters],
