@@ -33,6 +33,8 @@ def own(expression: str, constants: str = "") -> str:
 
 SPECIFICATIONS = {
     "unknown key": (spec(optimiser='"sgd"'), ["unknown key 'optimiser'", "did you mean 'optimizer'?"]),
+    "the command line's name": (spec(sizes=None, layers="[2, 3, 1]"), ["'layers'", "did you mean 'sizes'?"]),
+    "one activation": (spec(activation='"tanh"'), ["[activation.NAME]", 'activations = ["tanh", "identity"]']),
     "unknown layer key": (
         'inputs = 2\n[[layer]]\nunits = 1\nactivation = "tanh"\nbias = false\n',
         ["[[layer]] number 1", "unknown key 'bias'", "activation, dropout, normalization, residual, units"],

@@ -21,10 +21,10 @@ class FormulaError(DeriveError):
         self.column = column
 
 
-def unknown(kind: str, name: object, known: Iterable[str], where: str = "") -> DeriveError:
-    """The error for a name that is not in a table: which names exist, and which is nearest."""
+def unknown(kind: str, name: object, known: Iterable[str], where: str = "", meant: str = "") -> DeriveError:
+    """The error for a name that is not in a table: which names exist, and which is meant, or else nearest."""
     names = sorted(known)
-    nearest = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
+    nearest = [meant] if meant else difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else "."
     prefix = f"{where}: " if where else ""
     return DeriveError(f"{prefix}unknown {kind} {shorten(name)}{hint} Known: {', '.join(names)}.")

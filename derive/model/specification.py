@@ -35,6 +35,8 @@ SETTINGS = (
 )
 KEYS = ("sizes", "activations", "inputs", "layer", "activation", *SETTINGS)
 LAYER_KEYS = ("units", "activation")
+ON_THE_COMMAND_LINE = {"layers": "sizes"}
+"""Keys that have another name among the command line's options."""
 
 
 def read_specification(path: Path) -> Architecture:
@@ -56,7 +58,7 @@ def from_table(table: Mapping[str, Any]) -> Architecture:
     """The architecture that a parsed TOML table describes."""
     for key in table:
         if key not in KEYS:
-            raise unknown("key", key, KEYS)
+            raise unknown("key", key, KEYS, meant=ON_THE_COMMAND_LINE.get(key, ""))
     own = _own_activations(table.get("activation", {}))
     sizes, names = _layers(table)
     rest = {key: table[key] for key in SETTINGS if key in table}
@@ -67,7 +69,10 @@ def from_table(table: Mapping[str, Any]) -> Architecture:
 
 def _own_activations(tables: Any) -> dict[str, Activation]:
     if not isinstance(tables, Mapping):
-        raise DeriveError("activation: write a table [activation.NAME] with an expression")
+        raise DeriveError(
+            "activation: write a table [activation.NAME] with an expression; "
+            f"which layer has which stands in {_EXAMPLE['activations']}"
+        )
     own = {}
     for name, entry in tables.items():
         known = built_in(name)
