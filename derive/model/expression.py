@@ -78,7 +78,7 @@ NOT_DIFFERENTIABLE = {
     for name in ("floor", "ceil", "round", "sign", "sgn", "step", "heaviside", "trunc")
 }
 
-GROWING = ("exp", "sinh", "cosh")
+GROWING = ("exp", "expm1", "sinh", "cosh")
 """Functions whose value at a number has as many digits as the number is large."""
 
 
@@ -163,11 +163,16 @@ class ScalarReader(Reader):
         if relational != [name == "where", *[False] * (count - 1)]:
             self.fail(node, "where needs a comparison first, as in where(z > 0, z, 0), and nothing else does")
         try:
-            if name in GROWING and values[0].is_number and not abs(sp.N(values[0], 5)) <= MAX_LOGARITHM:
-                self.fail(node, "the number is too large")  # nobody could say its sign in time
+            if beyond_floats(name, values[0]):
+                self.fail(node, "the number is too large")
             return function(*values)
         except TypeError:  # SymPy's, where it has to compare what has no order: 1/0, or the root of a negative number
             self.fail(node, f"{name} is taken of something that is not real everywhere")
+
+
+def beyond_floats(name: str, argument: sp.Basic) -> bool:
+    """Whether a function of a number is so large that SymPy could not say its sign in time, or at all."""
+    return name in GROWING and bool(argument.is_number) and not abs(sp.N(argument, 5)) <= MAX_LOGARITHM
 
 
 def _check_limits(text: str) -> None:

@@ -216,6 +216,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "501 formulas": ('[[formula]]\nlabel = "a"\nformula = "b1 = b1"\n' * 501, "501 formulas in a text; at most 500"),
     "a huge formula": (f'[[formula]]\nlabel = "a"\nformula = "b1 = {"b1 + " * 1000}b1"\n', "characters in a formula"),
     "code": ('[[formula]]\nlabel = "a"\nformula = "b1 = __import__(\'os\')"\n', "a: unknown function '__import__'"),
+    "a tower of exponentials": (
+        f'[[formula]]\nlabel = "a"\nformula = "b1 = sqrt({"exp(" * 40}2{")" * 40}) * b1"\n',
+        "the number is too large",
+    ),
     "a list as a formula": ('[[formula]]\nlabel = "a"\nformula = []\n', "is [], not text"),
     "a list as a layout": ('layout = []\n[[formula]]\nlabel = "a"\nformula = "b1 = b1"\n', "unknown layout []"),
     "a comparison as a layer": ('[[formula]]\nlabel = "a"\nformula = "b[l>1] = b1"\nfor = "l = 1..L"\n', "no layer"),

@@ -25,6 +25,7 @@ import sympy as sp
 
 from derive.algebra.notation import N, index, named, opaque
 from derive.model.errors import unknown
+from derive.model.expression import beyond_floats
 from derive.proof.formulas.counting import entries_of, label_sum
 from derive.proof.formulas.matrices import NUMBERED, MatrixReader
 from derive.proof.formulas.values import COLUMN, DERIVATIVES, ONE, QUANTITIES, ROW, SAMPLE, Value
@@ -68,6 +69,8 @@ class FormulaReader(MatrixReader):
             return self.layer_of(numbered[1], sp.Integer(numbered[2]), arguments, node)
         if name in ELEMENTWISE:
             (value,) = self.values(arguments, 1, name, node)
+            if beyond_floats(name, value.expr):
+                self.fail(node, "the number is too large")
             return value.map(ELEMENTWISE[name](value.expr))
         method = {
             "diag": self.diag,
