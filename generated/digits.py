@@ -35,7 +35,7 @@ loss = "least_squares"
 optimizer = { name = "sgd", momentum = 0.9 }
 dtype = "float64"
 """
-DIGEST = "sha256:56bf334243ccde080beeee3e3b53dd9a6a7e83a5bae5614e52f62c4d766ec25a"
+DIGEST = "sha256:af69f3e009b7cb85c665e0bf632fbf7deb87df83e138127cf216446a851cf6cb"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -320,7 +320,7 @@ def new_state(theta):
 def _prepare(state, theta, N):
     """Views of this theta and buffers for N samples, kept in the state until another theta or N comes."""
     _in_place(theta)
-    state.theta = theta
+    state.theta = None  # until all is there, for memory may not suffice
     if N == 1:
         state.sweep, state.parameters, state.gradients = _sweep_one, _operands_one(theta), _derivatives_one(state.gradient)
     else:
@@ -332,6 +332,7 @@ def _prepare(state, theta, N):
     starts = range(0, PARAMETER_COUNT, PART)
     parts = [[vector[start : start + PART] for vector in vectors] for start in starts]
     state.parts = [(*part, *(vector[: len(part[0])] for vector in scratch)) for part in parts]
+    state.theta = theta
 
 
 PART = 32768  # entries of theta that are updated at a time: what belongs to them fits into a core's cache
@@ -798,6 +799,12 @@ class _Checkpoint:
                     raise ValueError("it is compressed")
                 if len(saved.files) != len({*saved.files}):
                     raise ValueError("it has two arrays of one name")
+                for part in saved.zip.infolist():
+                    with saved.zip.open(part) as entry:
+                        np.lib.format.read_magic(entry)
+                        shape, _, dtype = np.lib.format.read_array_header_1_0(entry)
+                    if np.prod(shape, dtype=object) * dtype.itemsize > part.file_size:
+                        raise ValueError("it declares more than it holds")
                 rest = json.loads(saved["rest"].tobytes())
                 other = [key for key, value in self.training.items() if rest["training"].get(key) != value]
                 for name, array in self.arrays.items() if not other else ():
@@ -806,6 +813,8 @@ class _Checkpoint:
                     array[...] = saved[name]
             if not other:
                 self.restore(rest, curves)
+        except MemoryError as error:
+            raise MemoryError(f"{self.path} cannot be read, for lack of memory ({error})") from None
         except Exception as error:  # of whatever type: the file may hold anything
             raise ValueError(
                 f"{self.path} is a damaged checkpoint, or none ({error!s:.200}); put a copy of it in its place, or "
@@ -823,13 +832,14 @@ class _Checkpoint:
         done, total, lowest, history, drawn = rest["numbers"]
         finite = "best", "opening" if done else "theta"  # theta may overflow within an epoch
         rates = [total, lowest, *(value for name in curves for value in history[name])]
-        whole = [done, history.get("best_epoch", 0)]
+        best = [history[name] for name in ("best_epoch",) if name in history and self.training["patience"]]
+        whole = [done, *best]
         if {*map(type, rates)} != {float} or {*map(type, whole)} != {int}:
             raise ValueError("its numbers have other types")
         if any(np.isnan(rates)) or not all(np.isfinite(self.arrays[name]).all() for name in finite):
             raise ValueError("its numbers are not finite")
         lengths = {len(history[name]) for name in curves}
-        if len(lengths) != 1 or not 0 <= done < self.samples or history.get("best_epoch", -1) >= max(lengths):
+        if len(lengths) != 1 or not 0 <= done < self.samples or max(best, default=-1) >= max(lengths):
             raise ValueError("its numbers do not fit")
         if not all(0 <= number < 2**53 for number in whole):
             raise ValueError("its numbers count nothing")
@@ -894,12 +904,14 @@ def _listed(array):
     return array.tolist()
 
 
-def _is_kept(value):
+def _is_kept(value, levels=20):
     """Whether JSON gives back the same value; a number of NumPy's comes back as the same number of Python's."""
     if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_kept(each) for key, each in value.items())
+        return all(isinstance(key, str) for key in value) and _is_kept([*value.values()], levels)
     if isinstance(value, list):
-        return all(map(_is_kept, value))
+        return levels > 0 and all(_is_kept(each, levels - 1) for each in value)
+    if isinstance(value, np.timedelta64):  # an integer to NumPy
+        return False
     return value is None or isinstance(value, (str, int, float, np.bool_, np.integer, np.float32, np.float16))
 
 

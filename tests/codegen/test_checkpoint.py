@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Callable
 from functools import lru_cache, partial, reduce
 from pathlib import Path
@@ -264,7 +265,9 @@ class Trap:
         return (pytest.fail, ("a pickle was run",))
 
 
-@pytest.mark.parametrize("kind", ["pickle", "object array", "compressed", "other arrays", "npy", "numbers", "deep"])
+@pytest.mark.parametrize(
+    "kind", ["pickle", "object array", "compressed", "other arrays", "npy", "numbers", "deep", "lying"]
+)
 def test_what_is_no_checkpoint_is_refused(kind: str, tmp_path: Path) -> None:
     module, path = made(), tmp_path / "run"
     trained(module, path)
@@ -284,8 +287,14 @@ def test_what_is_no_checkpoint_is_refused(kind: str, tmp_path: Path) -> None:
         np.save(file, arrays["theta"])
     elif kind == "numbers":
         np.savez(file, **arrays | {"rest": np.frombuffer(rest.replace(b'"numbers": [0', b'"numbers": ['), np.uint8)})
-    else:
+    elif kind == "deep":
         np.savez(file, **arrays | {"rest": np.frombuffer(b"[" * 100_000, np.uint8)})
+    else:  # about how many entries there are: memory would be taken for them
+        entry = io.BytesIO()
+        np.lib.format.write_array_header_1_0(entry, {"descr": "<f8", "fortran_order": False, "shape": (10**15,)})
+        np.savez(file, **{name: array for name, array in arrays.items() if name != "theta"})
+        with zipfile.ZipFile(file, "a") as archive:
+            archive.writestr("theta.npy", entry.getvalue())
     assert refused(path, file.getvalue(), module)
 
 
@@ -314,7 +323,7 @@ def test_what_is_no_checkpoint_is_refused(kind: str, tmp_path: Path) -> None:
 )
 def test_numbers_that_no_training_has_written_are_refused(place: tuple[Any, ...], value: Any, tmp_path: Path) -> None:
     module, path = made(), tmp_path / "run"
-    arguments = {**OFTEN, "rng": np.random.Generator(np.random.MT19937(1))}
+    arguments = {**OFTEN, "rng": np.random.Generator(np.random.MT19937(1)), "validation": (X, Y), "patience": 3}
 
     def stop(epoch: int, history: Any) -> None:
         raise RuntimeError
@@ -332,6 +341,22 @@ def test_numbers_that_no_training_has_written_are_refused(place: tuple[Any, ...]
     path.write_bytes(file.getvalue())
     with pytest.raises(ValueError, match="is a damaged checkpoint"):
         trained(module, path, **{**arguments, "rng": np.random.Generator(np.random.MT19937(1))})
+
+
+def test_a_good_checkpoint_is_not_called_damaged_for_lack_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, path = made(), tmp_path / "run"
+    whole = trained(module, path)
+
+    def no_memory(*_: Any, **__: Any) -> None:
+        raise MemoryError("Unable to allocate 3 GiB")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module.json, "loads", no_memory)
+        with pytest.raises(MemoryError, match=r"run cannot be read, for lack of memory \(Unable to allocate 3 GiB\)$"):
+            trained(module, path)
+    assert trained(module, path) == whole
 
 
 # Checkpoints that cannot be written.

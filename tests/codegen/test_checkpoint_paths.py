@@ -81,6 +81,8 @@ def test_what_a_callback_adds_is_kept(value: Any, tmp_path: Path) -> None:
     assert _resumed(adding, tmp_path / "run") == trained(made(), callback=adding)[1]
 
 
+ENDLESS: list[Any] = []
+ENDLESS.append(ENDLESS)
 LOST: dict[str, Any] = {
     "an array": np.zeros(3),
     "a tuple": (1, 2),
@@ -89,6 +91,8 @@ LOST: dict[str, Any] = {
     "a longdouble": np.longdouble(0.1),
     "bytes": b"1",
     "something within": [[{"a": (1,)}]],
+    "a time": np.timedelta64(3, "s"),  # an integer to NumPy
+    "a list within itself": ENDLESS,
 }
 
 
@@ -103,6 +107,14 @@ def test_what_would_not_come_back_is_said_at_once(value: Any, tmp_path: Path) ->
     says(lambda: trained(made(), tmp_path / "run", callback=adding), r"history\['own'\] cannot be kept; expected lists")
     assert seen == [0]
     trained(made(), callback=adding)  # without a checkpoint anything may stand there
+
+
+@pytest.mark.parametrize("value", [None, 7, 2.5, [1]])
+def test_a_best_epoch_of_the_callback_is_its_own(value: Any, tmp_path: Path) -> None:
+    def adding(epoch: int, history: Any) -> None:
+        history["best_epoch"] = value
+
+    assert _resumed(adding, tmp_path / "run") == trained(made(), callback=adding)[1]
 
 
 def test_a_key_that_is_no_name_is_said(tmp_path: Path) -> None:

@@ -354,6 +354,30 @@ def test_a_step_from_a_loss_that_is_not_finite_changes_nothing(style: str) -> No
     assert not state.m.any()
 
 
+@pytest.mark.parametrize("rows", [1, 4])
+def test_a_step_for_which_memory_does_not_suffice_leaves_nothing_half_made(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, (X, Y) = made("fast"), data()
+    one = module.initialize(0)
+    two, state = one.copy(), module.new_state(one)
+    module.step(one, state, X[:rows], Y[:rows])
+    before = one.copy()
+
+    def no_memory(N: int) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_buffers", no_memory)
+        with pytest.raises(MemoryError):
+            module.step(two, state, X[:9], Y[:9])
+    expected, fresh = two.copy(), module.new_state(two)
+    module.step(expected, fresh, X[:rows], Y[:rows])
+    module.step(two, state, X[:rows], Y[:rows])
+    np.testing.assert_array_equal(two, expected)
+    np.testing.assert_array_equal(one, before)
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_an_update_that_overflows_is_undone(style: str) -> None:
     """Loss and gradient are finite, the rate times it is not: weights are to blame, and the epoch's first come back."""
