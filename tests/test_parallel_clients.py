@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
-from dask.distributed import Client, Future, LocalCluster, default_client
+from dask.distributed import Client, Future, LocalCluster, default_client, futures_of
 
 from derive import Architecture, differentiate, emit, load
 from derive.model.errors import DeriveError
 from derive.parallel import WorkersLostError, loss_and_gradient, persist, train
+from derive.parallel.chunks import chunked
 from derive.parallel.workers import ChunkLostError, Cluster, cluster
 
 MODULE = load(emit(differentiate(Architecture((3, 4, 2), ["tanh", "identity"], optimizer="adam"))))
@@ -167,6 +172,36 @@ def test_the_history_of_a_training_that_lost_its_workers_has_whole_epochs(client
     assert (raised.value.theta == THETA).all()
 
 
+@pytest.mark.parametrize(
+    "note",
+    [
+        lambda epoch, history: history.setdefault("accuracy", []).append(1.0) if epoch == 0 else None,
+        lambda epoch, history: history.update(note="lr 0.1"),
+        lambda epoch, history: history.update(started=1.5),
+    ],
+    ids=["now and then", "a text", "a number"],
+)
+def test_what_a_callback_adds_is_handed_over_as_it_is(note, client):
+    seen: dict[str, Any] = {}
+
+    def callback(epoch: int, history: dict[str, Any]) -> None:
+        note(epoch, history)
+        if epoch == 2:
+            seen.update(history)
+            raise WorkersLostError("lost")
+
+    with pytest.raises(WorkersLostError) as raised:
+        train(MODULE, THETA, *cut(), epochs=4, client=client, callback=callback)
+    assert raised.value.history == seen
+    assert len(seen["loss"]) == 3
+
+
+def test_errors_go_from_process_to_process():
+    for error in (WorkersLostError("gone"), ChunkLostError("gone")):
+        copy = pickle.loads(pickle.dumps(error))
+        assert (type(copy), str(copy)) == (type(error), "gone")
+
+
 class Restarting:
     """A callback of `train` that restarts the cluster after some epochs, with another worker."""
 
@@ -216,6 +251,29 @@ def test_what_reading_a_chunk_raises_is_raised(function, error, client):
     data = da.ones((20, 3), chunks=(5, -1)).map_blocks(read, dtype=float, meta=np.ones((0, 3)))
     with pytest.raises(error, match="file server"):
         function(data, da.ones((20, 2), chunks=(5, -1)), client=client, timeout=5)
+
+
+def test_chunks_share_one_graph_and_each_knows_the_nearest_future(client):
+    """A graph for each would be quadratic: all rows are in each row less the mean."""
+    kept, _ = persist(*cut(), client=client)
+    found = chunked(cluster(client, 60), kept - kept.mean(axis=0), cut()[1])
+    assert len({id(graph) for chunk in found for graph in [chunk.arrays[0].__dask_graph__()]}) == 1
+    assert [[future.key for future in chunk.futures] for chunk in found] == [[part.key] for part in futures_of(kept)]
+    value, _ = loss_and_gradient(MODULE, THETA, kept - kept.mean(axis=0), cut()[1], client=client)
+    assert value == pytest.approx(MODULE.loss(THETA, X - X.mean(axis=0), Y), rel=1e-12)
+
+
+def test_arrays_with_a_query_plan_are_refused():
+    """In another process, since Dask has one kind or the other."""
+    program = (
+        "import dask.array as da\nfrom derive.parallel import persist\nfrom distributed import Client\n"
+        "with Client(processes=False, dashboard_address=':0') as client:\n"
+        "    try:\n        persist(da.ones((4, 2)), da.ones((4, 1)))\n"
+        "    except ValueError as error:\n        print(error)"
+    )
+    environment = {**os.environ, "DASK_ARRAY__QUERY_PLANNING": "True"}
+    out = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert out.stdout == "X is an array with a query plan; expected one made with array.query-planning off\n"
 
 
 def shorter(array: Any) -> Any:

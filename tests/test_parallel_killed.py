@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from threading import Timer
 from typing import Any
 
@@ -188,6 +189,30 @@ def test_a_client_that_is_restarted():
             theta, _ = train(MODULE, MODULE.initialize(0), *data, **OPTIONS, callback=restart)
             assert theta.tobytes() == expected.tobytes()
             assert not before & set(ready(made, client))
+    finally:
+        made.close()
+
+
+def fragile(readings: Path, seed: int, columns: int) -> Any:
+    """A chunk at whose second to fifth reading the worker dies: what has cost four, Dask does not try again."""
+    count = len(os.listdir(readings))
+    (readings / str(count)).touch()
+    if 1 <= count <= 4:
+        os._exit(1)
+    return read(seed, columns)
+
+
+def test_workers_that_die_one_after_the_other_on_one_chunk(tmp_path):
+    made, whole = Nannies(), chunks(20, 0)
+    first = da.from_delayed(dask.delayed(fragile)(tmp_path, 0, 20), (ROWS, 20), dtype=float)
+    data = da.concatenate([first, whole[ROWS:]]), chunks(3, 100)
+    try:
+        with Client(made.cluster) as client:
+            victims = ready(made, client)
+            expected, _ = train(MODULE, MODULE.initialize(0), whole, data[1], **OPTIONS)
+            theta, _ = train(MODULE, MODULE.initialize(0), *data, **OPTIONS, callback=Killing(victims, 3))
+            assert len(os.listdir(tmp_path)) >= 6
+            assert theta.tobytes() == expected.tobytes()
     finally:
         made.close()
 

@@ -161,7 +161,7 @@ def _handing_over(theta: Any, history: dict[str, Any]) -> Iterator[None]:
         yield
     except WorkersLostError as error:
         if error.theta is None:  # as it may have them from a training within a callback
-            curves = [curve for name, curve in history.items() if name != "best_epoch"]
+            curves = [history[name] for name in ("loss", "validation_loss") if name in history]
             for curve in curves:
                 del curve[min(map(len, curves)) :]
             error.theta, error.history = theta, history

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,14 @@ import numpy as np
 from derive.extras import required
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
-from derive.parallel.workers import Cluster
+from derive.parallel.workers import ChunkLostError, Cluster
 
 TOGETHER = 8  # results that are added up at a time
 
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Some rows of the data: Delayed objects for X, Y and, if there are any, the weights; Futures that hold X.
+    """Some rows of the data: Delayed objects for X, Y and, if there are any, the weights; the Future, if any, of X.
 
     Each is equal to itself alone, so that it can be a key.
     """
@@ -35,7 +35,7 @@ class Chunk:
 
     def placed(self, places: Mapping[str, str], elsewhere: bool) -> Any:
         """A context in which tasks go to the worker that holds X, or also `elsewhere` once that worker is gone."""
-        where = [places[future.key] for future in self.futures[:1] if future.key in places]
+        where = [places[future.key] for future in self.futures if future.key in places]
         asked = {"workers": where, "allow_other_workers": elsewhere} if where else {}
         return required("dask", "dask").annotate(**asked)
 
@@ -52,11 +52,12 @@ def chunked(cluster: Cluster, X: Any, Y: Any, weights: Any = None) -> list[Chunk
         if len(array) != len(X):
             raise DeriveError(f"X has {len(X)} rows and {name} has {len(array)}; expected one for every sample")
         cluster.check_futures(name, futures_of(array))
-    blocks = [_blocks(array.rechunk({0: X.chunks[0]})) for array in given.values()]
-    starts = np.cumsum((0, *X.chunks[0]))
+    arrays = [array.rechunk({0: X.chunks[0]}) for array in given.values()]
+    blocks = zip(*(array.to_delayed(optimize_graph=False).ravel() for array in arrays), strict=True)
+    nearest, starts = _nearest(X), np.cumsum((0, *X.chunks[0]))
     found = [
-        Chunk(int(start), int(rows), tuple(arrays), tuple(futures_of(arrays[0])))
-        for start, rows, *arrays in zip(starts, X.chunks[0], *blocks, strict=False)
+        Chunk(int(start), int(rows), block, nearest.get(block[0].key, ()))
+        for start, rows, block in zip(starts, X.chunks[0], blocks, strict=False)
         if rows
     ]
     if not found:
@@ -82,6 +83,8 @@ def _check(name: str, array: Any) -> None:
             f"{name} is a {type(array).__module__.partition('.')[0]} {type(array).__name__}; expected a Dask array, "
             f"such as dask.array.from_array({name}, chunks=(10000, -1))"
         )
+    if not hasattr(array, "to_delayed"):
+        raise DeriveError(f"{name} is an array with a query plan; expected one made with array.query-planning off")
     if array.ndim not in (1, 2) or (array.ndim == 1 and name == "X"):
         raise DeriveError(f"{name} has shape {array.shape}; expected one row for each of N samples")
     if np.isnan(array.shape).any():
@@ -93,12 +96,21 @@ def _check(name: str, array: Any) -> None:
         )
 
 
-def _blocks(array: Any) -> Iterator[Any]:
-    """The chunks of a Dask array, each with as much of the graph as it needs."""
-    delayed, cull = required("dask.delayed", "dask").Delayed, required("dask.optimization", "dask").cull
-    graph = dict(array.__dask_graph__())
-    for block in array.to_delayed(optimize_graph=False).ravel():
-        yield delayed(block.key, cull(graph, [block.key])[0])
+def _nearest(array: Any) -> dict[Any, tuple[Any]]:
+    """The Future that is the fewest steps away, for each key of the array's graph that is made of any."""
+    futures_of, graph = required("distributed", "dask").futures_of, array.__dask_graph__()
+    held = {key: future for key, value in graph.items() for future in futures_of([value])[:1]}
+    if not held:
+        return {}
+    found: dict[Any, tuple[int, str, Any]] = {}
+    dependencies = {key: others - {key} for key, others in graph.get_all_dependencies().items()}  # a Future has itself
+    for key in required("dask.core", "dask").toposort(graph, dependencies=dependencies):
+        if key in held:
+            found[key] = 0, str(key), held[key]
+        elif below := [found[other] for other in dependencies[key] if other in found]:
+            steps, name, future = min(below, key=lambda entry: entry[:2])
+            found[key] = steps + 1, name, future
+    return {key: (future,) for key, (_, _, future) in found.items()}
 
 
 def persisted(cluster: Cluster, chunks: Sequence[Chunk]) -> list[Chunk]:
@@ -113,7 +125,11 @@ def persisted(cluster: Cluster, chunks: Sequence[Chunk]) -> list[Chunk]:
         with chunk.placed(places, elsewhere=True):
             tasks.append(delayed(_together, pure=False)(chunk.words, chunk.rows, *chunk.arrays))
     futures = cluster.compute(tasks)
-    cluster.places(futures)
+    try:
+        cluster.places(futures)
+    except ChunkLostError:
+        cluster.forget(futures)
+        raise
     return [
         Chunk(chunk.start, chunk.rows, tuple(delayed(future)[k] for k in range(len(chunk.arrays))), (future,))
         for chunk, future in zip(chunks, futures, strict=True)
@@ -153,13 +169,13 @@ def total(parts: list[Any]) -> Any:
     """The Delayed sum of Delayed pairs of a number and a vector, in an order that depends on how many there are."""
     delayed = required("dask", "dask").delayed
     while len(parts) > 1:
-        parts = [delayed(_sum, pure=False)(parts[k : k + TOGETHER]) for k in range(0, len(parts), TOGETHER)]
+        parts = [delayed(_sum, pure=False)(*parts[k : k + TOGETHER]) for k in range(0, len(parts), TOGETHER)]
     return parts[0]
 
 
-def _sum(parts: list[tuple[float, Any]]) -> tuple[float, Any]:
-    value, vector = parts[0][0], parts[0][1].copy()
-    for more, other in parts[1:]:
+def _sum(first: tuple[float, Any], *rest: tuple[float, Any]) -> tuple[float, Any]:
+    value, vector = first[0], first[1].copy()
+    for more, other in rest:
         value += more
         vector += other
     return value, vector

@@ -46,12 +46,13 @@ class Shared:
         text = text_of(module)
         self.module, self.cluster = module, cluster
         self.architecture = from_toml(module.SPEC)
-        self._text, self._kept, self._sent = text, dict[Chunk, Chunk](), 0
+        self._text, self._kept, self._sent = text, dict[Chunk, Chunk | None](), 0
         self._send()
 
     def keep(self, chunks: Sequence[Chunk]) -> None:
         """Compute the chunks, keep them on workers, and from now on use what is kept when one of them is asked for."""
-        self._again(lambda: self._keep(chunks))
+        self._kept |= dict.fromkeys(chunks)
+        self._again(self._make)
 
     @property
     def drops(self) -> bool:
@@ -89,8 +90,10 @@ class Shared:
         often = (len(chunks) - 1) / sum(chunk.rows for chunk in chunks)
         return often * penalty, often * slope
 
-    def _keep(self, chunks: Sequence[Chunk]) -> None:
-        self._kept |= dict(zip(chunks, persisted(self.cluster, chunks), strict=True))
+    def _make(self) -> None:
+        """Compute those of the chunks to keep that are not there."""
+        missing = [chunk for chunk, kept in self._kept.items() if kept is None]
+        self._kept |= dict(zip(missing, persisted(self.cluster, missing), strict=True))
 
     def _send(self) -> None:
         """Put the text on the cluster; under another name if it was there, so that nothing is left of what was lost."""
@@ -106,9 +109,9 @@ class Shared:
             except ChunkLostError:
                 if not left:
                     raise
+            self.cluster.forget([future for kept in self._kept.values() if kept for future in kept.futures])
+            self._kept = dict.fromkeys(self._kept)
             self._send()
-            if self._kept:
-                self._keep(list(self._kept))
 
     def _computed(
         self,
@@ -123,7 +126,8 @@ class Shared:
         N = sum(chunk.rows for chunk in chunks)
 
         def attempt() -> Any:
-            held = [self._kept.get(chunk, chunk) for chunk in chunks]
+            self._make()
+            held = [self._kept.get(chunk) or chunk for chunk in chunks]
             build = partial(graph, held)
             return self.cluster.computed(build, [future for chunk in held for future in chunk.futures])
 

@@ -25,13 +25,13 @@ class WorkersLostError(DeriveError):
 
 
 class ChunkLostError(WorkersLostError):
-    """The scheduler has forgotten what was kept on workers; it may be there again if it is made again."""
+    """What was kept on workers is lost to the scheduler; it may be there again if it is made again."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "a chunk was lost, with its worker, in a restart or with the client that kept it, and cannot be made "
-            "again, as one put there by scatter or persist; make arrays from what can be read again, such as files"
-        )
+
+FORGOTTEN = (
+    "a chunk was lost, with its worker, in a restart or with the client that kept it, and cannot be made "
+    "again, as one put there by scatter or persist; make arrays from what can be read again, such as files"
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Cluster:
             if found is not None:
                 return found
             if watch.there() and time.monotonic() - since > self.timeout:
-                raise ChunkLostError
+                raise ChunkLostError(FORGOTTEN)
             time.sleep(POLL / 10)
         return {}
 
@@ -95,6 +95,14 @@ class Cluster:
         """The Future of a call."""
         with self._reaching():
             return self.client.submit(function, *args, key=key)
+
+    def forget(self, futures: Sequence[Any]) -> None:
+        """Let go of Futures, and wait until the scheduler has: it counts who died on what they need until then."""
+        for future in futures:
+            future.release()
+        keys, until = [future.key for future in futures], time.monotonic() + 10 * POLL
+        while any(self._asked("get_task_status", keys=keys).values()) and time.monotonic() < until:
+            time.sleep(POLL / 10)
 
     def check_futures(self, name: str, futures: Iterable[Any]) -> None:
         """Raise DeriveError if Futures that `name` is made of belong to another cluster, which would never answer."""
@@ -129,8 +137,9 @@ class Cluster:
         try:
             with nullcontext() if future.status == "error" else self._reaching():
                 return future.result(timeout=min(timeout, LONGEST))
-        except required("distributed", "dask").KilledWorker as error:
-            raise DeriveError(f"{error} Perhaps a chunk is too large for their memory; cut smaller ones.") from None
+        except required("distributed", "dask").KilledWorker as error:  # though they may have had nothing to do with it
+            hint = "Perhaps a chunk is too large for their memory; cut smaller ones."
+            raise ChunkLostError(f"{error} {hint}") from None
 
     def _done(self, futures: Sequence[Any], needed: set[str]) -> bool:
         """Wait until the Futures are computed, or one has failed; False as soon as a needed worker is lost."""
@@ -158,7 +167,7 @@ class Cluster:
                     "the client is closed, or its scheduler is gone; connect to a cluster and call again"
                 ) from None
             if isinstance(error, required("distributed", "dask").CancelledError):
-                raise ChunkLostError from None
+                raise ChunkLostError(FORGOTTEN) from None
             if isinstance(error, UnboundLocalError):  # what `sync` raises for a call cancelled as its way is closed
                 raise TimeoutError from None
             raise
