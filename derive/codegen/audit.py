@@ -20,7 +20,7 @@ from typing import Any
 
 from derive.codegen.emit import digest, read_module
 from derive.codegen.exact.comparison import compared
-from derive.codegen.exact.contained import foreign
+from derive.codegen.exact.contained import foreign, own_numbers
 from derive.codegen.exact.frame import changed, constants
 from derive.codegen.exact.meter import NotUnderstoodError
 from derive.codegen.exact.rounds import Round, rounds_of
@@ -80,7 +80,7 @@ def _verdicts(
 ) -> Iterator[list[Verdict]]:
     """What is looked at, one thing after the other, the quickest first."""
     yield [_header(text, stated, architecture)]
-    yield [_frame(text, architecture)]
+    yield [_frame(text, architecture), *_numbers(text, architecture)]
     if beyond := foreign(text, architecture):
         yield [_not_run(beyond)]
         return
@@ -116,6 +116,15 @@ def _frame(text: str, architecture: Architecture) -> Verdict:
         "comparison of their syntax trees",
         note=f"changed or missing: {', '.join(different)}" if different else "",
     )
+
+
+def _numbers(text: str, architecture: Architecture) -> list[Verdict]:
+    """The verdict on a module with numbers that derive does not write, which may lie beyond what is tried."""
+    if not (own := own_numbers(text, architecture)):
+        return []
+    claim = "it holds beyond the points, sizes and numbers of samples that are tried"
+    note = f"numbers that derive does not write: {shown('; '.join(own), 200)}"
+    return [Verdict("numbers", claim, "undecided", "comparison of their syntax trees", "its text", note=note)]
 
 
 def _not_run(beyond: list[str]) -> Verdict:

@@ -25,6 +25,8 @@ SYNTAX: tuple[type[ast.AST], ...] = (ast.operator, ast.unaryop, ast.cmpop, ast.b
 PLAIN = (
     *(ast.IfExp, ast.If, ast.For, ast.Pass, ast.AugAssign, ast.BoolOp, ast.Slice, ast.List, ast.Starred, ast.Expr),
 )
+SMALL = ("0", "1", "2", "0.0", "1.0", "2.0", "0.5", "True", "False")
+"""Numbers that anybody may compute with: what is compared with them is compared on both sides of them."""
 UNSAFE = (ast.Mod, ast.LShift)
 """Operators that make long texts and long numbers of short ones; `%` formats."""
 REACHING = frozenset(CHECKPOINTING)
@@ -51,6 +53,32 @@ def foreign(text: str, architecture: Architecture) -> list[str]:
         if (kind, word) not in (around if defined(statement) in framed else equations)
     }
     return list(found)
+
+
+def own_numbers(text: str, architecture: Architecture) -> list[str]:
+    """The numbers that `text` uses and derive does not for this architecture, each with its line.
+
+    An audit tries some points, sizes and numbers of samples, modulo a prime. What begins beyond these, as
+    `if N > 50`, and a multiple of the prime would not be seen; either takes such a number.
+    """
+    written, framed = _written(architecture), _framed(architecture)
+    known = {*SMALL, *(value for each in written_for(architecture) for _, value in _numbers(syntax(each)))}
+    found = {
+        f"{value} in line {line}": None
+        for statement in syntax(text).body
+        if ast.dump(statement) not in written and defined(statement) not in framed
+        for line, value in _numbers(statement)
+        if value not in known
+    }
+    return list(found)
+
+
+def _numbers(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """(line, text) of every number, and of every sum or product of two."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=int() | float()) | ast.BinOp(left=ast.Constant(), right=ast.Constant()):
+                yield node.lineno, ast.unparse(node)
 
 
 @lru_cache(maxsize=16)
@@ -87,6 +115,8 @@ def _words(node: ast.AST, own: frozenset[str]) -> Iterator[tuple[str, str]]:
     match node:
         case ast.Import() | ast.ImportFrom():
             yield "the line", ast.unparse(node)
+        case ast.Attribute(attr=name, ctx=ast.Store(), value=value):
+            yield "the assignment to", f"{ast.unparse(value)[:60]}.{name}"
         case ast.Attribute(attr=name):
             yield "the attribute", name
         case ast.Name(id=name) if name.startswith("__") or name not in own:

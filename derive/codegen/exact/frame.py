@@ -7,7 +7,9 @@ meet. So they have to be as derive writes them, word for word up to comments.
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 import warnings
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -92,6 +94,7 @@ def _check_stated(is_there: Callable[[str], bool], where: str) -> None:
 def read_syntax(text: str, where: str) -> ast.Module:
     """The syntax tree of somebody's text, to be read. Raises DeriveError if it is too long or no Python."""
     _check_amount(text, where)
+    _check_encoding(text, where)
     try:
         return syntax(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -106,6 +109,16 @@ def _check_amount(text: str, where: str) -> None:
     words = sum(1 for _ in WORD.finditer(text))
     if words > LIMITS["words"].most:
         raise DeriveError(f"{where}: {LIMITS['words'].exceeded(words)}")
+
+
+def _check_encoding(text: str, where: str) -> None:
+    """Raise DeriveError for a text that Python would read as another one, since it says so in a comment on top."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(text.encode("utf-8", "surrogatepass")).readline)
+    except SyntaxError as error:
+        encoding = str(error)
+    if encoding != "utf-8":
+        raise DeriveError(f"{where}: its first lines name another encoding ({encoding[:80]}); expected UTF-8")
 
 
 def _not_python(error: Exception) -> str:
@@ -148,7 +161,10 @@ def changed(text: str, architecture: Architecture) -> list[str]:
     found = _definitions(text)
     style = "fast" if "_sweep" in found else "readable"
     emitted = _definitions(_text(architecture, style))
-    different = {name for name in (*FRAME, *called(_text(architecture, style))) if found.get(name) != emitted.get(name)}
+    twice = [name for name, statements in found.items() if len(statements) > 1]
+    different = {
+        name for name in (*FRAME, *twice, *called(_text(architecture, style))) if found.get(name) != emitted.get(name)
+    }
     return sorted(different | _doors(text, architecture, style) | set(_reaching_out(text)))
 
 
@@ -194,9 +210,24 @@ def _text(architecture: Architecture, style: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _definitions(text: str) -> dict[str, str]:
-    """The syntax tree of every function, class and constant of a module, by name."""
-    return {name: ast.dump(node) for node in syntax(text).body if (name := defined(node))}
+def _definitions(text: str) -> dict[str, list[str]]:
+    """All that gives a name of a module its meaning, as syntax: it may be bound twice, or within a choice."""
+    found: dict[str, list[str]] = {}
+    for statement in syntax(text).body:
+        for name in _bound(statement):
+            found.setdefault(name, []).append(ast.dump(statement))
+    return found
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    """The names that a statement of a module binds, not those within functions and classes."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        yield node.name
+        return
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id
+    for inner in ast.iter_child_nodes(node):
+        yield from _bound(inner)
 
 
 def defined(statement: ast.stmt) -> str:
