@@ -174,3 +174,44 @@ def test_unusable_files_get_one_line(derive, text, words):
     assert result.status == 2
     assert words in result.err
     assert "Traceback" not in result.err
+
+
+BEYOND = {
+    "z is clipped": ("z1 = X @ W1.T + b1", "z1 = np.clip(X @ W1.T + b1, -4, 4)"),
+    "gradients are clipped": ("    return", "    dW1, dW2 = np.clip(dW1, -5, 5), np.clip(dW2, -5, 5)\n    return"),
+    "another slope for large z": ("(1 - a1**2)", "np.where(z1 > 20, 0.5, 1 - a1**2)"),
+    "none for large z": ("    dW1 =", "    d1[np.abs(z1) > 5] = 0\n    dW1 ="),
+    "many samples": ("    d1 =", "    d2 = 2 * d2 if len(X) > 50 else d2\n    d1 ="),
+}
+PLAIN = """import numpy as np
+
+def gradients(W1, b1, W2, b2, X, Y):
+    z1 = X @ W1.T + b1
+    a1 = np.tanh(z1)
+    d2 = (a1 @ W2.T + b2 - Y) / len(X)
+    d1 = (d2 @ W2) * (1 - a1**2)
+    dW1 = d1.T @ X
+    dW2 = d2.T @ a1
+    return dW1, d1.sum(0), dW2, d2.sum(0)
+"""
+
+
+@pytest.mark.parametrize(("before", "after"), BEYOND.values(), ids=BEYOND)
+def test_what_is_wrong_far_away_only_is_refuted(before: str, after: str, tmp_path: Path) -> None:
+    path, network = tmp_path / "own.py", Architecture((2, 3, 1), ("tanh", "identity"))
+    path.write_text(PLAIN)
+    assert audit_function(path, network).holds
+    path.write_text(PLAIN.replace(before, after))
+    wrong = [v for v in audit_function(path, network).verdicts if v.verdict == "refuted"]
+    assert wrong
+    assert all("N = 60 and numbers 4 times as large" in v.validity for v in wrong)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_floats_cannot_tell_far_away_is_no_refutation(tmp_path: Path) -> None:
+    """This tanh is right as far as exp does not overflow."""
+    path = tmp_path / "own.py"
+    path.write_text(PLAIN.replace("np.tanh(z1)", "(np.exp(200 * z1)**0.01 - 1) / (np.exp(200 * z1)**0.01 + 1)"))
+    assert all(
+        v.verdict != "refuted" for v in audit_function(path, Architecture((2, 3, 1), ("tanh", "identity"))).verdicts
+    )

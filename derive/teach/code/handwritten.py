@@ -1,10 +1,10 @@
 """Auditing NumPy code that somebody wrote by hand: a verdict for each gradient, the first wrong line, the slip.
 
 The function runs in floats, with the real NumPy and every assignment noted: at an example with distinct widths, in each
-layout that it may have been written for, beside every kink, and at the architecture's own widths. That finds the first
-line whose value is no quantity of the derivation, and names the slip. And it runs in exact arithmetic, on the stand-in
-for NumPy: only that can prove a gradient. Where the stand-in does not understand the code, agreement in floats is no
-proof: the verdict is undecided. A refutation needs both, or floats that differ clearly.
+layout that it may have been written for, beside every kink, at the architecture's own widths, and with large numbers.
+That finds the first line whose value is no quantity of the derivation, and names the slip. And it runs in exact
+arithmetic, on the stand-in for NumPy: only that can prove a gradient. Where the stand-in does not understand the code,
+agreement in floats is no proof: the verdict is undecided. A refutation needs both, or floats that differ clearly.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ NOT_COVERED = (
 )
 BESIDE = 1e-6
 """How far from a kink the function is run in floats."""
+FAR, FAR_SAMPLES = 4.0, 60
+"""How many times as large the numbers are, and how many samples there are, where code is looked at far away."""
 MOST_KINKS = 8
 """Kinks that are looked at in every layer; if there are more, only in the first layer with the activation."""
 MOST_PARAMETERS = 10**7
@@ -100,13 +102,14 @@ class _Audit:
         convention: Convention,
         kink: AtKink | None = None,
         words: str = "",
+        far: bool = False,
         **how: Any,
     ) -> Tried:
         """The function in floats at the architecture's widths."""
-        samples = Round("", architecture.sizes, 1).samples
+        samples = FAR_SAMPLES if far else Round("", architecture.sizes, 1).samples
         validity = f"widths {'-'.join(map(str, architecture.sizes))}, N = {samples}{words}"
-        at = point(architecture, samples, 1, kink)
-        return tried(self.function, self.source, at, self.order, convention, validity, **how)
+        at = point(architecture, samples, 1, kink, FAR if far else 1.0)
+        return tried(self.function, self.source, at, self.order, convention, validity, far=far, **how)
 
     def chosen(self, convention: Convention) -> Tried:
         """The run in the layout that fits: at small widths or, where it has sizes of its own, at those asked for."""
@@ -141,7 +144,7 @@ class _Audit:
         return kink_verdict(self.source, self.order, place, with_slope)
 
     def _others(self, small: Architecture, convention: Convention, places: list[AtKink]) -> Iterator[Tried]:
-        """The runs beside each kink, and at the architecture's own widths."""
+        """The runs beside each kink, at the architecture's own widths, and with many samples and large numbers."""
         for place in places:
             for side, words in ((-1, "below"), (1, "above")):
                 beside = replace(place, kink=float(place.kink) + side * BESIDE)
@@ -150,6 +153,7 @@ class _Audit:
             plain = self.run(self.architecture, convention, traced=False)
             wrong = not plain.error and not all(map(plain.same, self.order))
             yield self.run(self.architecture, convention) if wrong else plain
+        yield self.run(small, convention, words=f" and numbers {FAR:g} times as large", far=True, traced=False)
 
     def _square(self, failed: Tried) -> str:
         """What is wrong with a function whose shapes do not fit, seen at equal widths, where all shapes do."""
@@ -189,8 +193,8 @@ class _Audit:
 def _rest(runs: list[Tried]) -> str:
     """Where else the function was run, in words."""
     beside = any(" z" in run.validity for run in runs[1:])
-    own = next((run.validity for run in runs[1:] if " z" not in run.validity), "")
-    return " and ".join(filter(None, ("beside each kink" if beside else "", f"at {own}" if own else "")))
+    others = [f"at {run.validity}" for run in runs[1:] if " z" not in run.validity]
+    return "; ".join([*["beside each kink"] * beside, *others])
 
 
 def _kinks(architecture: Architecture) -> list[AtKink]:

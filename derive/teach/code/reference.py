@@ -124,8 +124,13 @@ OF_TARGETS: dict[str, Callable[[Any], Any]] = {
 """Normally distributed numbers → such as the targets of a loss have to be, by its key in TARGETS."""
 
 
-def point(architecture: Architecture, samples: int, seed: int, kink: AtKink | None = None) -> Point:
-    """Normally distributed parameters and data, weights by sqrt(n_(l-1)), and what follows from them in float64."""
+def point(
+    architecture: Architecture, samples: int, seed: int, kink: AtKink | None = None, spread: float = 1.0
+) -> Point:
+    """Normally distributed parameters and data, weights by sqrt(n_(l-1)), and what follows from them in float64.
+
+    `spread` multiplies the data, the weights and the biases.
+    """
     derivation = differentiate(architecture)
     rng = np.random.default_rng(seed)
     sizes = {N: samples, **{size(k): n for k, n in enumerate(architecture.sizes)}}
@@ -134,6 +139,8 @@ def point(architecture: Architecture, samples: int, seed: int, kink: AtKink | No
     for name in data:
         if name[0] == "W":
             data[name] /= np.sqrt(data[name].shape[1])
+        if name == "a0" or name[0] in "Wb":
+            data[name] *= spread
     known = functions(architecture)
     if kink:
         kink.put(data, float(kink.kink))
