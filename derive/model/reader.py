@@ -15,6 +15,7 @@ import math
 import re
 import warnings
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, ClassVar, NoReturn
 
 from derive.model.errors import FormulaError, shorten
@@ -146,7 +147,13 @@ class Reader:
             self.fail(node, f"a number with more than {MAX_DIGITS} digits")
         if isinstance(value, float) and not (math.isfinite(value) and abs(value or 1) > 1e-300):
             self.fail(node, f"{self.source(node)} is not a finite number")
+        if isinstance(value, float) and Decimal(self._digits(node)) != Decimal(repr(value)):
+            self.fail(node, f"{self.source(node)} has more digits than a float64; {value!r} is nearest")
         return value
+
+    def _digits(self, node: ast.AST) -> str:
+        """A decimal as it is written."""
+        return (ast.get_source_segment(self.text, node) or "").replace("_", "")
 
     def source(self, node: ast.AST) -> str:
         """The words of the text that `node` was read from, shortened."""

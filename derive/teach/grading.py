@@ -24,7 +24,7 @@ from derive.proof.grading.alphabet import alphabet_of
 from derive.proof.grading.answers import Asked, Line, ask, read_line, readable_start, split_line
 from derive.proof.grading.recognise import NOTHING, Bench, Found, bench, name
 from derive.proof.grading.terms import DERIVATIVES, Labels, Term, leaf, show
-from derive.proof.numbers.reals import ORDERED, agree, differ
+from derive.proof.numbers.reals import ORDERED, agree, differ, threshold
 from derive.proof.numbers.small import counterexample
 from derive.proof.numbers.valuation import NoValueError
 from derive.teach.words import (
@@ -44,6 +44,8 @@ TABLES = tuple(ELEMENTWISE)
 """Functions whose identities are not all known here: an answer with them is not called wrong for its value."""
 OWN_NAMES = ("bias-not-summed", "missing-mean", "mean-twice")
 """Slips that make a formula right in the other layout, and keep their names nevertheless."""
+LARGE = 1000
+"""Beyond this, a number is looked at in real numbers too: modulo a prime, its multiples are 0."""
 OTHER: dict[Layout, Layout] = {"rows": "columns", "columns": "rows"}
 
 
@@ -157,10 +159,16 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
     if wrong is None:
         if any(leaf(asked.base, layer) in line.terms[layer].walk() for layer in asked.layers):
             return Grade("undecided", None, read_as, circular(read_as, asked.text), corrected)
+        if beyond := next(filter(None, (threshold(architecture, term) for term in line.terms.values())), None):
+            reason = f"it compares with {show(beyond, labels)}, and numbers on both sides of it may not have been tried"
+            return Grade("undecided", None, read_as, undecided(read_as, reason), corrected)
         followed = _followed(own, line.terms, labels)
         return Grade("correct", None, read_as, right(read_as, corrected, followed, line.only), corrected)
     answer = line.terms.get(wrong)
-    found = NOTHING if answer is None else recognise(line, wrong, answer, benches[wrong], architecture, layout)
+    modulo = line.fits and answer is not None and benches[wrong].is_right(asked.base, wrong, answer)  # names go by that
+    found = (
+        NOTHING if answer is None or modulo else recognise(line, wrong, answer, benches[wrong], architecture, layout)
+    )
     truth = None if own[wrong] or not truths else plain.truth(asked.base, wrong)[0]
     if line.fits and not found.tags and _open(answer, truth, architecture, layout):
         reason = "not all identities of the functions in it are known here"
@@ -215,7 +223,8 @@ def _open(answer: Term | None, truth: Term | None, architecture: Architecture, l
 def _is_right(own: Bench, plain: Bench, layout: Layout, base: str, layer: int, term: Term) -> bool:
     """Whether a line is right as it follows from the earlier ones, or right altogether."""
     if own.is_right(base, layer, term):
-        return True
+        large = own is plain and any(part.number > LARGE for part in term.walk())
+        return not large or not differ(plain.derivation.architecture, layout, term, leaf(base, layer))
     if own is not plain and (plain.is_right(base, layer, term) or own.gives(base, layer, term, plain)):
         return True
     ordered = any(part.head in ORDERED for part in term.walk())

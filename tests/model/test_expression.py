@@ -171,3 +171,13 @@ def test_numbers_beyond_every_float_are_not_computed(number: str) -> None:
     with pytest.raises(DeriveError, match=r"the number is too large \(column"):
         Activation("own", f"2**z/{number}")
     assert Activation("own", "2**z/exp(cosh(sinh(1)))")
+
+
+@pytest.mark.parametrize(
+    "number", ["1.0000000000000000000000001", "0.99999999999999999999", "1_0.000000000000000000001"]
+)
+def test_decimals_have_the_digits_of_a_float(number: str) -> None:
+    with pytest.raises(DeriveError, match=r"has more digits than a float64; 10?\.0 is nearest \(column"):
+        Activation("own", f"z*tanh({number}*z)")
+    for kept in ("1e-3", "0.1", "1.50", ".5", "2.", "0.30000000000000004", "1_0.5"):
+        assert Activation("own", f"z*tanh({kept}*z)")

@@ -252,3 +252,42 @@ def test_a_command_that_cannot_be_used(derive, arguments, words):
     result = derive("grade", *arguments)
     assert (result.status, result.out) == (2, "")
     assert words in result.err
+
+
+@pytest.mark.parametrize(
+    ("quantity", "formula"),
+    [("dW2", "delta2.T @ a1 * 1931011320"), ("delta2", "(a2 - y) / N + 1931011319"), ("db2", "sum(delta2)*(2**31-1)")],
+)
+def test_what_is_right_modulo_a_prime_only_is_wrong(quantity, formula):
+    found = grade(quantity, formula, Architecture((3, 4, 2), ("tanh", "identity")))
+    assert found.verdict == "incorrect"
+    assert found.slip in (None, "constant-factor")
+    assert found.counterexample
+
+
+def test_large_numbers_may_be_right():
+    assert (
+        grade("dW2", "delta2.T @ a1 * (44000 - 43999)", Architecture((3, 4, 2), ("tanh", "identity"))).verdict
+        == "correct"
+    )
+
+
+@pytest.mark.parametrize(
+    ("activation", "formula", "beyond"),
+    [
+        ("relu", "where(z1 > 0, 1, 0)", ""),
+        ("relu", "where(z1 > 0.1, 1, 0)", "1/10"),
+        ("relu", "where(z1 - 5 > 0, 1, f'(z1))", "5"),
+        ("tanh", "where(z1 > 1000, 0, 1 - a1**2)", "1000"),
+        ("tanh", "max(min(1 - a1**2, 50), -50)", "50"),
+        ("tanh", "(1 - a1**2) * N / max(N, 1)", "N"),
+        ("leaky_relu", "where(z1 > 0, 1, 0.01)", ""),
+        ("leaky_relu", "max(sign(z1), 0.01)", ""),
+        ("relu6", "where(z1 > 0, where(z1 < 6, 1, 0), 0)", ""),
+        ("hardsigmoid", "where(abs(z1) < 3, 1/6, 0)", ""),
+    ],
+)
+def test_comparisons_are_with_numbers_that_have_been_tried_on_both_sides(activation, formula, beyond):
+    found = grade("delta1", f"(delta2 @ W2) * {formula}", Architecture((3, 4, 2), (activation, "identity")))
+    assert found.verdict == ("undecided" if beyond else "correct")
+    assert (f"it compares with {beyond}, and numbers" in found.message) == bool(beyond)

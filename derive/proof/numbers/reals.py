@@ -19,6 +19,7 @@ import sympy as sp
 from derive.algebra.pointwise import FLOATS, at
 from derive.model.architecture import Architecture
 from derive.model.expression import Z
+from derive.model.kinks import breakpoints
 from derive.proof.formulas.grammar import ELEMENTWISE
 from derive.proof.formulas.values import CONSTANTS, Layout
 from derive.proof.grading.terms import Term, leaf
@@ -31,8 +32,11 @@ EXACT_TRIES, FINE = 6, 991
 REAL: dict[Term, Any] = {leaf(name): np.full((1, 1, 1), float(value)) for name, value in CONSTANTS.items()}
 DEEPEST = 8
 """In deeper networks exact fractions grow too long."""
-ORDERED = (">", "<", ">=", "<=", "where", "max", "min", "abs", "sign")
+COMPARING = (">", "<", ">=", "<=", "max", "min", "abs", "sign")
+ORDERED = (*COMPARING, "where")
 """Heads of terms that ask which of two numbers is larger."""
+PASSED = (Fraction(0), Fraction(1, 2), Fraction(1), Fraction(2))
+"""Numbers that drawn ones lie on both sides of."""
 
 
 class RealFunctions(SmallFunctions):
@@ -112,6 +116,21 @@ def agree(architecture: Architecture, layout: Layout, answer: Term, truth: Term)
         except (NoExactValueError, ValueError, ArithmeticError):
             return False
     return True
+
+
+def threshold(architecture: Architecture, answer: Term) -> Term | None:
+    """What is compared with in the answer, if nothing says that both sides of it have been tried."""
+    functions = [function for function in architecture.activations if function.elementwise]
+    known = {*PASSED, *(Fraction(str(value)) for function in functions for _, value in function.constants)}
+    formulas = [*(function.formula for function in functions), *(part.h for part in architecture.loss.parts)]
+    known |= {
+        abs(Fraction(kink.p, kink.q)) for formula in formulas for kink in breakpoints(formula) if kink.is_Rational
+    }
+    for part in answer.walk():
+        for inner in part.walk() if part.head in COMPARING else ():
+            if inner.head in ("N", "n") or (inner.head == "number" and abs(inner.number) not in known):
+                return inner
+    return None
 
 
 def _value(data: SmallData, term: Term) -> Any:
