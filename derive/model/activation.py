@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,24 +24,12 @@ if TYPE_CHECKING:
 RESERVED = frozenset(
     (
         *"WbzafcLNXYxygnsijkmetvurhpq",
-        "mu",
-        "sigma",
-        "gain",
-        "shift",
-        "mask",
-        "delta",
-        "theta",
-        "loss",
-        "value",
-        "rng",
-        "learning_rate",
-        "weights",
-        "penalty",
-        "total",
-        "past",
+        *("mu", "sigma", "gain", "shift", "mask", "delta", "theta", "loss", "value", "rng", "learning_rate"),
+        *("weights", "penalty", "total", "past"),
+        *("np", "glob", "json", "os", "time", "zipfile", "zlib"),
     )
 )
-"""Names that the equations use already, so that no trained constant can have one."""
+"""Names that the equations or the modules use already, so that no trained constant can have one."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +171,12 @@ def _trained(where: str, names: object, constants: dict[str, float]) -> tuple[st
     for name in found:
         if not isinstance(name, str) or name not in constants:
             raise DeriveError(f"{where}: the trained constant {shorten(name)} has no value to start from")
-        if name in RESERVED or (name[0] == "d" and name[1:] in RESERVED):
+        if name[-1].isdigit():
+            raise DeriveError(
+                f"{where}: {name!r} ends in a digit, where its layer's number follows; rename the constant"
+            )
+        derivative = name.lstrip("dv")  # as dW, and vdW along v
+        if {name, derivative} & RESERVED or not derivative or name in dir(builtins) or name.startswith("END_"):
             raise DeriveError(f"{where}: {name!r} stands for something else in every network; rename the constant")
     return found
 

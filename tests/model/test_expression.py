@@ -9,6 +9,7 @@ import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from derive import Architecture, differentiate, emit, load
 from derive.model.activation import Activation
 from derive.model.errors import DeriveError
 from derive.model.expression import Z, read_expression
@@ -181,3 +182,27 @@ def test_decimals_have_the_digits_of_a_float(number: str) -> None:
         Activation("own", f"z*tanh({number}*z)")
     for kept in ("1e-3", "0.1", "1.50", ".5", "2.", "0.30000000000000004", "1_0.5"):
         assert Activation("own", f"z*tanh({kept}*z)")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        *((n, "stands for something else in every network; rename") for n in ("W", "np", "dW", "vda", "float", "json")),
+        *(
+            (n, "ends in a digit, where its layer's number follows; rename the constant")
+            for n in ("a0", "t1", "slope1")
+        ),
+        ("END_b", "stands for something else"),
+        *((n, "") for n in ("beta", "velocity", "dual", "own", "one")),
+    ],
+)
+def test_names_of_trained_constants(name: str, message: str) -> None:
+    def made() -> Activation:
+        return Activation("own", f"z/(1 + exp(-{name}*z))", ((name, 1.5),), (name,))
+
+    if message:
+        with pytest.raises(DeriveError, match=f"'{name}' {message}"):
+            made()
+    else:
+        module = load(emit(differentiate(Architecture([2, *[3] * 11, 1], [*[made()] * 11, "identity"]))))
+        assert module.predict(module.initialize(0), [[1, 2]]).shape == (1, 1)
