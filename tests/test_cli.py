@@ -184,6 +184,35 @@ def test_a_reader_who_leaves_causes_no_noise():
     assert process.returncode == 141
 
 
+STDOUT_CLOSED = "derive: standard output is closed; send it to a file, or to /dev/null\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        ("--layers 2-1 --no-audit -o net.py 2>&-", 0, ""),
+        ("--layers 2-x 2>&-", 2, ""),
+        ("--layers 2-x 2>/dev/full", 2, ""),
+        ("--layers 2-1 --no-audit -o net.py >&-", 2, STDOUT_CLOSED),
+        ("--layers 2-1 --no-audit -o - >&-", 2, STDOUT_CLOSED),
+        ("--layers 2-1 --no-audit -o net.py <&-", 0, ""),
+        ("--layers 2-1 --no-audit -o - >/dev/full", 2, "derive: No space left on device\n"),
+    ],
+)
+def test_streams_that_are_closed_or_full(words, status, said, tmp_path):
+    line = f"{sys.executable} -m derive generate {words}"
+    result = subprocess.run(["sh", "-c", line], capture_output=True, text=True, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (status, said)
+    assert (tmp_path / "net.py").exists() == (status == 0)
+
+
+def test_a_pipe_by_its_name(tmp_path):
+    line = f"{sys.executable} -m derive generate --layers 2-1 --no-audit -o /dev/stdout | cat"
+    result = subprocess.run(["sh", "-c", line], capture_output=True, text=True, cwd=tmp_path)
+    assert result.stderr == ""
+    assert result.stdout.startswith('"""network: the 2-1 perceptron')
+
+
 @pytest.mark.slow
 def test_a_terminal_without_our_characters_still_gets_its_table():
     result = run("verify", *SMALL, encoding="latin-1", env={**os.environ, "PYTHONIOENCODING": "latin-1"})

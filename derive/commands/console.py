@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 
@@ -27,6 +27,10 @@ class ShortfallError(Exception):
 
 def guarded(command: Callable[[], int]) -> int:
     """Run `command` and return the exit status; whatever goes wrong becomes one line on stderr."""
+    if sys.stderr is None:  # closed; the first file that is opened would get its number, and what is said
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stdout is None:
+        return complain("standard output is closed; send it to a file, or to /dev/null", UNUSABLE)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # an ASCII terminal shows \u03b4 rather than failing
@@ -62,7 +66,8 @@ def complain(message: str, status: int) -> int:
     line = shown(message, 10 * len(message) + 10)  # an escape has ten characters at most
     if len(line) > LONGEST:  # the file is named in front, and the reason stands at the end
         line = f"{line[: LONGEST // 2]}...{line[-LONGEST // 2 :]}"
-    click.echo(f"derive: {line}", err=True)
+    with suppress(OSError):  # on a full disk there is only the status
+        click.echo(f"derive: {line}", err=True)
     return status
 
 

@@ -31,11 +31,11 @@ def write_all(texts: Mapping[Path, str | bytes]) -> None:
         for path, text in texts.items():
             data = text.encode() if isinstance(text, str) else text
             with _named(path):
-                target = Path(os.path.realpath(path))
-                before = _mode(target)
+                before = _mode(path)
                 if before is not None and not stat.S_ISREG(before):  # a device or a pipe has nothing to keep whole
                     devices.append((path, data))
                     continue
+                target = Path(os.path.realpath(path))
                 if before is not None and not os.access(target, os.W_OK):
                     raise PermissionError(None, PROTECTED)
                 name = target.with_name(f".{target.name[:40]}.{os.urandom(8).hex()}.tmp")
@@ -68,6 +68,8 @@ def check_writable(path: Path) -> None:
     """Raise DeriveError if `path` can be seen beforehand not to be writable, before any work is done for it."""
     target = Path(os.path.realpath(path))
     folder, shown = target.parent, short_path(path)
+    if path.exists() and not target.exists():  # a pipe that is open has no name
+        target = path
     if target.is_dir():
         raise DeriveError(f"{shown}: cannot be written: it is a folder; name a file, as in {shown}/network.py")
     if not folder.is_dir():
