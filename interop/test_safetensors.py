@@ -28,6 +28,9 @@ def test_files_of_others(tmp_path):
     save_file({"W1": np.zeros((3, 2))}, path)
     with pytest.raises(DeriveError, match="b1 is missing"):
         load_parameters(path, MODULE)
+    save_file({**load_file(path), "b1": np.zeros(3), "W2": np.zeros((1, 3)), "b2": np.array([np.nan])}, path)
+    with pytest.raises(DeriveError, match=r"'b2' has nan at \[0\]; expected finite"):
+        load_parameters(path, MODULE)
     save_parameters(path, MODULE, MODULE.initialize(0))
     whole = path.read_bytes()
     for text in (b"", whole[:-1], whole[:9], b"\xff" * 64):

@@ -29,8 +29,10 @@ def test_there_and_back(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"W1": np.zeros((2, 3))}, r"W1 is float64\(2, 3\); expected reals, \(3, 2\)"),
-        ({"W1": np.zeros((3, 2), complex)}, "W1 is complex128"),
+        ({"W1": np.zeros((2, 3))}, r"'W1' is float64\(2, 3\); expected reals, \(3, 2\)"),
+        ({"W1": np.zeros((3, 2), complex)}, "'W1' is complex128"),
+        ({"W1": np.full((3, 2), np.nan)}, r"theta.npz: 'W1' has nan at \[0, 0\]; expected finite numbers"),
+        ({"b1": np.array([0, 1, -np.inf])}, r"'b1' has -inf at \[2\]"),
         ({"W9": np.zeros(1)}, "'W9' is unknown"),
         ({"b1": np.array([{}, {}, {}], object)}, "not an .npz file that can be read: it holds Python objects"),
         ({"b1": np.zeros(100_000)}, "b1' has 800128 bytes; at most 48 are expected"),

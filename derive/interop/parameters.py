@@ -16,7 +16,7 @@ import numpy as np
 from derive.codegen.rigor.archives import unpacked
 from derive.commands.files import check_readable, write_whole
 from derive.extras import required
-from derive.interop.tensors import fits, in_order, numbered, packed, shapes, vector
+from derive.interop.tensors import check_names, fits, in_order, numbered, packed, shapes, vector
 from derive.model.errors import DeriveError, shorten
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -36,7 +36,8 @@ def save_parameters(path: str | Path, module: ModuleType, theta: Any) -> None:
 def load_parameters(path: str | Path, module: ModuleType) -> Any:
     """The theta whose parameters a .npz or .safetensors file holds.
 
-    Its arrays are called W1, b1, …, or all of them as in the state_dict of an nn.Sequential: 0.weight, 0.bias, ….
+    Its arrays are called W1, b1, …, or all of them as in a state_dict, with names that differ in their numbers alone:
+    0.weight, 0.bias, …, or blocks.0.fc.weight, ….
     Raises DeriveError if the file cannot be read, or its arrays are not those of the module.
     """
     check_readable(Path(path))
@@ -47,11 +48,13 @@ def load_parameters(path: str | Path, module: ModuleType) -> Any:
         if name not in theirs or name not in expected:
             wrong = f"{name} is missing" if name in expected else f"{shorten(name)} is unknown"
             raise DeriveError(f"{path}: {wrong}; expected {', '.join(expected)}")
+    check_names(theirs.values(), theirs, str(path))
     arrays = {name: tensors[theirs[name]] for name in expected}
     for name, found in arrays.items():
         if not fits(found.shape, expected[name]) or found.dtype.kind not in "fiu":
-            raise DeriveError(f"{path}: {theirs[name]} is {found.dtype}{found.shape}; expected reals, {expected[name]}")
-    return packed(module, arrays.values(), str(path))
+            kind = f"{shorten(theirs[name])} is {found.dtype}{found.shape}"
+            raise DeriveError(f"{path}: {kind}; expected reals, {expected[name]}")
+    return packed(module, {theirs[name]: found for name, found in arrays.items()}, str(path))
 
 
 def _theirs(names: Iterable[str], expected: Shapes) -> dict[str, str]:
