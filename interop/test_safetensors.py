@@ -39,6 +39,20 @@ def test_files_of_others(tmp_path):
             load_parameters(path, MODULE)
 
 
+@pytest.mark.parametrize("name", ["W1", "\\u0057\\u0031"])
+def test_an_array_that_is_there_twice(tmp_path, name):
+    """Which of the two would be read is an accident, also where the second name is written with other characters."""
+    path, theta = tmp_path / "theta.safetensors", MODULE.initialize(0)
+    save_parameters(path, MODULE, theta)
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    entry = json.dumps(json.loads(data[8 : 8 + size])["W1"])
+    header = data[8 : 8 + size].rstrip()[:-1] + f', "{name}": {entry}}}'.encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + data[8 + size :])
+    with pytest.raises(DeriveError, match=r"theta.safetensors: 'W1' is in it 2 times; expected each array once"):
+        load_parameters(path, MODULE)
+
+
 @pytest.mark.parametrize("dtype", ["BF16", "F8_E4M3"])
 def test_numbers_that_numpy_does_not_have(tmp_path, dtype):
     path = tmp_path / "theta.safetensors"

@@ -55,6 +55,9 @@ def test_files_that_cannot_be_used(tmp_path):
         path.write_bytes(text)
         with pytest.raises(DeriveError, match=r"not an .npz file"):
             load_parameters(path, MODULE)
+    path.write_bytes(b"front" + whole)
+    with pytest.raises(DeriveError, match=r"not an .npz file .* other bytes in front of the archive"):
+        load_parameters(path, MODULE)
     with pytest.raises(DeriveError, match="cannot be read"):
         load_parameters(tmp_path / "none.npz", MODULE)
     with pytest.raises(DeriveError, match=r"unknown kind of file '.pkl'"):

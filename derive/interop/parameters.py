@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -72,11 +73,16 @@ def _bytes(shape: tuple[int, ...]) -> int:
 def _npz(path: Path, expected: Shapes) -> dict[str, Any]:
     """The arrays of the archive; one that is larger than it should be is not unpacked."""
     names = _members(path)
+    _check_once(path, names)
+    room = {theirs: _bytes(expected.get(name, (0,))) for name, theirs in _theirs(names, expected).items()}
+    return unpacked(path, lambda name: room.get(name, 0))
+
+
+def _check_once(path: Path, names: Iterable[str]) -> None:
+    """Raise DeriveError for an array that is there twice: which of them would be read is an accident."""
     for name, times in Counter(names).items():
         if times > 1:
             raise DeriveError(f"{path}: {shorten(name)} is in it {times} times; expected each array once")
-    room = {theirs: _bytes(expected.get(name, (0,))) for name, theirs in _theirs(names, expected).items()}
-    return unpacked(path, lambda name: room.get(name, 0))
 
 
 def _members(path: Path) -> list[str]:
@@ -103,6 +109,8 @@ def _safetensors(path: Path, expected: Shapes) -> dict[str, Any]:
     except Exception as error:  # its own errors, and NumPy's about the shapes and kinds of numbers in it
         reason = shorten(str(error), 120)
         raise DeriveError(f"{path}: not a .safetensors file that can be read: {reason}") from None
+    header = data[8 : 8 + int.from_bytes(data[:8], "little")]
+    _check_once(path, [name for name, _ in json.loads(header, object_pairs_hook=list)])
     return found
 
 
