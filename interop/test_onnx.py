@@ -105,6 +105,35 @@ def test_float32_has_kernels(name):
     assert error(found, expected) <= 1e-6
 
 
+DIGITS = {"float64": 1e-14, "float32": 1e-6}
+
+
+@pytest.mark.parametrize("dtype", DIGITS)
+@pytest.mark.parametrize("function", ["erf(z)", "erf(exp(z))", "z - tanh(z)", "exp(z) - 1 - z", "log(1 + z**12)/12"])
+def test_no_digits_are_lost_near_zero_and_far_from_it(function, dtype):
+    """erf would be 2 Phi - 1, which cancels at 0; log(u) x/(u - 1) for log1p would overflow from x = 1e37 on."""
+    module = load(emit(differentiate(Architecture((1, 1), [Activation("own", function)], dtype=dtype))))
+    many = np.concatenate([np.logspace(-18, 1.9, 500), np.linspace(0, 20, 500), [1400.0] * function.startswith("log")])
+    theta, x = np.array([1, 0], dtype), np.concatenate([-many, many]).astype(dtype).reshape(-1, 1)
+    found = onnxruntime.InferenceSession(to_onnx(module, theta).SerializeToString()).run(None, {"X": x})[0]
+    np.testing.assert_allclose(found, module.predict(theta, x), rtol=DIGITS[dtype], atol=np.finfo(dtype).tiny)
+
+
+def test_log1p_of_infinity():
+    module = load(emit(differentiate(Architecture((1, 1), [Activation("own", "log1p(z**2)")]))))
+    session = onnxruntime.InferenceSession(to_onnx(module, np.array([1.0, 0.0])).SerializeToString())
+    x = np.array([[np.inf], [-np.inf], [np.nan]])
+    np.testing.assert_array_equal(session.run(None, {"X": x})[0], np.abs(x))
+
+
+@pytest.mark.parametrize("name", ["t1", "c_float64_1", "Y_", "theta_0"])
+def test_names_of_trained_constants(name):
+    """Those of nodes began as these do: t1 of layer 1, t11, was also the eleventh node."""
+    own = Activation("own", f"z/(1 + exp(-{name}*z))", ((name, 1.3),), (name,))
+    found, expected, _ = outputs((3, 4, 2), activations=[own, "identity"], layers=[{"normalization": "layer_norm"}, {}])
+    assert error(found, expected) <= 1e-14
+
+
 EXPRESSIONS = (
     "sinh(z/9) + cosh(z/9) + atan(z) + asinh(z) + sin(z)*cos(z) + erf(z) + tanh(z)",
     "exp(-z**2) + log(1 + z**2) + sqrt(1 + z**2) + expm1(z/9) + log1p(z**2)",

@@ -28,12 +28,29 @@ def test_files_of_others(tmp_path):
     save_file({"W1": np.zeros((3, 2))}, path)
     with pytest.raises(DeriveError, match="b1 is missing"):
         load_parameters(path, MODULE)
+    save_file({**load_file(path), "b1": np.zeros(3), "W2": np.zeros((1, 3)), "b2": np.array([np.nan])}, path)
+    with pytest.raises(DeriveError, match=r"'b2' has nan at \[0\]; expected finite"):
+        load_parameters(path, MODULE)
     save_parameters(path, MODULE, MODULE.initialize(0))
     whole = path.read_bytes()
     for text in (b"", whole[:-1], whole[:9], b"\xff" * 64):
         path.write_bytes(text)
         with pytest.raises(DeriveError, match=r"not a .safetensors file"):
             load_parameters(path, MODULE)
+
+
+@pytest.mark.parametrize("name", ["W1", "\\u0057\\u0031"])
+def test_an_array_that_is_there_twice(tmp_path, name):
+    """Which of the two would be read is an accident, also where the second name is written with other characters."""
+    path, theta = tmp_path / "theta.safetensors", MODULE.initialize(0)
+    save_parameters(path, MODULE, theta)
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    entry = json.dumps(json.loads(data[8 : 8 + size])["W1"])
+    header = data[8 : 8 + size].rstrip()[:-1] + f', "{name}": {entry}}}'.encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + data[8 + size :])
+    with pytest.raises(DeriveError, match=r"theta.safetensors: 'W1' is in it 2 times; expected each array once"):
+        load_parameters(path, MODULE)
 
 
 @pytest.mark.parametrize("dtype", ["BF16", "F8_E4M3"])

@@ -177,5 +177,5 @@ def test_modules_that_pytorch_has_no_network_for(settings, message):
 
 def test_a_state_dict_of_another_network():
     module = module_of((2, 3, 1), ["tanh", "identity"])
-    with pytest.raises(DeriveError, match=r"0.weight \(4, 2\)"):
+    with pytest.raises(DeriveError, match=r"'0.weight' \(4, 2\)"):
         from_state_dict(nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)).state_dict(), module)

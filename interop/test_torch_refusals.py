@@ -76,6 +76,16 @@ class Called(nn.Linear):
         return 2 * super().__call__(x)
 
 
+class Inner(nn.Linear):
+    def _call_impl(self, *arguments: Any) -> Any:
+        return 2 * super()._call_impl(*arguments)
+
+
+class Backwards(nn.Sequential):
+    def __iter__(self) -> Any:
+        return iter(list(self._modules.values())[::-1])
+
+
 class Named(nn.Linear):
     """A class of somebody's own that computes what nn.Linear does."""
 
@@ -86,7 +96,9 @@ class Named(nn.Linear):
         (Block(linear(), nn.Tanh()), "^the network has a forward of its own"),
         (nn.Sequential(linear(), Block(linear(), nn.Tanh())), "module 1 of the network has a forward"),
         (nn.Sequential(Twice(3, 3)), "module 0 of the network, Twice.* expected nn.Linear itself"),
-        (nn.Sequential(Called(3, 3)), "Called.* has a forward of its own"),
+        (nn.Sequential(Called(3, 3)), "Called.* has a __call__ of its own"),
+        (nn.Sequential(Inner(3, 3)), "Inner.* has a _call_impl of its own"),
+        (Backwards(linear(), nn.Tanh()), "^the network has a __iter__ of its own.* expected nn.Sequential itself"),
         (nn.Sequential(linear(), nn.Tanh(), Loud()), "expected nn.Dropout itself"),
     ],
 )
@@ -114,11 +126,61 @@ def test_hooks(place):
     network = nn.Sequential(linear(), nn.Tanh(), nn.Sequential(linear()))
     hooked = {"network": network, "inner": network[2]}.get(place) or network[place]
     where = {"network": "^the network", "inner": "module 2 of the network"}.get(place, f"module {place} of the network")
-    for register in (hooked.register_forward_hook, hooked.register_forward_pre_hook):
-        handle = register(lambda *_: None)
+    for kind in ("forward_hook", "forward_pre_hook", "full_backward_hook", "full_backward_pre_hook"):
+        handle = getattr(hooked, f"register_{kind}")(lambda *_: None)
         refused(network, f"{where}.* has a hook, <lambda>,")
         handle.remove()
         assert difference(network) <= 1e-15
+
+
+@pytest.mark.parametrize("kind", ["forward_hook", "forward_pre_hook", "full_backward_hook", "full_backward_pre_hook"])
+def test_hooks_of_all_modules(kind):
+    network = nn.Sequential(linear(), nn.Tanh())
+    handle = getattr(nn.modules.module, f"register_module_{kind}")(lambda *_: None)
+    try:
+        refused(network, "has a hook, <lambda>,")
+    finally:
+        handle.remove()
+    assert difference(network) <= 1e-15
+
+
+@pytest.mark.parametrize("kind", ["hook", "post_accumulate_grad_hook"])
+def test_hooks_of_tensors(kind):
+    network = nn.Sequential(linear(), nn.Tanh(), linear())
+    handle = getattr(network[2].weight, f"register_{kind}")(lambda gradient: None)
+    refused(network, "module 2 of the network, .* has a hook, <lambda>,")
+    handle.remove()
+    assert difference(network) <= 1e-15
+
+
+def test_what_is_read_of_a_network_is_no_setting():
+    network = nn.Sequential(linear(), nn.Tanh())
+    for name in ("sizes", "activations", "layers"):
+        with pytest.raises(DeriveError, match=f"from_torch reads {name} from the network"):
+            from_torch(network, **{name: ["tanh"]})
+    assert from_torch(network, name="small")[0].name == "small"
+
+
+def test_a_place_with_no_module():
+    network = nn.Sequential(linear(), nn.Tanh())
+    network.register_module("2", None)
+    refused(network, "module 2 of the network is None, which cannot be called; remove it first")
+
+
+def test_all_that_can_be_read_is_listed():
+    refused(nn.Sequential(linear(), nn.BatchNorm1d(3)), "Known: Linear, LayerNorm, RMSNorm, Dropout, CELU,")
+
+
+def test_weights_are_finite():
+    network = nn.Sequential(linear(), nn.Tanh())
+    with torch.no_grad():
+        network[0].weight[1, 2] = torch.nan
+    refused(network, r"the weight of module 0 of the network, .* has nan at \[1, 2\]; expected finite numbers")
+
+
+def test_frozen_parameters_are_read():
+    """As the README says; they have gradients as all others."""
+    assert difference(nn.Sequential(linear(), nn.Tanh()).requires_grad_(False)) <= 1e-15
 
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated:FutureWarning")

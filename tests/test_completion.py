@@ -77,6 +77,20 @@ def test_lists_options_files_and_choices(offered):
     assert values(offered("generate", "--loss", "no-such")) == []
 
 
+@pytest.mark.parametrize(
+    ("shell", "words"), [("bash", ["--loss", "=", "cr"]), ("zsh", ["--loss=cr"]), ("fish", ["--loss=cr"])]
+)
+def test_an_option_and_its_value_in_one_word(offered, shell, words):
+    """Of which bash makes three; the scripts of the other shells put the option in front again."""
+    assert values(offered("generate", *words, shell=shell)) == ["cross_entropy"]
+
+
+def test_the_script_of_zsh_keeps_the_option(derive):
+    script = derive("completion", "zsh").out
+    assert "compset -P '--*='" in script
+    assert script.count('compadd -U -i "$IPREFIX"') == script.count("compadd") == 1
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_script_asks_as_it_is_answered(derive, shell):
     result = derive("completion", shell)
@@ -95,14 +109,37 @@ def test_a_shell_that_is_not_known(derive):
     assert result.out == ""
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-def test_in_bash_itself():
-    """Sources the script, presses Tab after `derive generate --loss hu`, and prints what was offered."""
+def run(shell: str, script: str) -> list[str]:
+    """The lines that the shell itself prints, where it and the command derive are installed."""
     folder = Path(sys.executable).parent
-    if not (folder / "derive").exists():
-        pytest.skip("the command derive is not installed beside Python")
-    lines = 'eval "$(derive completion bash)"; COMP_WORDS=(derive generate --loss hu); COMP_CWORD=3; COMPREPLY=()'
-    script = f'{lines}; compopt() {{ :; }}; _derive_completion derive; echo "${{COMPREPLY[@]}}"'
+    if shutil.which(shell) is None or not (folder / "derive").exists():
+        pytest.skip(f"{shell}, or the command derive beside Python, is not installed")
     environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, env=environment)
-    assert done.stdout.strip() == "huber", done.stderr
+    done = subprocess.run([shell, "-c", script], capture_output=True, text=True, check=False, env=environment)
+    assert done.stdout, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("words", ["--loss hu", "--loss = hu"])
+def test_in_bash_itself(words):
+    """Sources the script, presses Tab after `derive generate --loss hu`, and prints what was offered."""
+    lines = f'eval "$(derive completion bash)"; COMP_WORDS=(derive generate {words}); COMPREPLY=()'
+    script = f"{lines}; COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); compopt() {{ :; }}; _derive_completion derive"
+    assert run("bash", f'{script}; echo "${{COMPREPLY[@]}}"') == ["huber"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("--loss hu", "huber"),
+        ("--loss=hu", "--loss=huber"),
+        ("--activation tanh,lec", "tanh,lecun_tanh"),
+        ("--dty", "--dtype\tOne of: float64, float32."),
+        ("--certificate=some", "--certificate=some file.json"),
+    ],
+)
+def test_in_fish_itself(typed, offered, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "some file.json").touch()
+    line = f'derive completion fish | source; complete -C "derive generate {typed}"'
+    assert run("fish", line) == [offered]

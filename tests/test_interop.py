@@ -29,8 +29,10 @@ def test_there_and_back(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"W1": np.zeros((2, 3))}, r"W1 is float64\(2, 3\); expected reals, \(3, 2\)"),
-        ({"W1": np.zeros((3, 2), complex)}, "W1 is complex128"),
+        ({"W1": np.zeros((2, 3))}, r"'W1' is float64\(2, 3\); expected reals, \(3, 2\)"),
+        ({"W1": np.zeros((3, 2), complex)}, "'W1' is complex128"),
+        ({"W1": np.full((3, 2), np.nan)}, r"theta.npz: 'W1' has nan at \[0, 0\]; expected finite numbers"),
+        ({"b1": np.array([0, 1, -np.inf])}, r"'b1' has -inf at \[2\]"),
         ({"W9": np.zeros(1)}, "'W9' is unknown"),
         ({"b1": np.array([{}, {}, {}], object)}, "not an .npz file that can be read: it holds Python objects"),
         ({"b1": np.zeros(100_000)}, "b1' has 800128 bytes; at most 48 are expected"),
@@ -53,6 +55,9 @@ def test_files_that_cannot_be_used(tmp_path):
         path.write_bytes(text)
         with pytest.raises(DeriveError, match=r"not an .npz file"):
             load_parameters(path, MODULE)
+    path.write_bytes(b"front" + whole)
+    with pytest.raises(DeriveError, match=r"not an .npz file .* other bytes in front of the archive"):
+        load_parameters(path, MODULE)
     with pytest.raises(DeriveError, match="cannot be read"):
         load_parameters(tmp_path / "none.npz", MODULE)
     with pytest.raises(DeriveError, match=r"unknown kind of file '.pkl'"):

@@ -180,7 +180,7 @@ def failures(kind: type) -> Iterator[tuple[str, dict[str, Any], Any, str]]:
     for method in ("fit", "partial_fit"):
         yield method, {"learning_rate_init": 1e308, "solver": "sgd"}, (X, y), "training diverged"
         yield method, {"solver": "sgd", "activation": "relu", "alpha": 1.0}, (X * 1e300, y), "training diverged"
-        yield method, {"solver": "adm"}, (X, y), "unknown optimizer"
+        yield method, {"solver": "adm"}, (X, y), "unknown solver 'adm'; did you mean 'adam'"
         yield method, {"hidden_layer_sizes": (7,), "warm_start": True}, (X, y), "start again from a clone"
         yield method, {"warm_start": True}, (X[:, :2], y), "start again from a clone|X has 2 features"
     yield "fit", {}, (X, y, -np.ones(len(X))), "Negative values|has to be >= 0"

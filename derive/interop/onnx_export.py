@@ -2,7 +2,8 @@
 
 Whatever derive can emit can be exported, a user's own activation too. ONNX has no expm1 and log1p; they are
 composed so that they keep their precision for small arguments; so are functions of which onnxruntime, which is what
-runs these models, has no float64 kernel.
+runs these models, has no float64 kernel. Names of nodes and constants begin with an underscore, as no
+parameter's does.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sympy as sp
 
 from derive import __version__
 from derive.algebra.gradient import differentiate
-from derive.codegen.forms.kernels import LARGEST, MIDDLE, near, tail
+from derive.codegen.forms.kernels import LARGEST, MIDDLE, REACH, near, tail
 from derive.codegen.forms.specialize import specialize
 from derive.codegen.statements.accurate import KNOWN
 from derive.codegen.statements.arrays import OPERATIONS, Assign, Node
@@ -60,6 +61,7 @@ DIRECT = {
     "cosh": "Cosh",
     "atan": "Atan",
     "asinh": "Asinh",
+    "_erf": "Erf",
 }
 """An operation of ours → the operator that is the same."""
 
@@ -73,13 +75,13 @@ class _Graph:
         self.constants: dict[str, Any] = {}
 
     def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        output = f"t{len(self.nodes)}"
+        output = f"_t{len(self.nodes)}"
         self.nodes.append(self.onnx.helper.make_node(operator, list(inputs), [output], **attributes))
         return output
 
     def constant(self, value: Any, dtype: Any = None) -> str:
         array = np.array(value, dtype or self.dtype)
-        name = f"c_{array.dtype}_{array.tolist()}"
+        name = f"_c_{array.dtype}_{array.tolist()}"
         self.constants[name] = array
         return name
 
@@ -96,7 +98,8 @@ class _Graph:
         if node.operation in KNOWN:
             kernel = KNOWN[node.operation]
             form = lower_scalar((kernel.form or kernel.body).xreplace({Z: sp.Symbol("z")}), {"z": ()})
-            return self.value(form, {"z": inputs[0]}, sizes)
+            far = self.value(form, {"z": inputs[0]}, sizes)
+            return _near_zero(self, kernel.body, inputs[0], far) if kernel.form else far
         if node.operation not in DIRECT:
             raise DeriveError(f"{node.operation} has no ONNX form, so this network cannot be exported")
         return self.node(DIRECT[node.operation], *inputs)
@@ -109,13 +112,16 @@ def _expm1(graph: _Graph, x: str) -> str:
 
 
 def _log1p(graph: _Graph, x: str) -> str:
-    """With u = 1 + x, log(u) x/(u - 1), or x where u = 1: Kahan's, as in Goldberg 1991, theorem 4."""
+    """With u = 1 + x, x log(u)/(u - 1), or x where u = 1: Kahan's, as in Goldberg 1991, theorem 4.
+
+    Where u is x it is log(u), also at infinity.
+    """
     one = graph.constant(1)
     u = graph.node("Add", one, x)
-    small = graph.node("Equal", u, one)
+    small, log = graph.node("Equal", u, one), graph.node("Log", u)
     below = graph.node("Where", small, one, graph.node("Sub", u, one))
-    ratio = graph.node("Div", graph.node("Mul", graph.node("Log", u), x), below)
-    return graph.node("Where", small, x, ratio)
+    ratio = graph.node("Mul", x, graph.node("Div", log, below))
+    return graph.node("Where", small, x, graph.node("Where", graph.node("Equal", u, x), log, ratio))
 
 
 def _normal_cdf(graph: _Graph, z: str, x: str) -> str:
@@ -130,10 +136,23 @@ def _normal_cdf(graph: _Graph, z: str, x: str) -> str:
     return graph.node("Mul", x, graph.node("Where", graph.node("Less", z, graph.constant(0)), left, right))
 
 
+def _near_zero(graph: _Graph, body: sp.Expr, z: str, far: str) -> str:
+    """A function that vanishes at 0: the polynomial of emitted modules there, and `far` elsewhere."""
+    power, step, coefficients = near(body)
+    reach, one = graph.constant(float(REACH)), graph.constant(1)
+    x = graph.node("Min", graph.node("Max", z, graph.constant(-float(REACH))), reach)
+    square = graph.node("Mul", graph.node("Mul", x, x), graph.constant(2))
+    close = _polynomial(graph, coefficients, graph.node("Sub", square, one) if step == 2 else x)
+    for _ in range(power):
+        close = graph.node("Mul", x, close)
+    return graph.node("Where", graph.node("Less", graph.node("Abs", z), reach), close, far)
+
+
 def _erf(graph: _Graph, z: str) -> str:
-    """erf(z) = 2 Phi(sqrt(2) z) - 1."""
-    twice = _normal_cdf(graph, graph.node("Mul", z, graph.constant(2**0.5)), graph.constant(2))
-    return graph.node("Sub", twice, graph.constant(1))
+    """1 - 2 Phi(-sqrt(2) |z|) with the sign of z; what vanishes at 0 is taken care of there."""
+    left = graph.node("Mul", graph.node("Abs", z), graph.constant(-(2**0.5)))
+    right = graph.node("Sub", graph.constant(1), _normal_cdf(graph, left, graph.constant(2)))
+    return _near_zero(graph, sp.erf(Z), z, _odd(graph, z, right))
 
 
 def _cosh(graph: _Graph, x: str) -> str:
@@ -189,7 +208,6 @@ def _polynomial(graph: _Graph, coefficients: list[Any], y: str) -> str:
 
 COMPOSED: dict[str, Callable[..., str]] = {
     "_normal_cdf": _normal_cdf,
-    "_erf": _erf,
     "expm1": _expm1,
     "log1p": _log1p,
     "square": lambda graph, x: graph.node("Mul", x, x),
@@ -199,7 +217,7 @@ COMPOSED: dict[str, Callable[..., str]] = {
 }
 """Operations that are several operators, or one with settings."""
 
-DOUBLE: dict[str, Callable[..., str]] = {"sinh": _sinh, "cosh": _cosh, "asinh": _asinh, "atan": _atan}
+DOUBLE: dict[str, Callable[..., str]] = {"sinh": _sinh, "cosh": _cosh, "asinh": _asinh, "atan": _atan, "_erf": _erf}
 """Operators of which onnxruntime has no float64 kernel."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -16,7 +17,7 @@ import numpy as np
 from derive.codegen.rigor.archives import unpacked
 from derive.commands.files import check_readable, write_whole
 from derive.extras import required
-from derive.interop.tensors import fits, in_order, numbered, packed, shapes, vector
+from derive.interop.tensors import check_names, fits, in_order, numbered, packed, shapes, vector
 from derive.model.errors import DeriveError, shorten
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -36,7 +37,8 @@ def save_parameters(path: str | Path, module: ModuleType, theta: Any) -> None:
 def load_parameters(path: str | Path, module: ModuleType) -> Any:
     """The theta whose parameters a .npz or .safetensors file holds.
 
-    Its arrays are called W1, b1, …, or all of them as in the state_dict of an nn.Sequential: 0.weight, 0.bias, ….
+    Its arrays are called W1, b1, …, or all of them as in a state_dict, with names that differ in their numbers alone:
+    0.weight, 0.bias, …, or blocks.0.fc.weight, ….
     Raises DeriveError if the file cannot be read, or its arrays are not those of the module.
     """
     check_readable(Path(path))
@@ -47,11 +49,13 @@ def load_parameters(path: str | Path, module: ModuleType) -> Any:
         if name not in theirs or name not in expected:
             wrong = f"{name} is missing" if name in expected else f"{shorten(name)} is unknown"
             raise DeriveError(f"{path}: {wrong}; expected {', '.join(expected)}")
+    check_names(theirs.values(), theirs, str(path))
     arrays = {name: tensors[theirs[name]] for name in expected}
     for name, found in arrays.items():
         if not fits(found.shape, expected[name]) or found.dtype.kind not in "fiu":
-            raise DeriveError(f"{path}: {theirs[name]} is {found.dtype}{found.shape}; expected reals, {expected[name]}")
-    return packed(module, arrays.values(), str(path))
+            kind = f"{shorten(theirs[name])} is {found.dtype}{found.shape}"
+            raise DeriveError(f"{path}: {kind}; expected reals, {expected[name]}")
+    return packed(module, {theirs[name]: found for name, found in arrays.items()}, str(path))
 
 
 def _theirs(names: Iterable[str], expected: Shapes) -> dict[str, str]:
@@ -69,11 +73,16 @@ def _bytes(shape: tuple[int, ...]) -> int:
 def _npz(path: Path, expected: Shapes) -> dict[str, Any]:
     """The arrays of the archive; one that is larger than it should be is not unpacked."""
     names = _members(path)
+    _check_once(path, names)
+    room = {theirs: _bytes(expected.get(name, (0,))) for name, theirs in _theirs(names, expected).items()}
+    return unpacked(path, lambda name: room.get(name, 0))
+
+
+def _check_once(path: Path, names: Iterable[str]) -> None:
+    """Raise DeriveError for an array that is there twice: which of them would be read is an accident."""
     for name, times in Counter(names).items():
         if times > 1:
             raise DeriveError(f"{path}: {shorten(name)} is in it {times} times; expected each array once")
-    room = {theirs: _bytes(expected.get(name, (0,))) for name, theirs in _theirs(names, expected).items()}
-    return unpacked(path, lambda name: room.get(name, 0))
 
 
 def _members(path: Path) -> list[str]:
@@ -100,6 +109,8 @@ def _safetensors(path: Path, expected: Shapes) -> dict[str, Any]:
     except Exception as error:  # its own errors, and NumPy's about the shapes and kinds of numbers in it
         reason = shorten(str(error), 120)
         raise DeriveError(f"{path}: not a .safetensors file that can be read: {reason}") from None
+    header = data[8 : 8 + int.from_bytes(data[:8], "little")]
+    _check_once(path, [name for name, _ in json.loads(header, object_pairs_hook=list)])
     return found
 
 

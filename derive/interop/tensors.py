@@ -12,8 +12,14 @@ import numpy as np
 from derive.extras import required
 from derive.model.errors import DeriveError, shorten
 
-NAME = re.compile(r"(.*?)((?:[0-9]{1,9}\.)+)(weight|bias)", re.DOTALL)
-"""A name in the state_dict of an nn.Sequential, such as 10.bias, hidden.2.weight or 0.1.bias: prefix, place, tensor."""
+NAME = re.compile(r"(?:(.*)\.)?(weight|bias)", re.DOTALL)
+"""A name of PyTorch's, such as 10.bias, hidden.2.weight or 0.1.fc.bias: module, tensor."""
+PLACE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})*")
+"""A number in the name of a module, or several of modules within modules."""
+
+KINDS = {"W": "weight", "b": "bias", "gain": "weight", "shift": "bias", "slope": "weight"}
+"""A parameter of derive's, without the number of its layer → what PyTorch calls it."""
+OWN = re.compile(rf"(?:{'|'.join(KINDS)})[0-9]+")
 
 UNREADABLE: tuple[tuple[Callable[[Any, Any], bool], str], ...] = (
     (lambda torch, tensor: bool(torch.nn.parameter.is_lazy(tensor)), "has no shape yet; run the network once"),
@@ -62,50 +68,75 @@ def fits(found: tuple[int, ...], expected: tuple[int, ...]) -> bool:
     return found == expected or (found, expected) == ((1,), ())
 
 
-def packed(module: ModuleType, arrays: Iterable[Any], where: str) -> Any:
+def packed(module: ModuleType, arrays: Mapping[str, Any], where: str) -> Any:
     """The theta that holds these arrays, of the right shapes. Raises DeriveError for a number that it cannot hold."""
+    for name, found in arrays.items():
+        check_finite(found, f"{where}: {shorten(name)}")
     try:
-        return module.pack([a.reshape(shape) for a, shape in zip(arrays, shapes(module).values(), strict=True)])
+        pairs = zip(arrays.values(), shapes(module).values(), strict=True)
+        return module.pack([values.reshape(shape) for values, shape in pairs])
     except ValueError as error:
         raise DeriveError(f"{where}: {error}") from None
 
 
+def check_finite(found: Any, name: str) -> None:
+    """Raise DeriveError, with `name`, for an array that has NaN or infinity in it."""
+    found = np.atleast_1d(found)
+    for place in np.argwhere(~np.isfinite(found))[:1].tolist():
+        raise DeriveError(f"{name} has {found[tuple(place)]} at {place}; expected finite numbers")
+
+
+def check_names(names: Iterable[Any], expected: Iterable[str], where: str) -> None:
+    """Raise DeriveError if a name says that its tensor is another than the parameter in whose place it stands."""
+    kinds = {name: KINDS.get(name.rstrip("0123456789"), "") for name in expected}
+    for name, (parameter, kind) in zip(names, kinds.items(), strict=True):
+        theirs = NAME.fullmatch(str(name))
+        if name != parameter and (theirs[2] != kind if theirs and kind else OWN.fullmatch(str(name))):
+            right = ", ".join(f"{own}, a {kind}" if kind else own for own, kind in kinds.items())
+            raise DeriveError(f"{where}: {shorten(name)} is in the place of {parameter}; expected, in order, {right}")
+
+
 def numbered(names: Iterable[Any]) -> bool:
-    """Whether all the names are those of one nn.Sequential: a common prefix, numbers, and weight or bias."""
+    """Whether all the names are PyTorch's and differ in nothing but their numbers, and in weight or bias."""
     found = [NAME.fullmatch(name) if isinstance(name, str) else None for name in names]
-    return None not in found and len({match[1] for match in found if match}) == 1
+    return None not in found and len({PLACE.sub("#", match[1] or "") for match in found if match}) == 1
 
 
-def in_order(names: Iterable[Any]) -> list[Any]:
-    """The names as a network has them if they are `numbered`, otherwise as they stand.
+def in_order(names: Iterable[Any], expected: Iterable[str] = ()) -> list[Any]:
+    """The names as a network has them if they are `expected` or `numbered`, otherwise as they stand.
 
     Files may hold them sorted as text, 10.bias before 2.bias and a bias before its weight.
     """
-    given = list(names)
+    given, own = list(names), list(expected)
+    if set(given) == set(own):
+        return own
     return sorted(given, key=_place) if numbered(given) else given
 
 
-def _place(name: str) -> tuple[list[int], bool]:
+def _place(name: str) -> tuple[list[list[int]], bool]:
     match = NAME.fullmatch(name)
     assert match, "the names are numbered"
-    return [int(number) for number in match[2].split(".")[:-1]], match[3] == "bias"
+    return [[int(number) for number in place.split(".")] for place in PLACE.findall(match[1] or "")], match[2] == "bias"
 
 
 def from_state_dict(states: Mapping[str, Any], module: ModuleType) -> Any:
     """The theta of a state_dict that holds the tensors of each layer: weight, bias, those of a normalization, a slope.
 
-    If every name is that of an nn.Sequential, such as 10.weight or layers.2.bias, its number says where the tensor
-    belongs, in whatever order they come; under other names they have to stand in order. Raises DeriveError.
+    Names such as 10.weight or blocks.2.fc.bias, which differ in their numbers alone, and derive's own, W1, b1, …, say
+    where the tensors belong, in whatever order they come; under other names they have to stand in order, and a weight
+    in the place of a bias is refused. Raises DeriveError.
     """
     if not isinstance(states, Mapping):
         right = "use its state_dict()" if hasattr(states, "state_dict") else "expected names and tensors"
         raise DeriveError(f"{shorten(states)} is no state_dict; {right}")
-    arrays = {name: array(states[name], f"{shorten(name)} in the state_dict") for name in in_order(states)}
     expected = shapes(module)
+    arrays = {name: array(states[name], f"{shorten(name)} in the state_dict") for name in in_order(states, expected)}
     found = [a.shape for a in arrays.values()]
     if len(found) != len(expected) or not all(map(fits, found, expected.values())):
+        given = ", ".join(f"{shorten(name)} {values.shape}" for name, values in arrays.items())
         raise DeriveError(
-            f"the state_dict has {', '.join(f'{name} {a.shape}' for name, a in arrays.items()) or 'nothing in it'}; "
+            f"the state_dict has {given or 'nothing in it'}; "
             f"expected, in order, {', '.join(f'{name} {shape}' for name, shape in expected.items())}"
         )
-    return packed(module, arrays.values(), "the state_dict")
+    check_names(arrays, expected, "the state_dict")
+    return packed(module, arrays, "the state_dict")

@@ -120,8 +120,8 @@ def _row(function: Activation, where: str) -> tuple[str, dict[str, float]]:
     )
 
 
-def from_module(torch: Any, part: Any, where: str) -> Activation:
-    """derive's activation for a module of PyTorch's, with the constants that it has."""
+def from_module(torch: Any, part: Any, where: str, others: Iterable[str]) -> Activation:
+    """derive's activation for a module of PyTorch's, with the constants that it has; `others` can be read besides."""
     for name, (made, arguments) in TORCH.items():
         if type(part) is not getattr(torch.nn, made):
             continue
@@ -135,8 +135,8 @@ def from_module(torch: Any, part: Any, where: str) -> Activation:
         settings = [key for key in vars(part) if not key.startswith("_") and {key, f"{made}.{key}"}.isdisjoint(FREE)]
         if all(getattr(part, key) == getattr(same, key) for key in settings):
             return found
-    known = ", ".join(sorted({made for made, _ in TORCH.values()}))
-    raise DeriveError(f"{where} has no counterpart with these settings. Known: Linear, Dropout, {known}.")
+    known = ", ".join([*others, *sorted({made for made, _ in TORCH.values()})])
+    raise DeriveError(f"{where} has no counterpart with these settings. Known: {known}.")
 
 
 def told_apart(found: Iterable[tuple[str, Activation]]) -> list[Activation]:

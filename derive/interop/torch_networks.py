@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from derive.extras import required
-from derive.interop.tensors import array, vector
+from derive.interop.tensors import array, check_finite, vector
 from derive.interop.torch_activations import from_module, to_module, told_apart
 from derive.model.activation import Activation, activation
 from derive.model.architecture import Architecture
@@ -37,6 +37,12 @@ TENSORS = {
 
 NESTED = 100
 """Sequentials within Sequentials that are entered; one that contains itself has no end."""
+
+CALLED = ("forward", "__call__", "_call_impl", "__iter__")
+"""What a call of a module runs of its class; an nn.Sequential goes over its parts with __iter__."""
+
+HOOKS = ("forward_pre_hooks", "forward_hooks", "backward_pre_hooks", "backward_hooks")
+"""What may change outputs or gradients, of a module with _ before it, of all modules with _global_."""
 
 REMOVED = {
     "torch.nn.utils.prune": "torch.nn.utils.prune.remove(module, 'weight')",
@@ -90,9 +96,12 @@ def from_torch(network: Any, **settings: Any) -> tuple[Architecture, Any]:
     In each layer they stand in this order, and only Linear has to be there; nn.Sequentials may be nested. `settings`
     are further arguments of `Architecture`, such as loss="cross_entropy". PyTorch's CrossEntropyLoss contains the
     softmax, so there a network ends before it: append nn.Softmax(dim=1). Of a parametrized Linear the effective
-    weight is read, and derive knows no constraint on it. Raises DeriveError for what derive has no layer for: other
-    modules, hooks, a `forward` of somebody's own, one Linear in two places.
+    weight is read, and derive knows no constraint on it; nor that a parameter is frozen, it has a gradient as all
+    others. Raises DeriveError for what derive has no layer for: other modules, hooks, a `forward` of somebody's own,
+    one Linear in two places.
     """
+    for name in sorted({"sizes", "activations", "layers"} & settings.keys()):
+        raise DeriveError(f"from_torch reads {name} from the network; expected other settings, such as loss=…")
     layers = [_layer(parts) for parts in _grouped(_parts(required("torch", "torch"), network))]
     if not layers:
         raise DeriveError("the network has no nn.Linear; expected at least one")
@@ -166,13 +175,15 @@ def _parts(torch: Any, network: Any, prefix: str = "", depth: int = 0) -> Iterat
         raise DeriveError(f"{where} lies within {depth} others; expected at most {NESTED}, and none within itself")
     _check_plain(torch, network, where, torch.nn.Sequential)
     for key, module in network._modules.items():  # children() would leave out what comes a second time
+        if module is None:
+            raise DeriveError(f"module {prefix}{key} of the network is None, which cannot be called; remove it first")
         if isinstance(module, torch.nn.Sequential):
             yield from _parts(torch, module, f"{prefix}{key}.", depth + 1)
             continue
         kind = next((kind for kind in ROLES if isinstance(module, getattr(torch.nn, kind, ()))), "")
         where = f"module {prefix}{key} of the network, {shorten(module)}"
         _check_plain(torch, module, where, getattr(torch.nn, kind) if kind else type(module))
-        function = None if kind else from_module(torch, module, where)
+        function = None if kind else from_module(torch, module, where, ROLES)
         yield _Part(f"{prefix}{key}", module, kind or type(module).__name__, function)
 
 
@@ -180,14 +191,26 @@ def _check_plain(torch: Any, module: Any, where: str, kind: Any) -> None:
     """Raise DeriveError if a call of the module does something else than `kind.forward`, or cannot be made yet."""
     if any(torch.nn.parameter.is_lazy(tensor) for tensor in module.parameters(recurse=False)):
         raise DeriveError(f"{where} has no weights yet; run the network once")
-    own = type(module).forward is not kind.forward or type(module).__call__ is not torch.nn.Module.__call__
-    if own or "forward" in vars(module):
-        raise DeriveError(f"{where} has a forward of its own, which cannot be read; expected nn.{kind.__name__} itself")
-    for hook in (*module._forward_pre_hooks.values(), *module._forward_hooks.values()):
+    for name in CALLED:
+        if name in vars(module) or getattr(type(module), name, None) is not getattr(kind, name, None):
+            raise DeriveError(
+                f"{where} has a {name} of its own, which cannot be read; expected nn.{kind.__name__} itself"
+            )
+    for hook in _hooks(torch, module):
         homes = [base.__module__ for base in type(hook).__mro__ if base.__module__ in REMOVED]
         right = f"call {REMOVED[homes[0]]} first" if homes else "remove it first, with the remove() of its handle"
         name = getattr(hook, "__name__", type(hook).__name__)
         raise DeriveError(f"{where} has a hook, {name}, which cannot be read; {right}")
+
+
+def _hooks(torch: Any, module: Any) -> Iterator[Any]:
+    """What is called with the outputs or the gradients of the module, of all modules, or of the module's tensors."""
+    for kind in HOOKS:
+        yield from getattr(module, f"_{kind}").values()
+        yield from getattr(torch.nn.modules.module, f"_global_{kind}").values()
+    for tensor in module.parameters(recurse=False):
+        for kind in ("_backward_hooks", "_post_accumulate_grad_hooks"):
+            yield from (getattr(tensor, kind, None) or {}).values()
 
 
 def _grouped(parts: Iterable[_Part]) -> list[list[_Part]]:
@@ -210,6 +233,8 @@ def _layer(parts: list[_Part]) -> _Layer:
     """The layer that begins with a Linear, and has what follows it."""
     tensors = [(part, name, _tensor(part, name)) for part in parts for name in TENSORS.get(part.kind, ())]
     arrays = [array(tensor, f"the {name} of {part.where}") for part, name, tensor in tensors]
+    for (part, name, _), values in zip(tensors, arrays, strict=True):
+        check_finite(values, f"the {name} of {part.where}")
     weight, bias, *rest = arrays
     where, units = parts[0].where, len(bias) if bias.ndim == 1 else -1
     if weight.ndim != 2 or len(weight) != units:

@@ -15,8 +15,18 @@ from derive.model.errors import DeriveError, shorten
 def no_mask(**arrays: Any) -> None:
     """Refuse an array with masked entries: there are numbers beneath a mask, but they are not meant."""
     for name, value in arrays.items():
-        if np.ma.is_masked(value):
+        if any(map(np.ma.is_masked, value if isinstance(value, list | tuple) else [value])):
             raise DeriveError(f"{name} is a masked array with entries missing; expected a number in every entry")
+
+
+def no_dates(**arrays: Any) -> None:
+    """Refuse dates and durations: scikit-learn makes whole numbers of them, and a missing one -9e18."""
+    for name, value in arrays.items():
+        given = np.asarray(value[:1]) if isinstance(value, list | tuple) else value
+        kinds = np.ravel(np.asarray(getattr(given, "dtypes", getattr(given, "dtype", None)), dtype=object))
+        for dtype in kinds:
+            if getattr(dtype, "kind", "") in ("M", "m"):
+                raise DeriveError(f"{name} has dtype {dtype}; expected real numbers")
 
 
 def weighted(X: Any, Y: Any, sample_weight: Any) -> Samples:

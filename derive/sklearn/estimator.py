@@ -21,7 +21,7 @@ from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.model.specification import from_toml, to_toml
-from derive.sklearn.data import no_mask, weighted
+from derive.sklearn.data import no_dates, no_mask, weighted
 from derive.sklearn.settings import Settings, checked, known
 
 LEARNT = ("loss_", "loss_curve_", "best_loss_", "n_iter_", "validation_scores_", "best_validation_score_")
@@ -111,6 +111,9 @@ class Network(BaseEstimator):
 
     def _fit_batches(self, samples: Samples, settings: Settings) -> str:
         """Train by epochs; why that ended early, "" if it did not."""
+        warm_up = int(dict(self.architecture_.schedule.constants)["warm_up"])
+        if settings.max_iter < warm_up:
+            raise DeriveError(f"max_iter is {settings.max_iter}; expected at least {warm_up}, the schedule's warm_up")
         held_out = None
         if settings.early_stopping:
             samples, held_out = self._split(samples, settings)
@@ -175,6 +178,7 @@ class Network(BaseEstimator):
         """The samples as the module takes them."""
         numeric = isinstance(self, RegressorMixin)
         no_mask(X=X, y=y, sample_weight=sample_weight)
+        no_dates(X=X, **({"y": y} if numeric else {}))
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=numeric, reset=reset)
         y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
         return weighted(X, self._targets(y, fresh, classes), sample_weight)
@@ -259,6 +263,7 @@ class Network(BaseEstimator):
         """The output of the network, (N, outputs)."""
         check_is_fitted(self)
         no_mask(X=X)
+        no_dates(X=X)
         return self.module_.predict(self.theta_, validate_data(self, X, dtype=np.float64, reset=False))
 
     @property

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from math import inf
+from sys import float_info
 from typing import Any
 
 import numpy as np
 
 from derive.model.activation import Activation
-from derive.model.errors import DeriveError, shorten
+from derive.model.errors import DeriveError, shorten, unknown
 from derive.model.limits import LIMITS
 from derive.model.scalars import MAX_CONSTANT, real
+from derive.model.tables import OPTIMIZERS
 
 ALIASES = {"logistic": "sigmoid", "invscaling": "inverse_scaling", "squared_error": "least_squares"}
 """scikit-learn's name → derive's, where they differ; both are understood."""
+
+SOLVERS = ("lbfgs", *OPTIMIZERS)
 
 LARGEST_BATCH = 200  # of batch_size="auto", as in scikit-learn
 
@@ -23,9 +27,9 @@ LARGEST_BATCH = 200  # of batch_size="auto", as in scikit-learn
 MOST_UNITS = LIMITS["width"].most
 
 NUMBERS: dict[str, tuple[str, Callable[[float], bool]]] = {
-    "alpha": ("a finite number of at least 0", lambda value: 0 <= value < MAX_CONSTANT),
-    "learning_rate_init": ("a positive, finite number", lambda value: 0 < value < inf),
-    "tol": ("a finite number of at least 0", lambda value: 0 <= value < inf),
+    "alpha": (f"a number of at least 0, below {MAX_CONSTANT:g}", lambda value: 0 <= value < MAX_CONSTANT),
+    "learning_rate_init": ("a positive, finite number", lambda value: 0 < value <= float_info.max),
+    "tol": ("a finite number of at least 0", lambda value: 0 <= value <= float_info.max),
     "validation_fraction": ("a number between 0 and 1", lambda value: 0 < value < 1),
 }
 """What each setting that is a number has to be, in words and as a test."""
@@ -58,6 +62,7 @@ class Settings:
 def checked(given: Any) -> Settings:
     """The settings in the attributes of an estimator. Raises DeriveError for one that cannot be used."""
     hidden = _hidden(given.hidden_layer_sizes)
+    _check_solver(given.solver)
     settings = Settings(
         hidden=hidden,
         functions=_functions(given.activation, len(hidden)),
@@ -80,6 +85,14 @@ def checked(given: Any) -> Settings:
 def known(value: Any) -> Any:
     """derive's name for what may be scikit-learn's."""
     return ALIASES.get(value, value) if isinstance(value, str) else value
+
+
+def _check_solver(value: object) -> None:
+    """Raise DeriveError for a name that is none of a solver's; the constants of one are checked with the network."""
+    if isinstance(value, str) and value not in SOLVERS:
+        raise unknown("solver", value, SOLVERS)
+    if isinstance(value, Mapping) and value.get("name") == "lbfgs":
+        raise refused("solver", value, "'lbfgs' by itself, which has no constants")
 
 
 def _number(name: str, value: object) -> float:

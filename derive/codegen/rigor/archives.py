@@ -24,8 +24,10 @@ def unpacked(path: Path, room: Callable[[str], int], names: tuple[str, ...] | No
     """
     check_regular(path, streams=False)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             _check_room(archive, room, names)
+            if file.seek(0) or file.read(2) != b"PK":  # NumPy would take it for a pickle
+                raise DeriveError("not an .npz file that can be read: it has other bytes in front of the archive")
         with np.load(path, allow_pickle=False) as arrays:
             if not isinstance(arrays, np.lib.npyio.NpzFile):
                 raise DeriveError("it holds one array and no archive of arrays")
