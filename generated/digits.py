@@ -35,7 +35,7 @@ loss = "least_squares"
 optimizer = { name = "sgd", momentum = 0.9 }
 dtype = "float64"
 """
-DIGEST = "sha256:af69f3e009b7cb85c665e0bf632fbf7deb87df83e138127cf216446a851cf6cb"
+DIGEST = "sha256:fca7f4ae82493e930da8606afb23e4a57242c39536145d9f999d3186f1007aba"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -650,7 +650,7 @@ def check_gradient(theta, X, Y):
 def _real(name, value):
     try:
         array = np.asarray(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # the last of PyTorch's
         raise ValueError(f"{name} cannot be made an array: {error}") from None
     if array is not value and any(map(np.ma.is_masked, value if isinstance(value, (list, tuple)) else [value])):
         raise ValueError(f"{name} is a masked array with entries missing; expected a number in every entry")

@@ -35,7 +35,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:c2fe74bb429170104fc17dbe631b3802eb0cb4b964ad62b0a85272666d8c6ff4"
+DIGEST = "sha256:56fd311310d4b383123fea8c99f844d4eb08ff7b84552a965ff5fbc254b5fa3f"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -642,7 +642,7 @@ def check_gradient(theta, X, Y):
 def _real(name, value):
     try:
         array = np.asarray(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # the last of PyTorch's
         raise ValueError(f"{name} cannot be made an array: {error}") from None
     if array is not value and any(map(np.ma.is_masked, value if isinstance(value, (list, tuple)) else [value])):
         raise ValueError(f"{name} is a masked array with entries missing; expected a number in every entry")

@@ -33,7 +33,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:c310b50c6098fd6282d18572ebeffa6911b0e7182655410f1d265b9b423e95f8"
+DIGEST = "sha256:c2af8ff36d30b2c628215971f452ed11bf25f9bbf8384c37c2b530220d12f9da"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -461,7 +461,7 @@ def check_gradient(theta, X, Y):
 def _real(name, value):
     try:
         array = np.asarray(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # the last of PyTorch's
         raise ValueError(f"{name} cannot be made an array: {error}") from None
     if array is not value and any(map(np.ma.is_masked, value if isinstance(value, (list, tuple)) else [value])):
         raise ValueError(f"{name} is a masked array with entries missing; expected a number in every entry")

@@ -35,7 +35,7 @@ loss = "least_squares"
 optimizer = "sgd"
 dtype = "float64"
 """
-DIGEST = "sha256:5507a89c516e385bba4c2b5c8741b36cb1e90043dd787655981aceacb282d2ee"
+DIGEST = "sha256:e62efe2974cc8405471fb1dc4d23dd5f0255058998a1ed3eb325ce8edec74bf6"
 
 # Where each parameter ends in theta.
 END_W1 = n1 * n0
@@ -836,7 +836,7 @@ def check_gradient(theta, X, Y):
 def _real(name, value):
     try:
         array = np.asarray(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # the last of PyTorch's
         raise ValueError(f"{name} cannot be made an array: {error}") from None
     if array is not value and any(map(np.ma.is_masked, value if isinstance(value, (list, tuple)) else [value])):
         raise ValueError(f"{name} is a masked array with entries missing; expected a number in every entry")

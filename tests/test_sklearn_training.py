@@ -80,7 +80,7 @@ def test_weights_as_large_and_as_small_as_floats_are(solver, weight):
 def test_partial_fit_keeps_to_the_schedule(schedule):
     X, y = values()
     new = quick(DerivedRegressor, learning_rate=schedule, learning_rate_init=0.1, batch_size=20, max_iter=6)
-    whole, parts, first = new.fit(X, y), clone(new), clone(new).set_params(max_iter=1)
+    whole, parts, first = new.fit(X, y), clone(new), clone(new)
     for _ in range(6):
         parts.partial_fit(X, y)
         first.fit(X, y)
@@ -276,3 +276,54 @@ def test_nothing_is_left_of_an_earlier_fit():
     fitted.set_params(solver="lbfgs").fit(X, y)
     assert not set(vars(fitted)) & (stopping | curve)
     assert {"loss_", "n_iter_"} <= set(vars(fitted))
+
+
+DATES = np.array(["1970-01-02", "1970-01-03", "NaT", "1970-01-05"], "M8[D]")
+ROWS = [np.ma.masked_equal([1.0, 999.0], 999.0), np.ma.array([2.0, 3.0]), np.ma.array([3.0, 1.0])]
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        (np.arange(4.0)[:, None], DATES, r"y has dtype datetime64\[D\]; expected real numbers"),
+        (np.arange(4.0)[:, None], list(DATES), r"y has dtype datetime64\[D\]"),
+        (np.arange(4.0)[:, None], DATES - DATES[0], r"y has dtype timedelta64\[D\]"),
+        (np.arange(4.0)[:, None], np.stack([DATES, DATES], 1), r"y has dtype datetime64\[D\]"),
+        (DATES[:, None], np.arange(4.0), r"X has dtype datetime64\[D\]"),
+        (ROWS, [1.0, 2.0, 3.0], "X is a masked array with entries missing"),
+    ],
+)
+def test_dates_and_masked_rows_are_no_numbers(method: str, X: Any, y: Any, message: str) -> None:
+    with pytest.raises(DeriveError, match=message):
+        getattr(DerivedRegressor((), random_state=0), method)(X, y)
+
+
+def test_dates_and_masked_rows_are_not_predicted_from() -> None:
+    line = DerivedRegressor((), solver="lbfgs", random_state=0).fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0])
+    with pytest.raises(DeriveError, match="X has dtype"):
+        line.predict(DATES[:, None])
+    with pytest.raises(DeriveError, match="X is a masked array"):
+        line.predict([np.ma.masked_equal([1.0], 1.0)])
+
+
+def test_dates_may_be_classes() -> None:
+    found = DerivedClassifier((), solver="lbfgs", random_state=0).fit(np.arange(4.0)[:, None], DATES[[0, 0, 3, 3]])
+    assert found.predict([[0.0]])[0] == DATES[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_iter": 3, "learning_rate": {"name": "constant", "warm_up": 50}}, "max_iter is 3; expected at least 50"),
+        ({"learning_rate_init": 10**400}, "learning_rate_init is .*; expected a positive, finite number"),
+        ({"alpha": 1e100}, r"alpha is 1e\+100; expected a number of at least 0, below 1e\+100"),
+        ({"solver": "lbfg"}, "unknown solver 'lbfg'; did you mean 'lbfgs'"),
+        ({"solver": {"name": "lbfgs"}}, "expected 'lbfgs' by itself"),
+    ],
+)
+def test_settings_that_cannot_be_used(settings: dict[str, Any], message: str) -> None:
+    estimator = DerivedRegressor((3,), random_state=0, **settings)
+    with pytest.raises(DeriveError, match=message):
+        estimator.fit(np.arange(4.0)[:, None], np.arange(4.0))
+    assert not hasattr(estimator, "theta_")

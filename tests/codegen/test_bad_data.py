@@ -378,7 +378,7 @@ def test_labels_of_every_kind(style: str) -> None:
         (LABELS[:, None], r"Y has shape \(6, 1\); expected \(N,\) labels or \(N, 3\)"),
         ([], "X has 6 rows and Y has 0"),
         (LABELS[:4], "X has 6 rows and Y has 4"),
-        (np.eye(3)[LABELS] * 2, r"Y\[0, 0\] is [02]; expected numbers >= 0 that sum to 1 in every row"),
+        (np.eye(3)[LABELS] * 2, r"Y\[0, 0\] is [02]\.0; expected numbers >= 0 that sum to 1 in every row"),
         (_with(np.eye(3)[LABELS], np.nan), r"Y\[2, 1\] is nan"),
     ],
 )
