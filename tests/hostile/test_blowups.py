@@ -6,6 +6,7 @@ import pytest
 
 from derive import Architecture, audit, differentiate, emit
 from derive.model.errors import DeriveError
+from derive.proof.certificate import Verdict
 from tests.codegen.test_audit import signed
 from tests.hostile.blowups import BLOWUPS
 
@@ -17,10 +18,15 @@ def module() -> str:
     return emit(differentiate(NETWORK), "readable")
 
 
+def wrong(verdict: Verdict) -> bool:
+    """Whether something does not hold, besides that there are numbers that derive does not write."""
+    return not verdict.holds and verdict.label != "numbers"
+
+
 def said(text: str) -> list[str]:
     """What an audit has to say against a module."""
     try:
-        return [verdict.note or verdict.label for verdict in audit(signed(text), NETWORK).verdicts if not verdict.holds]
+        return [verdict.note or verdict.label for verdict in audit(signed(text), NETWORK).verdicts if wrong(verdict)]
     except DeriveError as error:
         return [str(error)]
 
