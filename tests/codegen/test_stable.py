@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from derive.algebra.gradient import differentiate
 from derive.codegen.audit import audit
-from derive.codegen.emit import emit
+from derive.codegen.emit import emit, load
 from derive.codegen.forms.branches import equal, pieces
 from derive.codegen.forms.cached import A, _sign, from_output
 from derive.codegen.forms.elementary import normal
@@ -111,6 +111,29 @@ def test_with_branches_too(name: str, at: sp.Expr, slope: sp.Expr) -> None:
     assert found is not None
     assert not found.has(Z)
     assert found.subs(A, at) == slope
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "right"),
+    [
+        ("1000000000000 + where(z > 0, z, 0.1*z)", 0.1, 1.0),
+        ("1/(1 + exp(-z*abs(z)))", 5e-9, 5e-9),
+        ("where(z > 0, z, exp(z) - 1) - 3", 1.0, 1.0),
+        ("where(z > 0, z, 2*z)", 2.0, 1.0),
+    ],
+)
+def test_the_branch_is_that_of_z_next_to_a_kink(text: str, left: float, right: float) -> None:
+    """Where a is rounded so that it is the same on both sides, z is compared."""
+    module = load(emit(differentiate(Architecture((1, 1), [Activation("own", text)]))))
+    slopes = module.jacobian(np.array([1.0, 0.0]), np.array([[-1e-8], [1e-8]])).ravel()
+    assert slopes == pytest.approx([left, right], rel=1e-7)
+
+
+@pytest.mark.parametrize(("text", "by"), [("where(z > 0, z, 2*z)", A), ("3 + where(z > 0, z, 2*z)", Z)])
+def test_a_kink_is_looked_for_in_the_output_only_where_it_tells(text: str, by: sp.Symbol) -> None:
+    form = from_output(read_expression(text, {"z": Z}))
+    assert form is not None
+    assert form.free_symbols == {by}
 
 
 def test_softplus_uses_expm1_of_the_output() -> None:
