@@ -182,7 +182,7 @@ def test_check_gradient_never_praises_what_is_no_number(style: str) -> None:
 TARGETS: dict[str, tuple[str, str, Any, str]] = {
     "hinge": ("identity", "hinge", 0.5, r"Y\[2, 1\] is 0.5; expected -1 or 1$"),
     "binary": ("sigmoid", "binary_cross_entropy", 1.5, r"Y\[2, 1\] is 1.5; expected a number from 0 to 1$"),
-    "counts": ("identity", "poisson", -2, r"Y\[2, 1\] is -2; expected a number >= 0$"),
+    "counts": ("identity", "poisson", -2, r"Y\[2, 1\] is -2.0; expected a number >= 0$"),
     "distribution": ("softmax", "cross_entropy", 3, r"Y\[2, 0\] is 0.5; expected numbers >= 0 that sum to 1 in every"),
 }
 
