@@ -91,8 +91,7 @@ def between(points: list[sp.Expr]) -> list[sp.Rational]:
     if not points:
         return [sp.Rational(1, 3)]
     inner = [sp.nsimplify((a + b) / 2, rational=True) for a, b in pairwise(points)]
-    low, high = (sp.Integer(sp.floor(sp.N(point))) for point in (points[0], points[-1]))  # a 0 may not look like one
-    return [low - sp.Rational(4, 3), *inner, high + sp.Rational(7, 3)]
+    return [sp.floor(points[0]) - sp.Rational(4, 3), *inner, sp.ceiling(points[-1]) + sp.Rational(4, 3)]
 
 
 def equal(left: sp.Expr, right: sp.Expr) -> bool:

@@ -16,7 +16,6 @@ import sympy as sp
 from derive.codegen.forms.branches import between, branch_at, kinks, pieces
 from derive.codegen.forms.elementary import UndecidedError, involved, normal
 from derive.codegen.forms.stable import sharpened, stable
-from derive.codegen.statements.accurate import meaning
 from derive.model.expression import Z
 
 A = sp.Symbol("a", real=True)
@@ -191,10 +190,9 @@ def _tells(branch: sp.Expr, c: sp.Expr) -> bool:
     """
     if not branch.has(Z):
         return True
-    terms = [abs(sp.N(meaning(term).subs(Z, c))) for term in sp.Add.make_args(stable(branch))]
-    slope = abs(sp.N(branch.diff(Z).subs(Z, c)))
-    most = slope * abs(sp.N(c)) * (1 + sp.Float(1e-9))
-    return bool(slope > 0 and all(term <= most for term in terms))
+    terms = sp.Add.make_args(stable(branch))
+    slope = abs(branch.diff(Z).subs(Z, c))
+    return bool(slope > 0 and all(abs(term.subs(Z, c)) <= slope * abs(c) for term in terms))
 
 
 def _beside(f: sp.Expr, c: sp.Expr, side: int) -> sp.Expr:
