@@ -15,7 +15,6 @@ from derive.algebra.simplify import simplified
 from derive.codegen.forms.eased import eased
 from derive.codegen.forms.specialize import specialize
 from derive.model import tables
-from derive.model.activation import Activation
 from derive.model.errors import DeriveError
 
 NLL = {"name": "nll", "expression": "-y*a", "targets": "distribution"}
@@ -332,16 +331,3 @@ def test_without_an_epsilon_nothing_is_emitted(name: str) -> None:
     derivation = differentiate(Architecture([2, 3], ["relu"], optimizer={"name": name, "epsilon": 0.0}))
     with pytest.raises(DeriveError, match="epsilon or epsilon_inside has to be positive"):
         emit(derivation)
-
-
-@pytest.mark.parametrize("style", tables.STYLES)
-@pytest.mark.parametrize(("A1", "B1"), [(1e10, -1e-10), (1e20, -1e-20), (1.0, 1e-30), (1e17, 1.0)])
-def test_a_sum_of_constants_that_no_float_holds_is_written_as_one(style: str, A1: float, B1: float) -> None:
-    """A1 + B1 in f' as its nearest float would be read as A1."""
-    own = Activation("own", "A1*z + B1*tanh(z)", (("A1", A1), ("B1", B1)))
-    architecture = Architecture([2, 3], [own])
-    text = emit(differentiate(architecture), style)
-    found = audit(text, architecture)
-    assert found.holds, [v for v in found.verdicts if not v.holds]
-    slope = load(text).jacobian(np.array([1.0] * 6 + [0.0] * 3), np.zeros((1, 2)))
-    assert slope == pytest.approx(A1 + B1)

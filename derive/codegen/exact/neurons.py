@@ -24,7 +24,6 @@ import sympy as sp
 from derive.algebra.residues import PRIME, inverse, residue, square_root
 from derive.codegen.forms.branches import branch_at
 from derive.codegen.forms.elementary import UndecidedError, normal, rational
-from derive.codegen.statements.arrays import decimals, is_short
 from derive.model.expression import Z
 
 SIMPLE = 10**8
@@ -207,13 +206,13 @@ def as_written(number: sp.Rational) -> sp.Rational:
     """The number that stands in a module where `number` is meant: itself, or what its nearest float64 is read as.
 
     A float is read as the decimal that it prints as or, if that is long, as the simplest fraction that
-    rounds to it; fractions with denominators below 10**8 come back as they were, as do sums of decimals.
+    rounds to it; fractions with denominators below 10**8 come back as they were.
     """
-    if number.q < SIMPLE or decimals(number):
+    if number.q < SIMPLE:
         return number
     value = float(number)
     text = repr(value)
-    if is_short(text):
+    if len(text.lstrip("-0.").replace(".", "").split("e")[0]) < 16:
         return sp.Rational(text)
     simple = Fraction(value).limit_denominator(SIMPLE)
     return sp.Rational(simple if float(simple) == value else Fraction(value))

@@ -144,32 +144,12 @@ def literal(value: sp.Rational) -> str | None:
 
     Raises DeriveError for what is larger than any float.
     """
-    if value.is_Integer and abs(value) < WHOLE and value == int(float(value)):
+    if value.is_Integer and abs(value) < WHOLE:
         return str(value)
     if abs(value) > sys.float_info.max:
         raise DeriveError(f"a constant of about {sp.N(value, 3)} is too large for a float64")
     text = repr(float(value))
     return text if sp.Rational(text) == value else None
-
-
-MAX_DECIMALS = 3
-SHORT = 16
-"""From so many digits on a decimal is a float's own, and not what somebody wrote."""
-
-
-def is_short(text: str) -> bool:
-    """Whether a decimal, as Python writes it, has few digits, so that it is taken for the number that was meant."""
-    return len(text.lstrip("-0.").replace(".", "").split("e")[0]) < SHORT
-
-
-def decimals(value: sp.Rational) -> list[sp.Rational]:
-    """A few decimals that add up to `value`, if the nearest one alone is short: 1 + 1e-99 is not to be read as 1."""
-    parts: list[sp.Rational] = []
-    rest = value
-    while rest and len(parts) < MAX_DECIMALS:
-        parts.append(sp.Rational(repr(float(rest))))
-        rest -= parts[-1]
-    return parts if not rest and len(parts) > 1 and is_short(repr(float(value))) else []
 
 
 def written(node: Node, outer: int = 0) -> str:

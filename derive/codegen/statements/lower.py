@@ -9,7 +9,6 @@ index of its own; any other sum is an elementwise product that is added up along
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache, reduce
 
 import sympy as sp
@@ -18,7 +17,7 @@ from sympy.codegen.cfunctions import expm1, log1p
 from derive.algebra.notation import Largest, N
 from derive.algebra.program import Equation, Tensor
 from derive.codegen.statements.accurate import HalfExp, Kernel, NormalCdf, Scaled, Size, Squared
-from derive.codegen.statements.arrays import Assign, Node, decimals, is_exact, name, number
+from derive.codegen.statements.arrays import Assign, Node, is_exact, name, number
 from derive.model.errors import DeriveError
 
 Axes = tuple[sp.Symbol, ...]
@@ -99,8 +98,6 @@ class _Lowering:
                 return number(expr)
             if _is_quotient(expr):
                 return Node("divide", (number(expr.p), number(expr.q)))
-            if parts := decimals(expr):
-                return reduce(_with, map(number, parts[1:]), number(parts[0]))
             return Node("number", text=repr(float(expr)))
         if expr == sp.pi:
             return name("np.pi")
@@ -310,12 +307,6 @@ def _reading_order(factor: sp.Expr) -> tuple[bool, bool, bool, bool, str]:
     entry = isinstance(factor, sp.Indexed)
     adjoint = entry and str(factor)[0] == "d"
     return (not factor.is_number, not isinstance(factor, sp.Symbol), not adjoint, not entry, str(factor))
-
-
-def _with(total: Node, part: Node) -> Node:
-    """A sum of numbers with one more."""
-    minus = part.text.startswith("-")
-    return Node("subtract" if minus else "add", (total, replace(part, text=part.text.removeprefix("-"))))
 
 
 def _is_quotient(value: sp.Rational) -> bool:
