@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy as sp
 
-from derive.algebra.update import GRADIENT, RATE, THETA, UpdateProgram, update_program
+from derive.algebra.update import GRADIENT, RATE, THETA, update_program
 from derive.codegen.statements.allocate import allocate
 from derive.codegen.statements.arrays import Assign, Node, name, written
 from derive.codegen.statements.faster import RULES, rewritten
@@ -17,7 +17,6 @@ from derive.codegen.statements.schedule import Instruction, flatten
 from derive.codegen.statements.views import Kept, with_constants
 from derive.codegen.training import clip_lines
 from derive.model.architecture import Architecture
-from derive.model.errors import DeriveError
 
 PART = 32768
 """Entries of theta that are updated at a time, where that takes several calls."""
@@ -32,7 +31,6 @@ def update(architecture: Architecture, style: str) -> dict[str, Any]:
     is the learning rate times the gradient already: where the update does nothing else with it.
     """
     program = update_program(architecture.optimizer)
-    _check_zeros(architecture.optimizer.name, program)
     folds = style == "fast" and architecture.clip is None and program.assignments == PLAIN
     vectors = tuple(state for state in program.states if state not in program.counters)
     whole = (sp.Symbol("P"),)
@@ -71,15 +69,6 @@ def update(architecture: Architecture, style: str) -> dict[str, Any]:
         "part_lines": body,
         "update_lines": [*clipped, *fetched, *counting, *body],
     }
-
-
-def _check_zeros(name: str, program: UpdateProgram) -> None:
-    """Raise DeriveError if a gradient that is 0 from the first step on, as relu's often is, is divided by 0."""
-    first = {sp.Symbol(vector, real=True): sp.Integer(vector in program.counters) for vector in (*program.states, "g")}
-    if any(value.xreplace(first).has(sp.nan, sp.zoo) for _, value in program.assignments):
-        raise DeriveError(
-            f"optimizer {name!r}: epsilon or epsilon_inside has to be positive, or a gradient of 0 is divided by 0"
-        )
 
 
 def _update_lines(statement: Assign, _: dict[str, Any], __: Kept) -> tuple[list[str], list[str]]:

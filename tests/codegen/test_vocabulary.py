@@ -306,28 +306,3 @@ def test_a_wrong_maximum_in_an_update_is_refuted(monkeypatch: pytest.MonkeyPatch
         changed = text.replace("np.maximum(0.999 * v, np.abs(g))", wrong)
         assert changed != text
         assert {v.label: v.verdict for v in audit(changed, architecture).verdicts}["step"] == "refuted"
-
-
-@pytest.mark.parametrize("style", tables.STYLES)
-@pytest.mark.parametrize(
-    "optimizer",
-    [
-        {"name": "adam", "beta2": 0.0},
-        {"name": "adamw", "beta1": 0.0, "beta2": 0.0},
-        {"name": "adam", "beta1": 0.99999},
-        {"name": "adam", "beta1": 1 - 2**-53, "beta2": 1 - 2**-53},
-    ],
-)
-def test_optimizers_with_constants_at_their_ends_are_proved(style: str, optimizer: dict[str, Any]) -> None:
-    """beta2 = 0 leaves the root of a number without entries; 1 - 0.99999**4 has more digits than a float."""
-    architecture = Architecture([2, 3, 2], ["relu", "identity"], optimizer=optimizer)
-    found = audit(emit(differentiate(architecture), style), architecture)
-    assert found.holds, [v for v in found.verdicts if not v.holds]
-
-
-@pytest.mark.parametrize("name", ["rmsprop", "adagrad", "adam", "adamw"])
-def test_without_an_epsilon_nothing_is_emitted(name: str) -> None:
-    """Where relu switches off, the gradient is 0 from the first step on, and so is what it is divided by."""
-    derivation = differentiate(Architecture([2, 3], ["relu"], optimizer={"name": name, "epsilon": 0.0}))
-    with pytest.raises(DeriveError, match="epsilon or epsilon_inside has to be positive"):
-        emit(derivation)

@@ -26,7 +26,7 @@ from derive.model.expression import Z
 def _rational(value: Any) -> sp.Rational:
     """The number that a Python or NumPy number, or a literal's text, is exactly."""
     number = value.item() if isinstance(value, np.generic | np.ndarray) else value
-    exact = isinstance(number, int | str)
+    exact = isinstance(number, int | str | sp.Rational)
     return sp.Rational(number) if exact else sp.Rational(Fraction(float(number)))
 
 
@@ -65,7 +65,7 @@ class StandIn:
         if isinstance(value, list | tuple):
             self.meter.spend(1 + len(value))
             return np.array([self.entries(each) for each in value], dtype=np.int64)
-        return np.asarray(self.neurons.constant(self.meant(value)), dtype=np.int64)
+        return np.asarray(self.neurons.constant(self.neurons.rational(_rational(value))), dtype=np.int64)
 
     def empty(self, shape: Any, dtype: Any = None, **_: Any) -> Any:
         """Memory with unknown contents: what reads it before it is written gets a random number."""
@@ -179,11 +179,7 @@ class StandIn:
 
     def number(self, value: Any) -> Any:
         """A plain number as an entry that stays one, not a residue that could be taken for a neuron's z."""
-        return np.asarray(self.neurons.handle(Local(None, self.meant(value))))
-
-    def meant(self, value: Any) -> sp.Rational:
-        """The number that a literal means; what was computed from such is exact, and no float that was written."""
-        return value if isinstance(value, sp.Rational) else self.neurons.rational(_rational(value))
+        return np.asarray(self.neurons.handle(Local(None, self.neurons.rational(_rational(value)))))
 
     def each(self, operation: Callable[..., Any], *arrays: Any) -> Any:
         """`operation` on every entry, after broadcasting."""

@@ -9,16 +9,11 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import sympy as sp
-from sympy.codegen.cfunctions import expm1
 
 from derive.codegen.forms.elementary import UndecidedError, normal
 from derive.codegen.statements.accurate import Size, meaning
-from derive.model.errors import FormulaError
 from derive.model.expression import Z
 from derive.model.kinks import breakpoints
-
-MAX_CHOICES = 3
-"""Of so many u is the sign chosen in a proof, each time both ways."""
 
 
 def branch_at(expr: sp.Expr, point: sp.Rational) -> sp.Expr:
@@ -50,10 +45,7 @@ def _holds(condition: sp.Basic, point: sp.Expr) -> bool:
 def kinks(*exprs: sp.Expr) -> list[sp.Expr]:
     """The points, in order, at which a branch of one of the expressions may change."""
     exprs = tuple(signed(expr)[0] for expr in exprs)
-    try:
-        points = {point for expr in exprs for point in breakpoints(expr)}
-    except FormulaError as error:
-        raise UndecidedError(str(error)) from error
+    points = {point for expr in exprs for point in breakpoints(expr)}
     for difference in _differences(exprs):
         if difference.is_polynomial(Z):
             points |= set(_roots(sp.Poly(difference, Z)))
@@ -102,50 +94,41 @@ def equal(left: sp.Expr, right: sp.Expr) -> bool:
         return False
 
 
-def signed(expr: sp.Expr, choices: int = MAX_CHOICES) -> tuple[sp.Expr, ...]:
-    """`expr` for u >= 0 and for u < 0, if choices in it depend on the sign of a u that is not told by comparing z.
+def signed(expr: sp.Expr) -> tuple[sp.Expr, ...]:
+    """`expr` for u >= 0 and for u < 0, if choices in it depend on the sign of a u = beta*z with a trained constant.
 
-    That is a u with a trained constant, as beta*z, or with functions of z, as exp(z) - 1. Two functions are equal if
-    both are equal everywhere, also where u has the other sign: nothing is asked of u.
+    Two functions are equal if both are equal everywhere, also where u has the other sign: nothing is asked of beta.
     """
-    compared = [relation.lhs - relation.rhs for relation in expr.atoms(sp.core.relational.Relational)]
     unknown = {
-        *(_shape(difference) for difference in _differences([expr]) if _untold(difference)),
-        *(_shape(size.args[0]) for size in expr.atoms(Size)),
-        *(_shape(difference) for difference in compared if _untold(difference) or sp.degree(difference, Z) > 1),
+        difference
+        for difference in (
+            *_differences([expr]),
+            *(size.args[0] for size in expr.atoms(Size)),
+            *(relation.lhs - relation.rhs for relation in expr.atoms(sp.core.relational.Relational)),
+        )
+        if difference.free_symbols - {Z}
     }
-    if not unknown or not choices:
+    if not unknown:
         return (expr,)
     u = min(unknown, key=lambda d: (d.could_extract_minus_sign(), str(d)))
-    return tuple(form for sign in (1, -1) for form in signed(_with_sign(expr, u, sign), choices - 1))
-
-
-def _shape(u: sp.Expr) -> sp.Expr:
-    """`u` without a factor that is a positive number."""
-    return sp.expand(u.replace(expm1, lambda v: sp.exp(v) - 1)).primitive()[1]
-
-
-def _untold(difference: sp.Expr) -> bool:
-    """Whether its sign is not told by where z lies between numbers that can be found."""
-    return bool(difference.free_symbols - {Z}) or not difference.is_polynomial(Z)
+    if not unknown <= {u, -u}:
+        return (expr,)
+    return tuple(_with_sign(expr, u, sign) for sign in (1, -1))
 
 
 def _with_sign(expr: sp.Expr, u: sp.Expr, sign: int) -> sp.Expr:
     """`expr` with its choices made as for u > 0 or u < 0."""
     if not expr.args:
         return expr
-
-    def side(difference: sp.Expr) -> int:
-        return {u: sign, -u: -sign}.get(_shape(difference), 0)
-
     if isinstance(expr, sp.core.relational.Relational):
-        told = side(expr.lhs - expr.rhs)
-        return expr if not told else sp.true if expr.func(told, 0) == True else sp.false  # noqa: E712
+        side = {u: sign, -u: -sign}.get(expr.lhs - expr.rhs)
+        return expr if side is None else sp.true if expr.func(side, 0) == True else sp.false  # noqa: E712
     arguments = [_with_sign(argument, u, sign) for argument in expr.args]
-    if isinstance(expr, sp.Abs | Size) and side(arguments[0]):
-        return side(arguments[0]) * arguments[0]
-    if isinstance(expr, sp.Max | sp.Min) and len(arguments) == 2 and (told := side(arguments[0] - arguments[1])):
-        return arguments[0 if (told > 0) == isinstance(expr, sp.Max) else 1]
+    if isinstance(expr, sp.Abs | Size) and arguments[0] in (u, -u):
+        return sign * u
+    if isinstance(expr, sp.Max | sp.Min) and len(arguments) == 2 and arguments[0] - arguments[1] in (u, -u):
+        larger = arguments[0] if (arguments[0] - arguments[1] == u) == (sign > 0) else arguments[1]
+        return larger if isinstance(expr, sp.Max) else arguments[0] + arguments[1] - larger
     return expr.func(*arguments)
 
 

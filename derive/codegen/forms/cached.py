@@ -15,7 +15,7 @@ import sympy as sp
 
 from derive.codegen.forms.branches import between, branch_at, kinks, pieces
 from derive.codegen.forms.elementary import UndecidedError, involved, normal
-from derive.codegen.forms.stable import sharpened, stable
+from derive.codegen.forms.stable import sharpened
 from derive.model.expression import Z
 
 A = sp.Symbol("a", real=True)
@@ -85,18 +85,18 @@ def _proved(form: sp.Expr, f: sp.Expr, order: int) -> bool:
     points = kinks(f, slope, derivative)
     for point in [*between(points), *points]:
         output = branch_at(f, point)
-        chosen = _branch_of(form, {A: output.subs(Z, point), Z: point}).subs({A: output, D: branch_at(slope, point)})
+        chosen = _branch_of(form, output.subs(Z, point)).subs({A: output, D: branch_at(slope, point)})
         difference = chosen - branch_at(derivative, point)
         if normal(difference.subs(Z, point) if point in points else difference).value != 0:
             return False
     return True
 
 
-def _branch_of(form: sp.Expr, values: dict[sp.Expr, sp.Expr]) -> sp.Expr:
-    """`form` with the branches that apply where a and z have these values."""
+def _branch_of(form: sp.Expr, value: sp.Expr) -> sp.Expr:
+    """`form` with the branches that apply where a is `value`."""
 
     def branch(*pieces: sp.Basic) -> sp.Expr:
-        return next(e for e, condition in pieces if condition == True or condition.subs(values))  # noqa: E712
+        return next(e for e, condition in pieces if condition == True or condition.subs(A, value))  # noqa: E712
 
     return form.replace(sp.Piecewise, branch)
 
@@ -160,34 +160,17 @@ def _safe(expr: sp.Expr) -> bool:
 
 
 def _restated(f: sp.Expr, condition: sp.Basic) -> sp.Basic | None:
-    """A condition on z as one on a: z <= c becomes a <= f(c), where f is on that side of f(c) on both sides.
-
-    Where a is rounded so that it does not tell, z stays compared.
-    """
+    """A condition on z as one on a: z <= c becomes a <= f(c), where f is on that side of f(c) on both sides."""
     if condition == sp.true:
         return sp.true
     c, step = condition.rhs, sp.Symbol("step", positive=True)
     here = branch_at(f, c).subs(Z, c)
     left, right = (_sign(sp.expand(_beside(f, c, side).subs(Z, c + side * step) - here), step) for side in (-1, 1))
     if isinstance(condition, sp.Le) and left in (-1, 0) and right == 1:
-        stated = sp.Le(A, here)
-    elif isinstance(condition, sp.Lt) and left == -1 and right in (0, 1):
-        stated = sp.Lt(A, here)
-    else:
-        return None
-    return stated if all(_tells(_beside(f, c, side), c) for side in (-1, 1)) else condition
-
-
-def _tells(branch: sp.Expr, c: sp.Expr) -> bool:
-    """Whether a branch of f, rounded, still tells the side of z = c that z lies on: 1 + z and z**2 do not at c = 0.
-
-    What rounding takes from its terms has to be no more than what a rounding of z changes: at c = 0 all have to vanish.
-    """
-    if not branch.has(Z):
-        return True
-    terms = sp.Add.make_args(stable(branch))
-    slope = abs(branch.diff(Z).subs(Z, c))
-    return bool(slope > 0 and all(abs(term.subs(Z, c)) <= slope * abs(c) for term in terms))
+        return sp.Le(A, here)
+    if isinstance(condition, sp.Lt) and left == -1 and right in (0, 1):
+        return sp.Lt(A, here)
+    return None
 
 
 def _beside(f: sp.Expr, c: sp.Expr, side: int) -> sp.Expr:

@@ -86,18 +86,13 @@ def _units(expr: sp.Expr) -> dict[sp.Expr, sp.Rational]:
     """
     units: dict[sp.Expr, sp.Rational] = {}
     largest: dict[sp.Expr, sp.Rational] = {}
-    for exponential in expr.atoms(sp.exp, type(sp.E)):
-        for term in sp.Add.make_args(sp.expand(exponential.as_base_exp()[1])):
+    for exponential in expr.atoms(sp.exp):
+        for term in sp.Add.make_args(sp.expand(exponential.args[0])):
             number, monomial = term.as_coeff_Mul()
-            if number.is_Rational and all(map(_is_power, sp.Mul.make_args(monomial))):
+            if number.is_Rational and monomial.is_polynomial(Z) and not monomial.has(sp.Function):
                 units[monomial] = common_unit([abs(number), units.get(monomial, sp.S.Zero)])
                 largest[monomial] = max(abs(number), largest.get(monomial, sp.S.Zero))
     return {monomial: unit for monomial, unit in units.items() if largest[monomial] <= MAX_POWER * unit}
-
-
-def _is_power(factor: sp.Expr) -> bool:
-    """Whether a factor of a monomial is a power of z or an exponential, or a number."""
-    return isinstance(factor, sp.exp) or (factor.is_polynomial(Z) and not factor.has(sp.Function))
 
 
 def common_unit(numbers: Iterable[sp.Rational]) -> sp.Rational:
@@ -118,8 +113,8 @@ class _Walk:
         return symbol
 
     def visit(self, expr: sp.Expr) -> sp.Expr:
-        if isinstance(expr, sp.exp) or expr == sp.E:
-            return self.exponential(expr.as_base_exp()[1])
+        if isinstance(expr, sp.exp):
+            return self.exponential(expr.args[0])
         if isinstance(expr, sp.log):
             return self.logarithm(expr.args[0])
         if isinstance(expr, sp.Pow) and not (expr.exp.is_Integer and abs(expr.exp) <= MAX_POWER):
@@ -131,7 +126,7 @@ class _Walk:
             arguments = [self.meaning(self.reduced(a)) for a in expr.args]
             return self.kernel(expr.func(*arguments, evaluate=False))
         if expr.is_number and not expr.is_Rational and not expr.args:
-            return self.kernel(expr)  # pi: transcendental, so without relations
+            return self.kernel(expr)  # pi, E: transcendental, so without relations
         return expr.func(*(self.visit(a) for a in expr.args)) if expr.args else expr
 
     def reduced(self, expr: sp.Expr) -> sp.Expr:
@@ -145,12 +140,12 @@ class _Walk:
     def exponential(self, argument: sp.Expr) -> sp.Expr:
         """exp(argument): powers of units' exponentials, what is inside logarithms, and a kernel for the rest.
 
-        A fraction over a sum is not taken apart: z/2 + z*tanh(z)/2 and z/(1 + exp(-2*z)) are one kernel.
+        A fraction is not taken apart: z/2 + z*tanh(z)/2 and z/(1 + exp(-2*z)) are one kernel.
         """
         result, rest = sp.S.One, sp.S.Zero
         parts = [(term, *term.as_coeff_Mul()) for term in sp.Add.make_args(sp.expand(argument))]
         others = sp.Add(*(term for term, number, part in parts if not (isinstance(part, sp.log) and number.is_Integer)))
-        whole = not others.is_polynomial(Z) and sp.fraction(self.reduced(others))[1].is_Add
+        whole = not others.is_polynomial(Z) and bool(sp.fraction(self.reduced(others))[1].free_symbols)
         for term, number, monomial in parts:
             if isinstance(monomial, sp.log) and number.is_Integer:
                 result *= self.visit(monomial.args[0]) ** number
@@ -180,7 +175,6 @@ class _Walk:
                 result += sign * power * (sp.log(prime) if prime == 1 else self.kernel(sp.log(prime)))
             for factor, power in factors:
                 meaning = self.meaning(factor)
-                logarithm = sp.log(meaning)
-                inner = self.kernel(logarithm) if isinstance(logarithm, sp.log) else self.visit(logarithm)
+                inner = self.visit(meaning.args[0]) if isinstance(meaning, sp.exp) else self.kernel(sp.log(meaning))
                 result += sign * power * inner
         return result

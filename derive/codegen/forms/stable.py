@@ -83,13 +83,7 @@ def _within(expr: sp.Expr, bounded: sp.Expr) -> sp.Expr:
 
 def _smooth(expr: sp.Expr) -> sp.Expr:
     """A stable form of an expression without branches."""
-    written = _in_exponentials(expr)
-    result = _composed(written)
-    return result if result != written or written == expr else _composed(expr)  # tanh in exponentials only if it helps
-
-
-def _composed(expr: sp.Expr) -> sp.Expr:
-    """The rules for quotients and logarithms, applied to `expr` and to what it is a function of."""
+    expr = _in_exponentials(expr)
     if not expr.has(sp.exp, sp.log, sp.sinh, sp.cosh):
         return expr
     inner: dict[sp.Expr, sp.Expr] = {}
@@ -105,13 +99,9 @@ def _composed(expr: sp.Expr) -> sp.Expr:
 
 
 def _in_exponentials(expr: sp.Expr) -> sp.Expr:
-    """Rule: tanh is written in exponentials where it cancels against a number, is taken of a logarithm, or of an
-    exponential beside another."""
+    """Rule: tanh is written in exponentials where it cancels against a number, or is taken of a logarithm."""
     if not expr.has(sp.tanh):
         return expr
-    towers = {function: E for function in expr.atoms(sp.tanh) if function.has(sp.exp)}
-    if towers and expr.xreplace(towers).has(sp.exp):
-        return sp.together(expr.rewrite(sp.tanh, sp.exp))  # what grows there may be cut off by what is in the tanh
     if expr.is_Add:
         number = expr.args[0]
         for term in expr.args[1:]:
@@ -128,10 +118,7 @@ def _in_exponentials(expr: sp.Expr) -> sp.Expr:
 
 
 def _in_exponential(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
-    """`expr` as a rational function of E = exp(u) and the exponent u; None if there is no single u.
-
-    Of exponentials within exponentials the outermost decide; others are coefficients then.
-    """
+    """`expr` as a rational function of E = exp(u) and the exponent u; None if there is no single u."""
     expr = expr.rewrite((sp.sinh, sp.cosh), sp.exp) if expr.has(sp.sinh, sp.cosh) else expr
     multiples = _multiples(expr)
     if not multiples:
@@ -139,96 +126,64 @@ def _in_exponential(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
         multiples = _multiples(expr)
     if not multiples:
         return None
-    step = common_unit(abs(c) for c, _ in multiples.values())
-    if max(abs(c) for c, _ in multiples.values()) > MAX_POWER * step:
+    step = common_unit(abs(c) for c, _ in multiples)
+    if max(abs(c) for c, _ in multiples) > MAX_POWER * step:
         return None
-    replaced = expr.xreplace({exponential: E ** (c / step) for exponential, (c, _) in multiples.items()})
+    unit = step * multiples[0][1]
+    replaced = expr.replace(lambda e: isinstance(e, sp.exp) and e.has(Z), lambda e: E ** sp.cancel(e.args[0] / unit))
     rational = sp.together(replaced)
-    unit = step * next(iter(multiples.values()))[1]
     return (rational, unit) if rational.is_rational_function(E) else None
 
 
-def _multiples(expr: sp.Expr) -> dict[sp.Expr, tuple[sp.Rational, sp.Expr]]:
-    """The outermost exponentials in `expr`, with exponents as rational multiples of one u; none if they are not."""
-    exponentials = sorted((e for e in expr.atoms(sp.exp) if e.has(Z)), key=lambda e: sp.default_sort_key(e.args[0]))
-    highest = max(map(_storeys, exponentials), default=0)
-    exponents = {e: e.args[0] for e in exponentials if _storeys(e) == highest}
+def _multiples(expr: sp.Expr) -> list[tuple[sp.Rational, sp.Expr]]:
+    """The exponents in `expr` as rational multiples of one u; none if they are not."""
+    exponents = sorted((e.args[0] for e in expr.atoms(sp.exp) if e.has(Z)), key=sp.default_sort_key)
     if not exponents:
-        return {}
-    coefficient, shape = next(iter(exponents.values())).as_independent(Z, as_Add=False)
+        return []
+    coefficient, shape = exponents[0].as_independent(Z, as_Add=False)
     unit = shape if coefficient.is_Rational else coefficient * shape
     unit = -unit if unit.could_extract_minus_sign() else unit
-    ratios = {e: sp.cancel(exponent / unit) for e, exponent in exponents.items()}
-    return {e: (ratio, unit) for e, ratio in ratios.items()} if all(r.is_Rational for r in ratios.values()) else {}
-
-
-def _storeys(expr: sp.Expr) -> int:
-    """How many exponentials of z stand within one another."""
-    return max(map(_storeys, expr.args), default=0) + (isinstance(expr, sp.exp) and expr.has(Z))
+    ratios = [sp.cancel(exponent / unit) for exponent in exponents]
+    return [(ratio, unit) for ratio in ratios] if all(ratio.is_Rational for ratio in ratios) else []
 
 
 def _quotient(expr: sp.Expr) -> sp.Expr:
-    """Rule: P(E)/Q(E) in powers of t = exp(-|u|), separately for u >= 0 and u < 0.
-
-    Where it grows like a power of E, that power stands before the rest, which is bounded.
-    """
+    """Rule: P(E)/Q(E) in powers of t = exp(-|u|), separately for u >= 0 and u < 0."""
     found = _in_exponential(expr)
     if found is None:
         return expr
     rational, u = found
     top, bottom = sp.fraction(sp.cancel(rational))
-    [((least,), last), *more] = sp.Poly(bottom, E).terms()
-    if not more:  # it grows like an exponential or is one: nothing to divide out
-        terms = [(power - least, c / last) for (power,), c in sp.Poly(top, E).terms()]
-        grows = any(_storeys(c) for _, c in terms)
-        return sp.Add(*(_joined(c, power, u) for power, c in terms)).subs(T, sp.exp(u)) if grows else expr
+    if not bottom.has(E):
+        return expr  # it grows like an exponential or is one: nothing to divide out
+    degree = max(sp.degree(top, E), sp.degree(bottom, E))
+    if sp.degree(bottom, E) < degree or bottom.subs(E, 0) == 0:
+        return expr
     scale = sp.LC(bottom, E)
-    if not scale.is_Rational and not (scale.has(Z) and _sums(scale)):
+    if not scale.is_Rational and not scale.has(Z):
         top, bottom = (sp.expand(part / scale) for part in (top, bottom))
+    common = sp.igcd(*(power for part in (top, bottom) for (power,), _ in sp.Poly(part, E).terms()))
     top, bottom = (sp.Poly(part, E) for part in (top, bottom))
-    common = sp.igcd(*(power for part in (top, bottom) for (power,) in part.monoms()))
-    u = u * common
-    top, bottom = ([(power // common, c) for (power,), c in part.terms()] for part in (top, bottom))
-    told = _has_sign_of_z(u)
-    fall = u if (-u).is_nonnegative else -u if u.is_nonnegative else -_absolute(u)
-    sides = []
-    for end in (min, max):  # the largest term of Q where u < 0 and where u >= 0
-        first = end(power for power, _ in bottom)
-        growth = end(end(power for power, _ in top) - first, 0)
-        parts = (_falling(top, first + growth, fall), _falling(bottom, first, fall))
-        sides.append((parts[0] * sp.exp(growth * u), parts[1]))
-    below, above = sides
+    degree, u = degree // common, u * common
+    below, above = (
+        [
+            sp.factor_terms(sp.Add(*(c * T ** (abs(first - power // common)) for (power,), c in part.terms())))
+            for part in (top, bottom)
+        ]
+        for first in (0, degree)
+    )
     if (-u).is_nonnegative:
         return (below[0] / below[1]).subs(T, sp.exp(u))
     if u.is_nonnegative:
         return (above[0] / above[1]).subs(T, sp.exp(-u))
-    positive = Z >= 0 if told else u >= 0
-    t = sp.exp(fall)
+    if not _has_sign_of_z(u) and not u.free_symbols - {Z}:
+        return expr
+    positive = Z >= 0 if _has_sign_of_z(u) else u >= 0
+    t = sp.exp(-_absolute(u))
     if sp.expand(above[1] - below[1]) == 0:
         numerator = sp.Piecewise((above[0], positive), (below[0], True))
         return (numerator / below[1]).subs(T, t)
     return sp.Piecewise((above[0] / above[1], positive), (below[0] / below[1], True)).subs(T, t)
-
-
-def _falling(terms: list[tuple[int, sp.Expr]], first: int, fall: sp.Expr) -> sp.Expr:
-    """The sum of c*T**|first - power|, where T = exp(fall)."""
-    return sp.factor_terms(sp.Add(*(_joined(c, abs(first - power), fall) for power, c in terms)))
-
-
-def _joined(factor: sp.Expr, power: int, fall: sp.Expr) -> sp.Expr:
-    """factor*T**power, where T = exp(fall); in one exponential with those of the factor, which may grow as it falls."""
-    if not power or not factor.has(sp.exp):
-        return factor * T**power
-    if _sums(sp.denom(factor)):
-        return _quotient(factor) * T**power
-    terms = (sp.Mul.make_args(term) for term in sp.Add.make_args(sp.expand(factor)))
-    pairs = (sp.sift(term, lambda part: isinstance(part, sp.exp), binary=True) for term in terms)
-    return sp.Add(*(sp.Mul(*rest) * sp.exp(sum(e.args[0] for e in es) + power * fall) for es, rest in pairs))
-
-
-def _sums(expr: sp.Expr) -> bool:
-    """Whether a factor of it is a sum, or a power of one."""
-    return any(factor.as_base_exp()[0].is_Add for factor in sp.Mul.make_args(expr))
 
 
 def _logarithm(argument: sp.Expr) -> sp.Expr:
@@ -238,7 +193,7 @@ def _logarithm(argument: sp.Expr) -> sp.Expr:
         return sp.log(_smooth(argument))
     rational, u = found
     top, bottom = sp.fraction(sp.cancel(rational))
-    if not (top.is_polynomial(E) and bottom.is_polynomial(E)):
+    if not _has_sign_of_z(u) or not (top.is_polynomial(E) and bottom.is_polynomial(E)):
         return sp.log(_smooth(argument))
     logarithm, below, above = sp.S.Zero, 0, 0  # below * u and above * u: the largest terms for u < 0 and u > 0
     for part, sign in ((top, 1), (bottom, -1)):
@@ -260,20 +215,20 @@ def _log_polynomial(polynomial: sp.Poly, u: sp.Expr) -> tuple[sp.Expr, int, int]
     t = sp.exp(-_absolute(u))
     above = sp.log(last) + log1p(sum(c / last * t ** (highest - k) for k, c in terms[:-1]))
     below = sp.log(first) + log1p(sum(c / first * t ** (k - lowest) for k, c in terms[1:]))
-    rest = above if above == below else sp.Piecewise((below, (Z if _has_sign_of_z(u) else u) <= 0), (above, True))
+    rest = above if above == below else sp.Piecewise((below, Z <= 0), (above, True))
     return rest, lowest, highest
 
 
 def _has_sign_of_z(u: sp.Expr) -> bool:
-    """Whether u is nowhere negative where z is positive, nor positive where z is negative: z itself, 3*z/2, z**3."""
-    return bool(u.is_polynomial(Z) and sp.expand(u / Z).is_nonnegative)
+    """Whether u is positive where z is, and negative where z is: z itself, 3*z/2, z + z**3."""
+    return bool(u.is_polynomial(Z) and sp.expand(u / Z).is_positive)
 
 
 def _absolute(u: sp.Expr) -> sp.Expr:
     """|u|, for a polynomial with the sign of z as a polynomial in |z|."""
     if _has_sign_of_z(u) and sp.expand(u + u.subs(Z, -Z)) == 0:
         return u.subs(Z, sp.Abs(Z))
-    if u.free_symbols - {Z} or not u.is_polynomial(Z):
+    if u.free_symbols - {Z}:
         return Size(u)
     number, shape = u.as_independent(Z, as_Add=False)
     return abs(number) * sp.Abs(shape)
