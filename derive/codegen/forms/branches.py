@@ -83,7 +83,8 @@ def between(points: list[sp.Expr]) -> list[sp.Rational]:
     if not points:
         return [sp.Rational(1, 3)]
     inner = [sp.nsimplify((a + b) / 2, rational=True) for a, b in pairwise(points)]
-    return [sp.floor(points[0]) - sp.Rational(4, 3), *inner, sp.ceiling(points[-1]) + sp.Rational(4, 3)]
+    low, high = (sp.Integer(limit(sp.N(point))) for limit, point in ((sp.floor, points[0]), (sp.ceiling, points[-1])))
+    return [low - sp.Rational(4, 3), *inner, high + sp.Rational(4, 3)]
 
 
 def equal(left: sp.Expr, right: sp.Expr) -> bool:
