@@ -161,7 +161,7 @@ def changed(text: str, architecture: Architecture) -> list[str]:
     found = _definitions(text)
     style = "fast" if "_sweep" in found else "readable"
     emitted = _definitions(_text(architecture, style))
-    twice = [name for name, statements in found.items() if len(statements) > 1]
+    twice = [name for name in emitted if len(found.get(name, ())) > 1]
     different = {
         name for name in (*FRAME, *twice, *called(_text(architecture, style))) if found.get(name) != emitted.get(name)
     }
