@@ -92,8 +92,8 @@ class Shared:
 
     def _make(self) -> None:
         """Compute those of the chunks to keep that are not there."""
-        missing = [chunk for chunk, kept in self._kept.items() if kept is None]
-        self._kept |= dict(zip(missing, persisted(self.cluster, missing), strict=True))
+        if missing := [chunk for chunk, kept in self._kept.items() if kept is None]:
+            self._kept |= dict(zip(missing, persisted(self.cluster, missing), strict=True))
 
     def _send(self) -> None:
         """Put the text on the cluster; under another name if it was there, so that nothing is left of what was lost."""

@@ -21,6 +21,7 @@ from derive.model.activation import Activation
 from derive.model.architecture import Architecture
 from derive.model.errors import DeriveError
 from derive.model.specification import from_toml, to_toml
+from derive.model.training import Pace
 from derive.sklearn.data import no_dates, no_mask, weighted
 from derive.sklearn.settings import Settings, checked, known
 
@@ -111,7 +112,7 @@ class Network(BaseEstimator):
 
     def _fit_batches(self, samples: Samples, settings: Settings) -> str:
         """Train by epochs; why that ended early, "" if it did not."""
-        warm_up = int(dict(self.architecture_.schedule.constants)["warm_up"])
+        warm_up = int(dict(Pace.of(known(self.learning_rate)).constants)["warm_up"])
         if settings.max_iter < warm_up:
             raise DeriveError(f"max_iter is {settings.max_iter}; expected at least {warm_up}, the schedule's warm_up")
         held_out = None

@@ -165,10 +165,10 @@ def judge(line: Line, architecture: Architecture, layout: Layout, earlier: Itera
         followed = _followed(own, line.terms, labels)
         return Grade("correct", None, read_as, right(read_as, corrected, followed, line.only), corrected)
     answer = line.terms.get(wrong)
-    modulo = line.fits and answer is not None and benches[wrong].is_right(asked.base, wrong, answer)  # names go by that
-    found = (
-        NOTHING if answer is None or modulo else recognise(line, wrong, answer, benches[wrong], architecture, layout)
-    )
+    if answer is None or (line.fits and _is_large(answer) and benches[wrong].is_right(asked.base, wrong, answer)):
+        found = NOTHING  # names go by residues, to which it is right
+    else:
+        found = recognise(line, wrong, answer, benches[wrong], architecture, layout)
     truth = None if own[wrong] or not truths else plain.truth(asked.base, wrong)[0]
     if line.fits and not found.tags and _open(answer, truth, architecture, layout):
         reason = "not all identities of the functions in it are known here"
@@ -220,11 +220,16 @@ def _open(answer: Term | None, truth: Term | None, architecture: Architecture, l
     return truth is None or not differ(architecture, layout, answer, truth)
 
 
+def _is_large(term: Term) -> bool:
+    """Whether a number in it is large enough to make a multiple of the prime."""
+    return any(part.number > LARGE for part in term.walk())
+
+
 def _is_right(own: Bench, plain: Bench, layout: Layout, base: str, layer: int, term: Term) -> bool:
     """Whether a line is right as it follows from the earlier ones, or right altogether."""
     if own.is_right(base, layer, term):
-        large = own is plain and any(part.number > LARGE for part in term.walk())
-        return not large or not differ(plain.derivation.architecture, layout, term, leaf(base, layer))
+        looked_at = own is plain and _is_large(term)
+        return not looked_at or not differ(plain.derivation.architecture, layout, term, leaf(base, layer))
     if own is not plain and (plain.is_right(base, layer, term) or own.gives(base, layer, term, plain)):
         return True
     ordered = any(part.head in ORDERED for part in term.walk())

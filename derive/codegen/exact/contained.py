@@ -39,18 +39,14 @@ def foreign(text: str, architecture: Architecture) -> list[str]:
 
     Statements that stand in derive's own text are left out: `train`, for one, reaches files.
     """
-    written = _written(architecture)
     equations, around = _vocabulary(architecture, True), _vocabulary(architecture, False)
-    tree = syntax(text)
-    own = _defined(tree)
-    framed = _framed(architecture)
+    own = _defined(syntax(text))
     found = {
         f"{kind} {word}".rstrip() + f" in line {getattr(node, 'lineno', 1)}": None
-        for statement in tree.body
-        if ast.dump(statement) not in written
+        for statement, framed in _unwritten(text, architecture)
         for node in ast.walk(statement)
         for kind, word in _words(node, own)
-        if (kind, word) not in (around if defined(statement) in framed else equations)
+        if (kind, word) not in (around if framed else equations)
     }
     return list(found)
 
@@ -61,14 +57,12 @@ def own_numbers(text: str, architecture: Architecture) -> list[str]:
     An audit tries some points, sizes and numbers of samples, modulo a prime. What begins beyond these, as
     `if N > 50`, and a multiple of the prime would not be seen; either takes such a number.
     """
-    written, framed = _written(architecture), _framed(architecture)
-    known = {*SMALL, *(value for each in written_for(architecture) for _, value in _numbers(syntax(each)))}
     found = {
         f"{value} in line {line}": None
-        for statement in syntax(text).body
-        if ast.dump(statement) not in written and defined(statement) not in framed
+        for statement, framed in _unwritten(text, architecture)
+        if not framed
         for line, value in _numbers(statement)
-        if value not in known
+        if value not in _known_numbers(architecture)
     }
     return list(found)
 
@@ -79,6 +73,19 @@ def _numbers(tree: ast.AST) -> Iterator[tuple[int, str]]:
         match node:
             case ast.Constant(value=int() | float()) | ast.BinOp(left=ast.Constant(), right=ast.Constant()):
                 yield node.lineno, ast.unparse(node)
+
+
+@lru_cache(maxsize=16)
+def _known_numbers(architecture: Architecture) -> frozenset[str]:
+    written = written_for(architecture)
+    return frozenset((*SMALL, *(value for text in written for _, value in _numbers(syntax(text)))))
+
+
+@lru_cache(maxsize=4)
+def _unwritten(text: str, architecture: Architecture) -> tuple[tuple[ast.stmt, bool], ...]:
+    """The statements that derive does not write, and whether each is compared with what it does, word for word."""
+    written, framed = _written(architecture), _framed(architecture)
+    return tuple((s, defined(s) in framed) for s in syntax(text).body if ast.dump(s) not in written)
 
 
 @lru_cache(maxsize=16)
