@@ -64,7 +64,8 @@ class _Local:
             or value.has(sp.Piecewise)
         ):
             return None
-        written = _cancelled(self.folded(self.unfolded(value)))
+        plain = self.unfolded(value)
+        written = _cancelled(self.folded(plain))
         if sp.count_ops(written) > MAX_SIZE:
             return None
         self.known[equation.tensor.name] = replace(equation, value=written)
@@ -72,7 +73,11 @@ class _Local:
         best = _factored(self.refolded(written))
         if any(len(total.limits) > 1 or total.function.has(sp.Sum) for total in best.atoms(sp.Sum)):
             return None  # a double sum, where what it was had the inner one by name
-        return best if adjoints and sp.count_ops(best) < self.cost[equation.tensor.name] else None
+        if not adjoints or sp.count_ops(best) >= self.cost[equation.tensor.name]:
+            return None
+        if plain.has(sp.Sum) or _denominator(plain) != _denominator(written):
+            return best
+        return plain  # nothing cancels, and its factors may have been chosen with care
 
     def unfolded(self, expr: sp.Expr) -> sp.Expr:
         """`expr` with its adjoints and the parts of the activation written out, but not within functions."""
@@ -129,6 +134,11 @@ class _Local:
             if replaced.has(symbol):
                 expr = sp.factor_terms(replaced.xreplace({symbol: equation.target}))
         return expr
+
+
+def _denominator(expr: sp.Expr) -> sp.Expr:
+    """What `expr` is divided by, but for numbers."""
+    return sp.fraction(sp.together(expr))[1].as_coeff_Mul()[1]
 
 
 def _factored(expr: sp.Expr) -> sp.Expr:

@@ -22,6 +22,7 @@ OWN = {
     "sqrt(3)": Activation("gained", "sqrt(3) * max(z, 0)"),
     "sqrt(2)": Activation("normed", "sqrt(2) * max(z, 0)"),
     "sqrt(2/3)": Activation("scaled", "sqrt(2/3) * z / (1 + exp(-z))"),
+    "erf at a kink": Activation("erfs", "erf(z/2) + min(z/2, 1)"),
     "a 0 that does not look like one": Activation("hidden", "max(z, 0) - z - expm1(-(pi)**2)"),
     "conditions of conditions": Activation("bent", "asinh(min(0.1*z, 1) * abs(z/3))"),
 }

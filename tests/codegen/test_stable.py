@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from derive.algebra.gradient import differentiate
-from derive.codegen.emit import emit
+from derive.codegen.emit import emit, load
 from derive.codegen.forms.branches import equal, pieces
 from derive.codegen.forms.cached import A, _sign, from_output
 from derive.codegen.forms.elementary import normal
@@ -110,6 +110,49 @@ def test_with_branches_too(name: str, at: sp.Expr, slope: sp.Expr) -> None:
     assert found is not None
     assert not found.has(Z)
     assert found.subs(A, at) == slope
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "right"),
+    [
+        ("1000000000000 + where(z > 0, z, 0.1*z)", 0.1, 1.0),
+        ("1/(1 + exp(-z*abs(z)))", 5e-9, 5e-9),
+        ("where(z > 0, z, exp(z) - 1) - 3", 1.0, 1.0),
+        ("where(z > 0, z, 2*z)", 2.0, 1.0),
+    ],
+)
+def test_the_branch_is_that_of_z_next_to_a_kink(text: str, left: float, right: float) -> None:
+    """Where a is rounded so that it is the same on both sides, z is compared."""
+    module = load(emit(differentiate(Architecture((1, 1), [Activation("own", text)]))))
+    slopes = module.jacobian(np.array([1.0, 0.0]), np.array([[-1e-8], [1e-8]])).ravel()
+    assert slopes == pytest.approx([left, right], rel=1e-7)
+
+
+@pytest.mark.parametrize(("text", "by"), [("where(z > 0, z, 2*z)", A), ("3 + where(z > 0, z, 2*z)", Z)])
+def test_a_kink_is_looked_for_in_the_output_only_where_it_tells(text: str, by: sp.Symbol) -> None:
+    form = from_output(read_expression(text, {"z": Z}))
+    assert form is not None
+    assert form.free_symbols == {by}
+
+
+@pytest.mark.parametrize("text", ["tanh(z) + 1000000", "tanh(z)/3 - 5", "exp(z) - 100", "1/(1 + exp(-z)) + 64"])
+def test_an_output_that_rounding_takes_digits_from_does_not_give_the_slope(text: str) -> None:
+    """tanh(z) + 1000000 is rounded to 1e-10, and so would be its slope."""
+    own = Activation("own", text)
+    assert from_output(own.formula) is None
+    module = load(emit(differentiate(Architecture((1, 1), [own]))))
+    z = np.array([[0.5]])
+    exact = sp.lambdify(Z, own.formula.diff(Z), "mpmath")(0.5)
+    assert module.jacobian(np.array([1.0, 0.0]), z).item() == pytest.approx(float(exact), rel=4e-16)
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "lecun_tanh"])
+@pytest.mark.parametrize("style", ["fast", "readable"])
+def test_the_slope_of_a_saturated_output_is_zero(name: str, style: str) -> None:
+    """Not 1e-16: an input of 1e13 would make a gradient of that."""
+    module = load(emit(differentiate(Architecture((1, 1), [name])), style))
+    _, gradient = module.loss_and_gradient(np.array([1.0, 0.0]), np.array([[1e13]]), np.array([[0.5]]))
+    assert not gradient.any()
 
 
 def test_softplus_uses_expm1_of_the_output() -> None:

@@ -19,7 +19,7 @@ from derive.model.kinks import breakpoints
 def branch_at(expr: sp.Expr, point: sp.Rational) -> sp.Expr:
     """`expr` as it reads around z = `point`: every |u|, max, min and where replaced by its branch."""
     if isinstance(expr, sp.Piecewise):
-        return branch_at(next(value for value, condition in expr.args if _holds(condition, point)), point)
+        return branch_at(next(value for value, condition in expr.args if holds(condition, point)), point)
     if not expr.args or not expr.has(sp.Piecewise, sp.Abs, sp.Max, sp.Min):
         return expr
     arguments = [branch_at(argument, point) for argument in expr.args]
@@ -31,7 +31,7 @@ def branch_at(expr: sp.Expr, point: sp.Rational) -> sp.Expr:
     return expr.func(*arguments)
 
 
-def _holds(condition: sp.Basic, point: sp.Expr) -> bool:
+def holds(condition: sp.Basic, point: sp.Expr) -> bool:
     """Whether a condition on z holds at a point. Raises UndecidedError."""
     stands = condition.subs(Z, point)
     if stands in (sp.true, sp.false):

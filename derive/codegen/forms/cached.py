@@ -13,9 +13,10 @@ from functools import cache
 
 import sympy as sp
 
-from derive.codegen.forms.branches import between, branch_at, kinks, pieces
+from derive.codegen.forms.branches import between, branch_at, holds, kinks, pieces
 from derive.codegen.forms.elementary import UndecidedError, involved, normal
-from derive.codegen.forms.stable import sharpened
+from derive.codegen.forms.stable import sharpened, stable
+from derive.codegen.statements.accurate import meaning
 from derive.model.expression import Z
 
 A = sp.Symbol("a", real=True)
@@ -28,6 +29,9 @@ _X = sp.Symbol("x", positive=True)
 
 MAX_DEGREE = 8
 """In the generator: a resultant of polynomials of higher degrees takes for ever, and has no factor linear in d."""
+MAX_LOSS = 10
+"""How many roundings of the slope a rounding of the output may cost; a tanh costs 4."""
+_SAMPLES = tuple(sp.Rational(n, 2) for n in (-20, -6, -2, -1, 0, 1, 2, 6, 20))
 MAX_OPERATIONS = 16
 """In an expression whose sign is asked for; those of the table have up to 5, and SymPy takes seconds for 50."""
 
@@ -85,18 +89,18 @@ def _proved(form: sp.Expr, f: sp.Expr, order: int) -> bool:
     points = kinks(f, slope, derivative)
     for point in [*between(points), *points]:
         output = branch_at(f, point)
-        chosen = _branch_of(form, output.subs(Z, point)).subs({A: output, D: branch_at(slope, point)})
+        chosen = _branch_of(form, output, point).subs({A: output, D: branch_at(slope, point)})
         difference = chosen - branch_at(derivative, point)
         if normal(difference.subs(Z, point) if point in points else difference).value != 0:
             return False
     return True
 
 
-def _branch_of(form: sp.Expr, value: sp.Expr) -> sp.Expr:
-    """`form` with the branches that apply where a is `value`."""
+def _branch_of(form: sp.Expr, output: sp.Expr, point: sp.Expr) -> sp.Expr:
+    """`form` with the branches that apply at z = `point`, where a is `output`."""
 
     def branch(*pieces: sp.Basic) -> sp.Expr:
-        return next(e for e, condition in pieces if condition == True or condition.subs(A, value))  # noqa: E712
+        return next(value for value, condition in pieces if holds(condition.subs(A, output), point))
 
     return form.replace(sp.Piecewise, branch)
 
@@ -124,10 +128,43 @@ def _candidates(f: sp.Expr, slope: sp.Expr) -> Iterator[sp.Expr]:
         for factor, _ in sp.factor_list(eliminated)[1]:
             if sp.degree(factor, D) == 1:
                 found = sp.expand(sp.cancel(-factor.subs(D, 0) / factor.coeff(D, 1)))
-                power = sp.factor(found)  # before exp(a) stands in it, which may have a high power
-                candidate = (power if power.is_Pow else sp.factor_terms(found)).subs(_X, back[1])
-                if _safe(candidate) and normal(candidate.subs(A, f) - slope).value == 0:
+                candidate = _written(found).subs(_X, back[1])
+                if _safe(candidate) and _keeps(candidate, f) and normal(candidate.subs(A, f) - slope).value == 0:
                     yield candidate
+
+
+def _written(found: sp.Expr) -> sp.Expr:
+    """A polynomial as a power, or by its roots, where its coefficients would be rounded: 0 where f saturates.
+
+    1.7159*tanh(z) ends at the root 1.7159, as a float too, where the two terms of 1.7159 - a**2/1.7159 leave 1e-16.
+    """
+    power = sp.factor(found)  # before exp(a) stands in it, which may have a high power
+    if power.is_Pow:
+        return power
+    if found.is_polynomial(_X) and found.free_symbols == {_X} and sp.degree(found, _X) == 2:
+        leading, *rest = sp.Poly(found, _X).all_coeffs()
+        roots = sorted(sp.roots(found, _X, multiple=True), key=sp.re)
+        if not all(number.is_integer for number in (leading, *rest)) and all(root.is_rational for root in roots):
+            low, high = roots
+            return sp.Mul(-leading, _X - low, high - _X)
+    return sp.factor_terms(found)
+
+
+def _keeps(form: sp.Expr, f: sp.Expr) -> bool:
+    """Whether a rounded output tells f' as well as z would: it does not for tanh(z) + 1000000, of which 1e-10 is lost.
+
+    What rounding takes from a and from the terms of `form` is held against the slope there and around 0.
+    """
+    parts = [A * form.diff(A), *sp.Add.make_args(form)]
+
+    def sizes(z: sp.Rational) -> tuple[sp.Expr, sp.Expr]:
+        values = {A: sp.N(meaning(f).subs(Z, z)), Z: z}
+        return sum(abs(sp.N(part.subs(values))) for part in parts), abs(sp.N(form.subs(values)))
+
+    sampled = {z: sizes(z) for z in _SAMPLES}
+    usual = max((slope for z, (_, slope) in sampled.items() if abs(z) <= 1 and slope.is_finite), default=sp.S.Zero)
+    finite = [(lost, slope) for lost, slope in sampled.values() if lost.is_finite and slope.is_finite]
+    return all(lost <= MAX_LOSS * max(usual, slope) for lost, slope in finite)
 
 
 def _generators(f: sp.Expr, slope: sp.Expr) -> Iterator[tuple[sp.Expr, sp.Expr, tuple[sp.Symbol, sp.Expr]]]:
@@ -160,17 +197,35 @@ def _safe(expr: sp.Expr) -> bool:
 
 
 def _restated(f: sp.Expr, condition: sp.Basic) -> sp.Basic | None:
-    """A condition on z as one on a: z <= c becomes a <= f(c), where f is on that side of f(c) on both sides."""
+    """A condition on z as one on a: z <= c becomes a <= f(c), where f is on that side of f(c) on both sides.
+
+    Where a is rounded so that it does not tell, z stays compared.
+    """
     if condition == sp.true:
         return sp.true
     c, step = condition.rhs, sp.Symbol("step", positive=True)
     here = branch_at(f, c).subs(Z, c)
     left, right = (_sign(sp.expand(_beside(f, c, side).subs(Z, c + side * step) - here), step) for side in (-1, 1))
     if isinstance(condition, sp.Le) and left in (-1, 0) and right == 1:
-        return sp.Le(A, here)
-    if isinstance(condition, sp.Lt) and left == -1 and right in (0, 1):
-        return sp.Lt(A, here)
-    return None
+        stated = sp.Le(A, here)
+    elif isinstance(condition, sp.Lt) and left == -1 and right in (0, 1):
+        stated = sp.Lt(A, here)
+    else:
+        return None
+    return stated if all(_tells(_beside(f, c, side), c) for side in (-1, 1)) else condition
+
+
+def _tells(branch: sp.Expr, c: sp.Expr) -> bool:
+    """Whether a branch of f, rounded, still tells the side of z = c that z lies on: 1 + z and z**2 do not at c = 0.
+
+    What rounding takes from its terms has to be no more than what a rounding of z changes: at c = 0 all have to vanish.
+    """
+    if not branch.has(Z):
+        return True
+    terms = [abs(sp.N(meaning(term).subs(Z, c))) for term in sp.Add.make_args(stable(branch))]
+    slope = abs(sp.N(branch.diff(Z).subs(Z, c)))
+    most = slope * abs(sp.N(c)) * (1 + sp.Float(1e-9))
+    return bool(slope.is_positive and all(term.is_finite and term <= most for term in terms))
 
 
 def _beside(f: sp.Expr, c: sp.Expr, side: int) -> sp.Expr:
