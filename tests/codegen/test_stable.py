@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from derive.algebra.gradient import differentiate
+from derive.codegen.audit import audit
 from derive.codegen.emit import emit, load
 from derive.codegen.forms.branches import equal, pieces
 from derive.codegen.forms.cached import A, _sign, from_output
@@ -282,3 +283,45 @@ def test_signs_that_take_long_are_not_asked_for() -> None:
     step = sp.Symbol("step", positive=True)
     assert _sign(step + 1, step) == 1
     assert _sign(sum(step**k for k in range(1, 12)), step) is None
+
+
+FAST_GROWING = [
+    "z*(1 + tanh(z**5))/2",
+    "exp(z**3)/(1 + exp(z**3))",
+    "z*exp(z**3)/(1 + exp(z**3))",
+    "z/(1 + exp(-z**3))",
+    "z/(1 + exp(1 - z))",
+    "exp(2*z - 1)/(1 + exp(2*z - 1))",
+    "log(1 + exp(z - 1))",
+    "log(1 + exp(1 - 2*z))",
+    "log(1 + exp(z - 50))",
+    "log(1 + exp(z**3))",
+]
+
+
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("text", FAST_GROWING)
+def test_what_grows_fast_in_an_exponential_turns_nothing_nan(text: str, order: int) -> None:
+    """Finite where the function is, against mpmath: exponents are split where their sign changes."""
+    formula = read_expression(text, {"z": Z}).diff(Z, order)
+    points = np.array([sign * size for size in (*np.logspace(-3, 3, 25), 4, 9, 300, 750) for sign in (1, -1)])
+    exact = sp.lambdify(Z, formula, "mpmath")
+    with mpmath.workdps(1000):  # exp(2000) of it are more than 800 digits
+        truth = np.array([float(exact(mpmath.mpf(float(z)))) for z in points])
+    with np.errstate(all="ignore"):
+        values = np.broadcast_to(numpy_function((stable if order else precise)(formula))(points), points.shape)
+    assert values == pytest.approx(truth, rel=1e-11, abs=1e-300)
+
+
+@pytest.mark.parametrize("text", ["z*(1 + tanh(z**5))/2", "log(1 + exp(z - 1))", "log(e**2 + exp(z)/e)"])
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_modules_with_them_hold_in_the_audit(text: str, style: str) -> None:
+    """In exact arithmetic exp(2) has to be the square of the number e."""
+    own = Activation("own", text)
+    assert audit(emit(differentiate(Architecture((2, 3, 2), [own, own])), style)).holds
+
+
+def test_tanh_is_written_in_exponentials_only_if_that_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("derive.codegen.forms.stable._quotient", lambda expr: expr)
+    formula = Z * (1 + sp.tanh(Z**5)) / 2
+    assert stable.__wrapped__(formula) == formula

@@ -184,8 +184,8 @@ class Neurons:
 
     def _kernel(self, meaning: sp.Expr, known: Mapping[sp.Symbol, int]) -> int:
         """A function that is algebraically independent of the others: random, but the same for the same arguments."""
-        if isinstance(meaning, sp.exp):
-            number, monomial = meaning.args[0].as_coeff_Mul()
+        if isinstance(meaning, sp.exp) or meaning == sp.E:  # e is exp(1), or exp(2) would be no square of it
+            number, monomial = meaning.as_base_exp()[1].as_coeff_Mul()
             if number.is_Rational and (ROOT * number).is_Integer:
                 return pow(self._drawn("exp", self._value(monomial, known)), int(ROOT * number), PRIME)
         if isinstance(meaning, sp.Pow) and meaning.base.is_Rational and meaning.exp == sp.S.Half:

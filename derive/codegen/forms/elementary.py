@@ -86,8 +86,8 @@ def _units(expr: sp.Expr) -> dict[sp.Expr, sp.Rational]:
     """
     units: dict[sp.Expr, sp.Rational] = {}
     largest: dict[sp.Expr, sp.Rational] = {}
-    for exponential in expr.atoms(sp.exp):
-        for term in sp.Add.make_args(sp.expand(exponential.args[0])):
+    for exponential in expr.atoms(sp.exp, type(sp.E)):
+        for term in sp.Add.make_args(sp.expand(exponential.as_base_exp()[1])):
             number, monomial = term.as_coeff_Mul()
             if number.is_Rational and monomial.is_polynomial(Z) and not monomial.has(sp.Function):
                 units[monomial] = common_unit([abs(number), units.get(monomial, sp.S.Zero)])
@@ -113,8 +113,8 @@ class _Walk:
         return symbol
 
     def visit(self, expr: sp.Expr) -> sp.Expr:
-        if isinstance(expr, sp.exp):
-            return self.exponential(expr.args[0])
+        if isinstance(expr, sp.exp) or expr == sp.E:
+            return self.exponential(expr.as_base_exp()[1])
         if isinstance(expr, sp.log):
             return self.logarithm(expr.args[0])
         if isinstance(expr, sp.Pow) and not (expr.exp.is_Integer and abs(expr.exp) <= MAX_POWER):
@@ -126,7 +126,7 @@ class _Walk:
             arguments = [self.meaning(self.reduced(a)) for a in expr.args]
             return self.kernel(expr.func(*arguments, evaluate=False))
         if expr.is_number and not expr.is_Rational and not expr.args:
-            return self.kernel(expr)  # pi, E: transcendental, so without relations
+            return self.kernel(expr)  # pi: transcendental, so without relations
         return expr.func(*(self.visit(a) for a in expr.args)) if expr.args else expr
 
     def reduced(self, expr: sp.Expr) -> sp.Expr:
@@ -175,6 +175,7 @@ class _Walk:
                 result += sign * power * (sp.log(prime) if prime == 1 else self.kernel(sp.log(prime)))
             for factor, power in factors:
                 meaning = self.meaning(factor)
-                inner = self.visit(meaning.args[0]) if isinstance(meaning, sp.exp) else self.kernel(sp.log(meaning))
+                logarithm = sp.log(meaning)
+                inner = self.kernel(logarithm) if isinstance(logarithm, sp.log) else self.visit(logarithm)
                 result += sign * power * inner
         return result

@@ -83,7 +83,13 @@ def _within(expr: sp.Expr, bounded: sp.Expr) -> sp.Expr:
 
 def _smooth(expr: sp.Expr) -> sp.Expr:
     """A stable form of an expression without branches."""
-    expr = _in_exponentials(expr)
+    written = _in_exponentials(expr)
+    result = _composed(written)
+    return result if result != written or written == expr else _composed(expr)  # tanh in exponentials only if it helps
+
+
+def _composed(expr: sp.Expr) -> sp.Expr:
+    """The rules for quotients and logarithms, applied to `expr` and to what it is a function of."""
     if not expr.has(sp.exp, sp.log, sp.sinh, sp.cosh):
         return expr
     inner: dict[sp.Expr, sp.Expr] = {}
@@ -176,9 +182,10 @@ def _quotient(expr: sp.Expr) -> sp.Expr:
         return (below[0] / below[1]).subs(T, sp.exp(u))
     if u.is_nonnegative:
         return (above[0] / above[1]).subs(T, sp.exp(-u))
-    if not _has_sign_of_z(u) and not u.free_symbols - {Z}:
+    c = _sign_change(u)
+    if c is None and not u.free_symbols - {Z}:
         return expr
-    positive = Z >= 0 if _has_sign_of_z(u) else u >= 0
+    positive = u >= 0 if c is None else c <= Z
     t = sp.exp(-_absolute(u))
     if sp.expand(above[1] - below[1]) == 0:
         numerator = sp.Piecewise((above[0], positive), (below[0], True))
@@ -193,7 +200,7 @@ def _logarithm(argument: sp.Expr) -> sp.Expr:
         return sp.log(_smooth(argument))
     rational, u = found
     top, bottom = sp.fraction(sp.cancel(rational))
-    if not _has_sign_of_z(u) or not (top.is_polynomial(E) and bottom.is_polynomial(E)):
+    if _sign_change(u) is None or not (top.is_polynomial(E) and bottom.is_polynomial(E)):
         return sp.log(_smooth(argument))
     logarithm, below, above = sp.S.Zero, 0, 0  # below * u and above * u: the largest terms for u < 0 and u > 0
     for part, sign in ((top, 1), (bottom, -1)):
@@ -215,18 +222,24 @@ def _log_polynomial(polynomial: sp.Poly, u: sp.Expr) -> tuple[sp.Expr, int, int]
     t = sp.exp(-_absolute(u))
     above = sp.log(last) + log1p(sum(c / last * t ** (highest - k) for k, c in terms[:-1]))
     below = sp.log(first) + log1p(sum(c / first * t ** (k - lowest) for k, c in terms[1:]))
-    rest = above if above == below else sp.Piecewise((below, Z <= 0), (above, True))
+    rest = above if above == below else sp.Piecewise((below, _sign_change(u) >= Z), (above, True))
     return rest, lowest, highest
 
 
-def _has_sign_of_z(u: sp.Expr) -> bool:
-    """Whether u is positive where z is, and negative where z is: z itself, 3*z/2, z + z**3."""
-    return bool(u.is_polynomial(Z) and sp.expand(u / Z).is_positive)
+def _sign_change(u: sp.Expr) -> sp.Expr | None:
+    """The c left of which u is nowhere positive, and right of it nowhere negative: 0 for z**3, 1/2 for 2*z - 1."""
+    if not u.is_polynomial(Z):
+        return None
+    if sp.expand(u / Z).is_nonnegative:
+        return sp.S.Zero
+    slope = u.coeff(Z, 1)
+    c = sp.cancel(Z - u / slope) if slope.is_positive else None
+    return c if c is not None and c.is_Rational else None
 
 
 def _absolute(u: sp.Expr) -> sp.Expr:
     """|u|, for a polynomial with the sign of z as a polynomial in |z|."""
-    if _has_sign_of_z(u) and sp.expand(u + u.subs(Z, -Z)) == 0:
+    if _sign_change(u) == 0 and sp.expand(u + u.subs(Z, -Z)) == 0:
         return u.subs(Z, sp.Abs(Z))
     if u.free_symbols - {Z}:
         return Size(u)
