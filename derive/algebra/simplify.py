@@ -70,12 +70,13 @@ class _Local:
             return None
         self.known[equation.tensor.name] = replace(equation, value=written)
         self.cost[equation.tensor.name] = 1 + sp.count_ops(value) + sum(self.cost[name] for name in adjoints)
-        best = _factored(self.refolded(written))
+        refolded = self.refolded(written)
+        best = _factored(refolded)
         if any(len(total.limits) > 1 or total.function.has(sp.Sum) for total in best.atoms(sp.Sum)):
             return None  # a double sum, where what it was had the inner one by name
         if not adjoints or sp.count_ops(best) >= self.cost[equation.tensor.name]:
             return None
-        if plain.has(sp.Sum) or _denominator(plain) != _denominator(written):
+        if plain.has(sp.Sum) or refolded != written or _denominator(plain) != _denominator(written):
             return best
         return plain  # nothing cancels, and its factors may have been chosen with care
 
