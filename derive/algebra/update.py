@@ -59,6 +59,7 @@ def update_program(update: Update) -> UpdateProgram:
     counters: list[str] = []
     for target, (_, _, right) in zip(targets, equations, strict=True):
         value = UpdateReader({**symbols, **constants}).read(right).xreplace(known)
+        value = value.xreplace({sp.Pow(0, symbols[counter]): sp.S.Zero for counter in counters})  # which is 1 or more
         if target != "theta" and symbols[target] not in value.free_symbols:
             known[symbols[target]] = value  # it does not remember anything: write it where it is used
             continue

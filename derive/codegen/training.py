@@ -128,17 +128,25 @@ def clip_lines(architecture: Architecture, style: str) -> list[str]:
     """The lines of `step` that shorten g to the norm `clip`, if it is longer; none where nothing is clipped.
 
     That is g * min(1, clip/||g||), as PyTorch's clip_grad_norm_ without the 1e-6 that it adds to the norm.
-    In float32 the squares are added up in float64, where they do not overflow.
+    In float32 the squares are added up in float64, where they do not overflow; in float64, should they overflow, g is
+    first shortened until its largest entry is `clip`.
     """
     if architecture.clip is None:
         return []
     clip = repr(architecture.clip)
-    total = "np.dot(g, g)" if architecture.dtype == "float64" else "np.sum(np.square(g, dtype=np.float64))"
-    shorten = f"np.multiply(g, {clip} / norm, out=g)" if style == "fast" else f"g *= {clip} / norm"
+    doubles = architecture.dtype == "float64"
+    norm = f"norm = float(np.sqrt({'np.dot(g, g)' if doubles else 'np.sum(np.square(g, dtype=np.float64))'}))"
+    times = "np.multiply(g, {}, out=g)" if style == "fast" else "g *= {}"
+    overflown = [
+        "if norm == np.inf:  # the squares overflow, so that the largest entry becomes clip first",
+        f"    {times.format(f'{clip} / np.abs(g).max()')}",
+        f"    {norm}",
+    ]
     return [
-        f"norm = float(np.sqrt({total}))",
+        norm,
+        *overflown * doubles,
         f"if norm > {clip}:  # clipped: g min(1, clip/||g||), clip = {_shown(architecture.clip)}",
-        f"    {shorten}",
+        f"    {times.format(f'{clip} / norm')}",
     ]
 
 

@@ -306,3 +306,12 @@ def test_a_wrong_maximum_in_an_update_is_refuted(monkeypatch: pytest.MonkeyPatch
         changed = text.replace("np.maximum(0.999 * v, np.abs(g))", wrong)
         assert changed != text
         assert {v.label: v.verdict for v in audit(changed, architecture).verdicts}["step"] == "refuted"
+
+
+@pytest.mark.parametrize("style", tables.STYLES)
+@pytest.mark.parametrize("optimizer", [{"name": "adam", "beta2": 0.0}, {"name": "adamw", "beta1": 0.0, "beta2": 0.0}])
+def test_optimizers_that_remember_nothing_are_proved(style: str, optimizer: dict[str, Any]) -> None:
+    """0**t is 0 for a counter from 1 on; an audit could not take the root of it."""
+    architecture = Architecture([2, 3, 2], ["relu", "identity"], optimizer=optimizer)
+    found = audit(emit(differentiate(architecture), style), architecture)
+    assert found.holds, [v for v in found.verdicts if not v.holds]
