@@ -21,6 +21,7 @@ from derive.algebra.notation import N, size
 from derive.algebra.program import Program
 from derive.codegen.forms.stable import stable
 from derive.codegen.statements.accurate import meaning
+from derive.model.errors import DeriveError
 
 WIDEST, SAMPLES = 4, 2
 NUMBERS = (-1.0, -0.5, 0.5, 1.0)
@@ -107,5 +108,8 @@ def evaluated(derivation: Derivation, sizes: Mapping[sp.Basic, int], inputs: Map
 
     program = Program(derivation.forward.inputs, (*derivation.forward.equations, *derivation.gradient.equations))
     raw = {name: np.asarray(array, dtype=object) for name, array in inputs.items()}
-    found = evaluate(program, dict(sizes), raw, apply, Floats())
+    try:
+        found = evaluate(program, dict(sizes), raw, apply, Floats())
+    except OverflowError:
+        raise DeriveError("the example's numbers, computed from halves and ones, grow beyond every float") from None
     return {name: np.asarray(array, dtype=float) for name, array in found.items()}

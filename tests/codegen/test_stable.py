@@ -285,6 +285,12 @@ def test_signs_that_take_long_are_not_asked_for() -> None:
     assert _sign(sum(step**k for k in range(1, 12)), step) is None
 
 
+def test_nor_is_anything_factored_with_numbers_of_hundreds_of_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A1 = 1e99 beside B1 = -1e-99 makes numbers of 800, and took half a minute; f' is written in z instead."""
+    monkeypatch.setattr(sp, "factor_list", lambda *_: pytest.fail("it was asked for"))
+    assert from_output(sp.Rational(10**99) * Z - sp.Rational(1, 10**99) * sp.tanh(Z)) is None
+
+
 FAST_GROWING = [
     "z*(1 + tanh(z**5))/2",
     "exp(z**3)/(1 + exp(z**3))",

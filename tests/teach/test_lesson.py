@@ -345,3 +345,9 @@ def test_a_page_would_show_what_a_template_leaves_unescaped(found, monkeypatch):
     monkeypatch.setattr(module, "environment", lambda autoescape, plain=module.environment: plain(autoescape=False))
     own = Activation("leaky_1", "where(z < 0, z/10, z)")
     assert "where(z <" in module.explain(Architecture((2, 2, 1), (own, "identity")), "html")
+
+
+def test_an_example_beyond_every_float_is_said_to_be_one() -> None:
+    own = Activation("own", "A1*z + B1*tanh(z)", (("A1", 1e99), ("B1", -1e-99)))
+    with pytest.raises(DeriveError, match="beyond every float"):
+        example(differentiate(Architecture((2, 3, 2), (own, own))))

@@ -29,6 +29,8 @@ _X = sp.Symbol("x", positive=True)
 
 MAX_DEGREE = 8
 """In the generator: a resultant of polynomials of higher degrees takes for ever, and has no factor linear in d."""
+MAX_BITS = 640
+"""Of a number in a resultant, some 190 digits; with 800, as constants of 1e99 make them, factors take half a minute."""
 MAX_LOSS = 10
 """How many roundings of the slope a rounding of the output may cost; a tanh costs 4."""
 _SAMPLES = tuple(sp.Rational(n, 2) for n in (-20, -6, -2, -1, 0, 1, 2, 6, 20))
@@ -125,6 +127,9 @@ def _candidates(f: sp.Expr, slope: sp.Expr) -> Iterator[sp.Expr]:
         if max(sp.degree(relation, back[0]) for relation in relations) > MAX_DEGREE:
             continue
         eliminated = sp.resultant(*relations, back[0])
+        parts = (int(part) for number in eliminated.atoms(sp.Rational) for part in (number.p, number.q))
+        if max((part.bit_length() for part in parts), default=0) > MAX_BITS:
+            continue
         for factor, _ in sp.factor_list(eliminated)[1]:
             if sp.degree(factor, D) == 1:
                 found = sp.expand(sp.cancel(-factor.subs(D, 0) / factor.coeff(D, 1)))
