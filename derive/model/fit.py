@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 
 from derive.model.activation import Activation
-from derive.model.errors import DeriveError
+from derive.model.errors import DeriveError, FormulaError
 from derive.model.layers import LayerOptions
 from derive.model.limits import HUGE
 from derive.model.loss import VARIABLES, Loss
@@ -56,10 +57,13 @@ def _outputs(function: Activation, options: LayerOptions) -> Iterator[tuple[floa
     """Outputs that the layer may have, and how they come about."""
     import sympy as sp
 
-    from derive.model.expression import Z
+    from derive.model.trainable import value_at
 
     if function.elementwise:
-        given = [(sp.N(function.initial.subs(Z, z), 30), f" at z = {z}") for z in INPUTS]
+        given = []
+        for z in INPUTS:
+            with suppress(FormulaError):  # beyond every float: no output of a module
+                given.append((value_at(function.initial, sp.Integer(z), function.expression), f" at z = {z}"))
     else:
         given = [(sp.Float(output), "") for output in ROW_OUTPUTS[function.name]]
     for output, at in given:

@@ -17,12 +17,12 @@ def check_trainable(formula: sp.Expr, expression: str, jumps: bool = False) -> N
     kinks = kinks_of(formula)
     probes = [sp.Rational(k, 7) for k in (-703, -61, -11, -3, 0, 2, 13, 67, 709)] + kinks
     for probe in probes:
-        value = _value(formula, probe, expression)
+        value = value_at(formula, probe, expression)
         if not (value.is_number and value.is_extended_real) or value in (sp.oo, -sp.oo, sp.nan):
             raise FormulaError(f"{shorten(expression)} has no real value at z = {sp.N(probe, 4)!s}")
     step = sp.Rational(1, 10**12)
     for kink in kinks:
-        below, above = (_value(formula, kink + side * step, expression) for side in (-1, 1))
+        below, above = (value_at(formula, kink + side * step, expression) for side in (-1, 1))
         if not jumps and abs(above - below) > 1e-6 * (1 + abs(above)):
             raise FormulaError(
                 f"{shorten(expression)} jumps at z = {sp.N(kink, 4)!s} from {sp.N(below, 4)!s} to "
@@ -30,12 +30,15 @@ def check_trainable(formula: sp.Expr, expression: str, jumps: bool = False) -> N
             )
     slope = formula.diff(Z)
     probes += between(kinks)
-    if slope == 0 or all(_value(slope, probe, expression) == 0 for probe in probes):
+    if slope == 0 or all(value_at(slope, probe, expression) == 0 for probe in probes):
         raise FormulaError(f"{shorten(expression)} has derivative 0 everywhere")
 
 
-def _value(formula: sp.Expr, at: sp.Expr, expression: str) -> sp.Expr:
-    """f(at) to 30 digits, from the inside out, so that exp(exp(exp(z))) is refused and not waited for."""
+def value_at(formula: sp.Expr, at: sp.Expr, expression: str) -> sp.Expr:
+    """f(at) to 30 digits, from the inside out, so that exp(exp(exp(z))) is refused and not waited for.
+
+    Nor is the cancellation of erf(z) + 1 - exp(-z**4), which SymPy finds 70,000 digits for. Raises FormulaError.
+    """
 
     def visit(node: sp.Basic) -> sp.Basic:
         if node == Z:

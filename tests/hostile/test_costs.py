@@ -8,7 +8,7 @@ import os
 import numpy as np
 import pytest
 
-from derive import Architecture, audit, differentiate, emit
+from derive import Activation, Architecture, audit, differentiate, emit
 from derive.model.errors import DeriveError
 from derive.model.limits import LIMITS
 from derive.model.sources import toml_table
@@ -164,3 +164,10 @@ def test_code_by_hand_has_the_limits_of_modules(tmp_path):
     path.write_text("def g(W1, b1, X, Y):\n    return W1, b1\n" + "a\n" * LIMITS["lines"].most)
     with pytest.raises(DeriveError, match="lines and semicolons in a module; at most"):
         read_source(path, None)
+
+
+def test_an_output_of_which_hardly_anything_is_left(bounded):
+    """At z = -20 it is erf(-20) + 1 - exp(-160000), for which SymPy takes 70,000 digits."""
+    own = Activation("own", "z * (erf(z) + 1 - exp(-z**4))")
+    loss = {"name": "near", "expression": "log(1 + (a - y)**2)"}
+    assert Architecture((2, 3), [own], loss=loss).loss.transcendental
