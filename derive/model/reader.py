@@ -15,7 +15,7 @@ import math
 import re
 import warnings
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar, NoReturn
 
 from derive.model.errors import FormulaError, shorten
@@ -147,13 +147,16 @@ class Reader:
             self.fail(node, f"a number with more than {MAX_DIGITS} digits")
         if isinstance(value, float) and not (math.isfinite(value) and abs(value or 1) > 1e-300):
             self.fail(node, f"{self.source(node)} is not a finite number")
-        if isinstance(value, float) and Decimal(self._digits(node)) != Decimal(repr(value)):
+        if isinstance(value, float) and not self._is_written(node, value):
             self.fail(node, f"{self.source(node)} has more digits than a float64; {value!r} is nearest")
         return value
 
-    def _digits(self, node: ast.AST) -> str:
-        """A decimal as it is written."""
-        return (ast.get_source_segment(self.text, node) or "").replace("_", "")
+    def _is_written(self, node: ast.AST, value: float) -> bool:
+        """Whether the decimal that stands there is `value` as Python prints it."""
+        try:
+            return Decimal((ast.get_source_segment(self.text, node) or "").replace("_", "")) == Decimal(repr(value))
+        except InvalidOperation:  # an exponent of more than 18 digits
+            return False
 
     def source(self, node: ast.AST) -> str:
         """The words of the text that `node` was read from, shortened."""

@@ -184,6 +184,13 @@ def test_decimals_have_the_digits_of_a_float(number: str) -> None:
         assert Activation("own", f"z*tanh({kept}*z)")
 
 
+@pytest.mark.parametrize("number", ["1e-400", "1.5e-40000000000000000000000"])
+def test_decimals_that_a_float_rounds_to_zero_are_refused(number: str) -> None:
+    """The exponent of the second is beyond those of Python's decimals too."""
+    with pytest.raises(DeriveError, match=r"0\.0 is nearest \(column"):
+        Activation("own", f"z*tanh(z) + {number}")
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
