@@ -185,7 +185,7 @@ def _quotient(expr: sp.Expr) -> sp.Expr:
     c = _sign_change(u)
     if c is None and not u.free_symbols - {Z}:
         return expr
-    positive = u >= 0 if c is None else c <= Z
+    positive = u >= 0 if c is None else sp.Ge(Z, c)
     t = sp.exp(-_absolute(u))
     if sp.expand(above[1] - below[1]) == 0:
         numerator = sp.Piecewise((above[0], positive), (below[0], True))
@@ -222,7 +222,7 @@ def _log_polynomial(polynomial: sp.Poly, u: sp.Expr) -> tuple[sp.Expr, int, int]
     t = sp.exp(-_absolute(u))
     above = sp.log(last) + log1p(sum(c / last * t ** (highest - k) for k, c in terms[:-1]))
     below = sp.log(first) + log1p(sum(c / first * t ** (k - lowest) for k, c in terms[1:]))
-    rest = above if above == below else sp.Piecewise((below, _sign_change(u) >= Z), (above, True))
+    rest = above if above == below else sp.Piecewise((below, sp.Le(Z, _sign_change(u))), (above, True))
     return rest, lowest, highest
 
 
