@@ -80,6 +80,8 @@ NOT_DIFFERENTIABLE = {
 
 GROWING = ("exp", "expm1", "sinh", "cosh")
 """Functions whose value at a number has as many digits as the number is large."""
+LOGARITHMS = ("log", "log1p")
+"""Functions that SymPy, asked for few digits, takes for 0 next to 1, and divides by that where it compares."""
 
 
 class ScalarReader(Reader):
@@ -165,9 +167,12 @@ class ScalarReader(Reader):
         try:
             if beyond_floats(name, values[0]):
                 self.fail(node, "the number is too large")
-            return function(*values)
+            value = function(*values)
         except TypeError:  # SymPy's, where it has to compare what has no order: 1/0, or the root of a negative number
             self.fail(node, f"{name} is taken of something that is not real everywhere")
+        if name in LOGARITHMS and value.is_number and value != 0 and sp.N(value, 2) == 0:
+            self.fail(node, f"{self.source(node)} is a number so near to 0 that SymPy takes it for 0")
+        return value
 
 
 def beyond_floats(name: str, argument: sp.Basic) -> bool:

@@ -213,3 +213,13 @@ def test_names_of_trained_constants(name: str, message: str) -> None:
     else:
         module = load(emit(differentiate(Architecture([2, *[3] * 11, 1], [*[made()] * 11, "identity"]))))
         assert module.predict(module.initialize(0), [[1, 2]]).shape == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "text", ["max(z*log1p(1e-14), 1) + z", "where(z > 1/log(1 + beta**2), z, 2*z)", "z/log1p(1e-20)"]
+)
+def test_logarithms_that_are_nearly_zero_are_refused(text: str) -> None:
+    """SymPy divides by 0 where it compares z with 1/log(1 + 1e-14)."""
+    with pytest.raises(DeriveError, match=r"'log.*' is a number so near to 0 that SymPy takes it for 0 \(column"):
+        Activation("own", text, (("beta", 1e-7),) if "beta" in text else ())
+    assert Activation("own", "max(z*log1p(1e-3), 1) + z*log(1 + 1e-5)")
