@@ -201,7 +201,8 @@ STDOUT_CLOSED = "derive: standard output is closed; send it to a file, or to /de
 )
 def test_streams_that_are_closed_or_full(words, status, said, tmp_path):
     line = f"{sys.executable} -m derive generate {words}"
-    result = subprocess.run(["sh", "-c", line], capture_output=True, text=True, cwd=tmp_path)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    result = subprocess.run(["sh", "-c", line], capture_output=True, text=True, cwd=tmp_path, env=buffered)
     assert (result.returncode, result.stderr) == (status, said)
     assert (tmp_path / "net.py").exists() == (status == 0)
 

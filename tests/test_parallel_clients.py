@@ -272,7 +272,9 @@ def test_arrays_with_a_query_plan_are_refused():
         "    except ValueError as error:\n        print(error)"
     )
     environment = {**os.environ, "DASK_ARRAY__QUERY_PLANNING": "True"}
-    out = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    out = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    if "dask[array]" in out.stderr:  # what it says if it is too old to have them
+        pytest.skip("this Dask has no arrays with a query plan")
     assert out.stdout == "X is an array with a query plan; expected one made with array.query-planning off\n"
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import click
 
@@ -66,8 +66,10 @@ def complain(message: str, status: int) -> int:
     line = shown(message, 10 * len(message) + 10)  # an escape has ten characters at most
     if len(line) > LONGEST:  # the file is named in front, and the reason stands at the end
         line = f"{line[: LONGEST // 2]}...{line[-LONGEST // 2 :]}"
-    with suppress(OSError):  # on a full disk there is only the status
+    try:
         click.echo(f"derive: {line}", err=True)
+    except OSError:  # on a full disk there is only the status, which a flush at exit would change
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     return status
 
 
