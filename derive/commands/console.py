@@ -49,7 +49,7 @@ def guarded(command: Callable[[], int]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that the interpreter can flush at exit
+        _silence(1)
         return BROKEN_PIPE
     except OSError as error:
         name = f"{short_path(error.filename)}: " if error.filename else ""
@@ -68,9 +68,14 @@ def complain(message: str, status: int) -> int:
         line = f"{line[: LONGEST // 2]}...{line[-LONGEST // 2 :]}"
     try:
         click.echo(f"derive: {line}", err=True)
-    except OSError:  # on a full disk there is only the status, which a flush at exit would change
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    except OSError:  # on a full disk there is only the status
+        _silence(2)
     return status
+
+
+def _silence(descriptor: int) -> None:
+    """Send what is still to be written nowhere: the interpreter flushes at exit, and a failure changes the status."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def echo_json(text: str) -> None:
